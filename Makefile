@@ -1,0 +1,47 @@
+# Two commands do everything: `make demo` and `make test`. `make check` adds format, lint, types,
+# import layers and a smoke test of the built wheel.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: demo test check fix bench clean size
+
+demo: $(STAMP)
+	$(BIN)/vquery demo --output demo-output
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+check: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	sh tests/wheel_smoke.sh $(PYTHON) $(BIN)/python
+
+fix: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP)
+	$(BIN)/python -m pytest tests/bench --benchmark-only --benchmark-enable -o addopts="--import-mode=importlib"
+
+size:
+	@find vquery kernels datasets -name '*.py' | xargs wc -l | sort -rn | head -40
+
+clean:
+	rm -rf $(VENV) dist build demo-output
+
+# Re-made whenever the project's needs change.
+$(STAMP): pyproject.toml constraints.txt
+	@echo "== environment in $(VENV) (a few minutes the first time)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "vquery needs Python 3.11 or newer; found $$($(PYTHON) --version). Set PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "Python's venv is missing. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+		-e '.[cpu,learn,serve,notebook]' --group dev
+	@touch $(STAMP)

@@ -1,0 +1,1 @@
+"""Renders a synthetic newsroom collection for the demo and the tests."""

@@ -1,0 +1,1 @@
+"""Array kernels of vquery: arrays in, arrays out; one folder per operation."""

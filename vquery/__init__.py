@@ -1,0 +1,1 @@
+"""Query video with Python and turn a few labels into a training set."""

@@ -1,0 +1,217 @@
+"""The named Arrow schemas of every table that moves between modules, and their checks.
+
+Time is int64 microseconds, half-open ``[start_us, end_us)``; boxes are float32, normalised to the
+picture, ``x1, y1, x2, y2`` with x to the right and y downward. ``video`` is the path of the video
+relative to the indexed folder, with ``/``.
+
+Ids are int64, stable and at least 1: ``video_id * IDS_PER_VIDEO + number``, number counting from 1
+inside the video, so that ids do not depend on which video was finished first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vquery.errors import SchemaError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+IDS_PER_VIDEO = 1_000_000_000
+"""Ids that one video has room for in each table (38 days of 10 detections at 30 frames a second)."""
+
+US = pa.int64()
+KEYS = ("video", "start_us", "end_us")
+BOX = ("x1", "y1", "x2", "y2")
+TIME_FIELDS = [
+    pa.field("video", pa.string(), nullable=False),
+    pa.field("start_us", US, nullable=False),
+    pa.field("end_us", US, nullable=False),
+]
+BOX_FIELDS = [pa.field(name, pa.float32()) for name in BOX]
+
+
+def _schema(*fields: pa.Field | tuple[str, pa.DataType]) -> pa.Schema:
+    return pa.schema([field if isinstance(field, pa.Field) else pa.field(*field) for field in fields])
+
+
+VIDEO = _schema(
+    pa.field("video", pa.string(), nullable=False),
+    ("video_id", pa.int64()),
+    ("uri", pa.string()),  # where the file was when it was indexed
+    ("kind", pa.string()),  # "video", "images" (a folder), "image" (one picture), "none" (no media)
+    ("sha256", pa.string()),
+    ("fps_num", pa.int64()),
+    ("fps_den", pa.int64()),
+    ("n_frames", pa.int64()),
+    ("width", pa.int32()),
+    ("height", pa.int32()),
+    ("duration_us", US),
+)
+"""One row a video. The frame rate is nominal: times come from FRAME."""
+
+FRAME = _schema(*TIME_FIELDS, ("frame", pa.int64()))
+"""Every frame with the container's timestamp; ``end_us`` is the next frame's timestamp."""
+
+SHOT = _schema(*TIME_FIELDS, ("shot_id", pa.int64()), ("first_frame", pa.int64()), ("opens_with", pa.string()))
+"""Shots cover the video without gaps. ``opens_with``: start, cut or gradual (a gradual transition
+belongs to the shot before it up to its middle frame)."""
+
+TRANSITION = _schema(
+    *TIME_FIELDS,
+    ("first_frame", pa.int64()),
+    ("last_frame", pa.int64()),
+    ("kind", pa.string()),
+)
+"""What separates shots. kind "cut": first_frame == last_frame == first frame of the new shot;
+kind "gradual": the first and last frame of the fade or dissolve."""
+
+DETECTION = _schema(
+    ("detection_id", pa.int64()),
+    *TIME_FIELDS,
+    *BOX_FIELDS,
+    ("class", pa.string()),
+    ("score", pa.float32()),
+    ("track", pa.int64()),  # null where there is no track
+    ("frame", pa.int64()),
+    ("shot_id", pa.int64()),
+    ("source", pa.string()),  # the detector or the file
+)
+"""One object in one frame, until the next sampled frame (cut at the end of shot and video)."""
+
+CUE = _schema(("cue_id", pa.int64()), *TIME_FIELDS, ("text", pa.string()), ("speaker", pa.string()), ("source", pa.string()))
+"""One timed caption."""
+
+WORD = _schema(
+    ("word_id", pa.int64()),
+    ("cue_id", pa.int64()),
+    *TIME_FIELDS,
+    ("word", pa.string()),
+    ("score", pa.float32()),
+    ("speaker", pa.string()),
+    ("source", pa.string()),
+)
+"""One spoken word. From captions its time is spread inside the cue by length; from transcripts it is exact."""
+
+SEED = _schema(("detection_id", pa.int64()), ("concept", pa.string()), ("label", pa.string()), ("by", pa.string()), ("at_us", US))
+"""The human labels in force; a null label says "none of them"."""
+
+SOFT_LABEL = _schema(
+    ("detection_id", pa.int64()),
+    ("video", pa.string()),
+    ("concept", pa.string()),
+    ("label", pa.string()),  # null: unknown, or below the threshold
+    ("best", pa.string()),  # the most probable label, even below the threshold
+    ("probability", pa.float32()),  # of `best`, calibrated
+    ("margin", pa.float32()),
+    ("reached", pa.bool_()),
+    ("calibrated", pa.bool_()),
+    ("source", pa.string()),  # human, propagated
+    ("why", pa.string()),  # JSON: the seeds that contribute most and their weight
+    ("run_id", pa.int64()),
+)
+"""The outcome of a propagation, one row an item."""
+
+RUN = _schema(
+    ("run_id", pa.int64()),
+    ("command", pa.string()),
+    ("arguments", pa.string()),  # JSON
+    ("input_sha256", pa.string()),
+    ("version", pa.string()),
+    ("started_us", US),
+    ("finished_us", US),
+    ("report", pa.string()),  # JSON
+)
+"""One row for every command that wrote."""
+
+
+def embedding(dimensions: int) -> pa.Schema:
+    """Schema of an embedding table: ``item_id, video, vector`` (unit length float32)."""
+    vector = pa.field("vector", pa.list_(pa.float32(), dimensions))
+    return pa.schema([pa.field("item_id", pa.int64()), pa.field("video", pa.string()), vector])
+
+
+PICTURE = _schema(("item_id", pa.int64()), ("video", pa.string()), ("jpeg", pa.binary()))
+"""JPEG crops (item = detection) and thumbnails (item = frame number + 1 within the video's ids)."""
+
+
+def conform(table: pa.Table, schema: pa.Schema, *, what: str) -> pa.Table:
+    """Return ``table`` with exactly the columns and types of ``schema``; missing ones become null.
+
+    Raises
+    ------
+    SchemaError
+        If a column that may not be null is missing or null, or a type cannot be converted.
+
+    >>> conform(pa.table({"video": ["a"], "start_us": [0], "end_us": [5]}), FRAME, what="frames")["frame"].null_count
+    1
+    """
+    columns = []
+    for field in schema:
+        if field.name in table.column_names:
+            column = table[field.name]
+            if column.type != field.type:
+                column = _cast(column, field, what)
+        else:
+            column = pa.chunked_array([pa.nulls(table.num_rows, field.type)])
+        if not field.nullable and column.null_count:
+            raise SchemaError(f"{what}: column {field.name!r} must be given for every row; {column.null_count} of {table.num_rows} rows have none")
+        columns.append(column)
+    return pa.table(columns, schema=schema)
+
+
+def _cast(column: pa.ChunkedArray, field: pa.Field, what: str) -> pa.ChunkedArray:
+    try:
+        return column.cast(field.type)
+    except pa.ArrowInvalid as error:
+        raise SchemaError(f"{what}: column {field.name!r} must be {field.type}, got {column.type}: {error}") from error
+
+
+def check_intervals(table: pa.Table, *, what: str) -> None:
+    """Check the rules of intervals: no start after end, boxes finite and not inverted.
+
+    Raises
+    ------
+    SchemaError
+        Naming the first row (counted from 1) that breaks a rule, and how many do.
+
+    >>> check_intervals(pa.table({"video": ["a"], "start_us": [5], "end_us": [3]}), what="faces.csv")
+    Traceback (most recent call last):
+    vquery.errors.SchemaError: faces.csv, row 1: start must not be after end (1 such row)
+    """
+    _refuse(pc.greater(table["start_us"], table["end_us"]), what, "start must not be after end")
+    if not set(BOX) <= set(table.column_names):
+        return
+    for name in BOX:
+        _refuse(pc.invert(pc.is_finite(table[name])), what, f"column {name!r} must be a finite number")
+    for low, high in (("x1", "x2"), ("y1", "y2")):
+        _refuse(pc.greater(table[low], table[high]), what, f"{low} must not be greater than {high}")
+
+
+def _refuse(bad: pa.ChunkedArray, what: str, rule: str) -> None:
+    bad = pc.fill_null(bad, fill_value=False)
+    count = pc.sum(bad).as_py() or 0
+    if count:
+        first = pc.index(bad, value=True).as_py() + 1
+        rows = "1 such row" if count == 1 else f"{count} such rows"
+        raise SchemaError(f"{what}, row {first}: {rule} ({rows})")
+
+
+def item_ids(video_id: int, first: int, count: int) -> pa.Array:
+    """Ids ``first .. first + count - 1`` (numbers count from 1) of a video.
+
+    >>> item_ids(3, 1, 2).to_pylist()
+    [3000000001, 3000000002]
+    """
+    if first < 1 or first + count > IDS_PER_VIDEO:
+        raise SchemaError(f"a video has room for {IDS_PER_VIDEO - 1} ids a table; asked for {first + count - 1}")
+    base = video_id * IDS_PER_VIDEO
+    return pa.array(range(base + first, base + first + count), pa.int64())
+
+
+def sort_intervals(table: pa.Table, extra: Sequence[str] = ()) -> pa.Table:
+    """Sort by video, start, end, then ``extra``."""
+    return table.sort_by([(name, "ascending") for name in (*KEYS, *extra)])
