@@ -1,0 +1,160 @@
+"""Join the boxes of one shot into tracks, one for every object.
+
+Frame after frame, each new box is given to the track whose last box it resembles most, all of
+them at once by the Hungarian method (H. W. Kuhn 1955), as in SORT (A. Bewley et al. 2016). What
+counts as resemblance is the overlap less the distance of the centres (Distance-IoU, Z. Zheng et
+al. 2020), so that boxes of sampled frames, which may not touch, still find each other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vquery.errors import MediaError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+REACH = 0.6
+"""Box sizes that a centre may move at once."""
+SPEED = 1.5
+"""Box sizes that a centre may move in a second, besides."""
+FAR = 2.5
+"""Box sizes that a centre may move at most, however long ago it was seen."""
+GROWTH = 2.5
+"""How many times higher or wider a box may be than the track's last one."""
+SIZE_WEIGHT = 0.5
+SCORE_WEIGHT = 0.05
+MEMORY_SAMPLES = 2
+"""Samples that a track may miss, however long the time between them."""
+
+
+def track_boxes(
+    frames: ArrayLike,
+    boxes: ArrayLike,
+    scores: ArrayLike,
+    *,
+    start_us: ArrayLike | None = None,
+    fps: float = 25.0,
+    max_gap_s: float = 0.5,
+) -> NDArray[np.int64]:
+    """Give every box of one shot the number of its track, 0 for the first to appear.
+
+    Parameters
+    ----------
+    frames : int (n,)
+        Frame of each box, in any order. Sampled frames are recognised by their distance.
+    boxes : float (n, 4)
+        ``x1, y1, x2, y2`` in any unit.
+    scores : float (n,)
+        In [0, 1]; of two boxes that fit a track equally well, the better one continues it.
+    start_us : int (n,), optional
+        Time of each box; by default ``frames / fps``.
+    max_gap_s : float, optional
+        How long a track may be unseen, or two samples if that is longer.
+
+    Returns
+    -------
+    int64 (n,)
+        Track numbers. A track holds at most one box of a frame.
+
+    Notes
+    -----
+    Linear in the number of frames; cubic in the boxes of one frame.
+
+    Examples
+    --------
+    >>> track_boxes([0, 0, 1, 1], [[0, 0, 2, 2], [6, 0, 8, 2], [6, 0, 8, 2], [0, 1, 2, 3]], [1] * 4)
+    array([0, 1, 1, 0])
+    >>> track_boxes([], [], [])
+    array([], dtype=int64)
+    """
+    frame, box, score, time = _checked(frames, boxes, scores, start_us, fps)
+    order = np.lexsort((np.arange(len(frame)), frame))
+    firsts = np.flatnonzero(np.diff(frame[order], prepend=frame[order[:1]] - 1))
+    groups = np.split(order, firsts[1:]) if len(order) else []
+    moments = np.array([time[group[0]] for group in groups])
+    step = np.diff(moments).min(initial=np.inf)
+    gap = max(max_gap_s, MEMORY_SAMPLES * step) if len(groups) > 1 else max_gap_s
+
+    track = np.full(len(frame), -1, np.int64)
+    last = np.empty(0, np.int64)  # the last box of every track that may still go on
+    total = 0
+    for moment, group in zip(moments, groups, strict=True):
+        last = last[moment - time[last] <= gap * (1 + 1e-9)]
+        old, new = _assign(box[last], box[group], moment - time[last], score[group])
+        track[group[new]] = track[last[old]]
+        fresh = group[track[group] < 0]
+        track[fresh] = total + np.arange(len(fresh))
+        total += len(fresh)
+        last = np.concatenate([np.delete(last, old), group])
+    return track
+
+
+def _assign(
+    old: NDArray[np.float64],
+    new: NDArray[np.float64],
+    elapsed_s: NDArray[np.float64],
+    score: NDArray[np.float64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs (index into old, index into new) with the greatest total resemblance."""
+    if not len(old) or not len(new):
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    likeness, possible = _likeness(old, new, elapsed_s)
+    # every possible pair is worth more than none, and any number of them more than one fewer
+    value = np.where(possible, likeness + SCORE_WEIGHT * score, 0.0)
+    if possible.sum(0).max() <= 1 and possible.sum(1).max() <= 1:
+        left, right = np.nonzero(possible)  # nobody competes
+        return left.astype(np.int64), right.astype(np.int64)
+    from scipy.optimize import linear_sum_assignment
+
+    left, right = linear_sum_assignment(value, maximize=True)
+    real = possible[left, right]
+    return left[real], right[real]
+
+
+def _likeness(
+    old: NDArray[np.float64], new: NDArray[np.float64], elapsed_s: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """How well each new box continues each old one (> 0), and whether it can at all."""
+    a, b = old[:, None], new[None]
+    size_a, size_b = a[..., 2:] - a[..., :2], b[..., 2:] - b[..., :2]
+    shared = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
+    inner = np.clip(shared, 0, None).prod(-1)
+    iou = inner / (size_a.prod(-1) + size_b.prod(-1) - inner)
+    # in units of the box, each axis for itself, so the picture's shape does not matter
+    unit = np.sqrt(size_a * size_b)
+    moved = np.abs((a[..., :2] + a[..., 2:]) - (b[..., :2] + b[..., 2:])) / 2 / unit
+    distance = np.sqrt((moved**2).sum(-1))
+    grown = np.abs(np.log(size_a / size_b)).max(-1)
+    reach = np.minimum(REACH + SPEED * elapsed_s, FAR)[:, None]
+    possible = (distance <= reach) & (grown <= np.log(GROWTH))
+    likeness = 1.0 + iou + (1 - distance / FAR) - SIZE_WEIGHT * grown / np.log(GROWTH)
+    return likeness, possible
+
+
+def _checked(
+    frames: ArrayLike, boxes: ArrayLike, scores: ArrayLike, start_us: ArrayLike | None, fps: float
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Arrays of equal length; boxes with sides above zero; times in seconds."""
+    frame = np.asarray(frames, np.int64).reshape(-1)
+    box = np.asarray(boxes, np.float64).reshape(-1, 4).copy()
+    score = np.asarray(scores, np.float64).reshape(-1)
+    time = frame / fps if start_us is None else np.asarray(start_us, np.int64).reshape(-1) * 1e-6
+    if not len(frame) == len(box) == len(score) == len(time):
+        raise MediaError(
+            "frames, boxes, scores and start_us must have one entry a box, got "
+            f"{len(frame)}, {len(box)}, {len(score)} and {len(time)}"
+        )
+    if not np.isfinite(box).all():
+        row = int(np.flatnonzero(~np.isfinite(box).all(1))[0])
+        raise MediaError(f"boxes must be finite numbers, row {row} is {box[row].tolist()}")
+    # a box without width can still be tracked: it is taken as a sliver about its centre
+    side = box[:, 2:] - box[:, :2]
+    tiny = 1e-6 * max(float(np.abs(box).max(initial=0.0)), 1e-30)
+    lack = np.maximum(tiny - side, 0) / 2
+    box[:, :2] -= lack
+    box[:, 2:] += lack
+    return frame, box, score, time
