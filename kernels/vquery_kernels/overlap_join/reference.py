@@ -1,0 +1,103 @@
+"""Overlap join in numpy: two binary searches a side. Oracle, and fallback without numba."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vquery_kernels.arrays import (
+    Pool,
+    Spans,
+    blocks_of,
+    empty,
+    expand,
+    index_type,
+    last_tick,
+    order_keys,
+    refuse_inverted,
+    sort_order,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy.typing as npt
+
+    from vquery_kernels.arrays import Int64s, Pairs
+
+
+def overlap_join(left: Spans, right: Spans, *, touching: bool, pool: Pool | None) -> Pairs:
+    """See :func:`vquery_kernels.overlap_join.overlap_join`."""
+    refuse_inverted(left)
+    refuse_inverted(right)
+    left_order = sort_order(left.group, left.start)
+    right_order = sort_order(right.group, right.start)
+    left_keys, left_last, right_keys, right_last = _keys(
+        _take(left, left_order), _take(right, right_order), touching=touching
+    )
+    inside = expand(
+        np.searchsorted(right_keys, left_keys, side="left"),
+        np.searchsorted(right_keys, left_last, side="right"),
+    )
+    around = expand(
+        np.searchsorted(left_keys, right_keys, side="right"),
+        np.searchsorted(left_keys, right_last, side="right"),
+    )
+    left_rows = left_order[np.concatenate([inside[0], around[1]])]
+    right_places = np.concatenate([inside[1], around[0]])
+    order = np.lexsort((right_places, left_rows))
+    return _emit(left_rows[order], right_order[right_places[order]], left, right, pool)
+
+
+def overlap_join_blocks(
+    left: Spans, right: Spans, *, touching: bool, max_pairs: int, pool: Pool | None
+) -> Iterator[Pairs]:
+    """See :func:`vquery_kernels.overlap_join.overlap_join_blocks`."""
+    count = overlap_count(left, right, touching=touching)
+    order = sort_order(left.group, left.start)
+    for low, high in blocks_of(count[order], max_pairs):
+        rows = order[low:high]
+        places, right_rows = overlap_join(_take(left, rows), right, touching=touching, pool=None)
+        yield _emit(rows[places], right_rows, left, right, pool)
+
+
+def overlap_count(left: Spans, right: Spans, *, touching: bool) -> Int64s:
+    """Subtract the right rows that end before a row starts from those that start before it ends."""
+    refuse_inverted(left)
+    refuse_inverted(right)
+    left_keys, left_last, right_keys, right_last = _keys(left, right, touching=touching)
+    started = np.searchsorted(np.sort(right_keys), left_last, side="right")
+    ended = np.searchsorted(np.sort(right_last), left_keys, side="left")
+    return (started - ended).astype(np.int64, copy=False)
+
+
+def overlap_any(left: Spans, right: Spans, *, touching: bool) -> npt.NDArray[np.bool_]:
+    """See :func:`vquery_kernels.overlap_join.overlap_any`."""
+    return overlap_count(left, right, touching=touching) > 0
+
+
+def _keys(left: Spans, right: Spans, *, touching: bool) -> list[Int64s]:
+    return order_keys(
+        (left.group, left.start),
+        (left.group, last_tick(left.start, left.end, touching=touching)),
+        (right.group, right.start),
+        (right.group, last_tick(right.start, right.end, touching=touching)),
+    )
+
+
+def _take(given: Spans, rows: Int64s) -> Spans:
+    return Spans(given.side, given.group[rows], given.start[rows], given.end[rows])
+
+
+def _emit(
+    left_rows: Int64s, right_rows: Int64s, left: Spans, right: Spans, pool: Pool | None
+) -> Pairs:
+    dtype = index_type(left.start.size, right.start.size)
+    result = (
+        empty(pool, "left_rows", left_rows.size, dtype),
+        empty(pool, "right_rows", right_rows.size, dtype),
+    )
+    result[0][:] = left_rows
+    result[1][:] = right_rows
+    return result
