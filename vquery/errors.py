@@ -40,12 +40,13 @@ class UnknownColumnError(QueryError, AttributeError):
     """A column that the relation does not have."""
 
     @classmethod
-    def of(cls, name: str, columns: Iterable[str], *, where: str = "the relation") -> UnknownColumnError:
+    def of(
+        cls, name: str, columns: Iterable[str], *, where: str = "the relation"
+    ) -> UnknownColumnError:
         """Name the columns that exist and the nearest spelling.
 
-        >>> raise UnknownColumnError.of("nam", ["name", "score"], where="faces")
-        Traceback (most recent call last):
-        vquery.errors.UnknownColumnError: faces has no column 'nam'. Columns: name, score. Did you mean 'name'?
+        >>> str(UnknownColumnError.of("nam", ["name", "score"], where="faces"))
+        "faces has no column 'nam'. Columns: name, score. Did you mean 'name'?"
         """
         known = list(columns)
         near = difflib.get_close_matches(name, known, n=1)
@@ -61,7 +62,9 @@ class IngestError(SchemaError):
     """A file that cannot be read as what it should be."""
 
     @classmethod
-    def at(cls, path: Path | str, problem: str, *, row: int | None = None, column: str | None = None) -> IngestError:
+    def at(
+        cls, path: Path | str, problem: str, *, row: int | None = None, column: str | None = None
+    ) -> IngestError:
         """Say where in which file the problem is.
 
         >>> str(IngestError.at("faces.csv", "expected a number, got 'abc'", row=7, column="x1"))

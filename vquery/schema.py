@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 IDS_PER_VIDEO = 1_000_000_000
-"""Ids that one video has room for in each table (38 days of 10 detections at 30 frames a second)."""
+"""Ids that one video has room for in each table: 38 days of 10 faces at 30 frames a second."""
 
 US = pa.int64()
 KEYS = ("video", "start_us", "end_us")
@@ -35,7 +35,9 @@ BOX_FIELDS = [pa.field(name, pa.float32()) for name in BOX]
 
 
 def _schema(*fields: pa.Field | tuple[str, pa.DataType]) -> pa.Schema:
-    return pa.schema([field if isinstance(field, pa.Field) else pa.field(*field) for field in fields])
+    return pa.schema(
+        [field if isinstance(field, pa.Field) else pa.field(*field) for field in fields]
+    )
 
 
 VIDEO = _schema(
@@ -56,7 +58,9 @@ VIDEO = _schema(
 FRAME = _schema(*TIME_FIELDS, ("frame", pa.int64()))
 """Every frame with the container's timestamp; ``end_us`` is the next frame's timestamp."""
 
-SHOT = _schema(*TIME_FIELDS, ("shot_id", pa.int64()), ("first_frame", pa.int64()), ("opens_with", pa.string()))
+SHOT = _schema(
+    *TIME_FIELDS, ("shot_id", pa.int64()), ("first_frame", pa.int64()), ("opens_with", pa.string())
+)
 """Shots cover the video without gaps. ``opens_with``: start, cut or gradual (a gradual transition
 belongs to the shot before it up to its middle frame)."""
 
@@ -82,7 +86,13 @@ DETECTION = _schema(
 )
 """One object in one frame, until the next sampled frame (cut at the end of shot and video)."""
 
-CUE = _schema(("cue_id", pa.int64()), *TIME_FIELDS, ("text", pa.string()), ("speaker", pa.string()), ("source", pa.string()))
+CUE = _schema(
+    ("cue_id", pa.int64()),
+    *TIME_FIELDS,
+    ("text", pa.string()),
+    ("speaker", pa.string()),
+    ("source", pa.string()),
+)
 """One timed caption."""
 
 WORD = _schema(
@@ -94,9 +104,15 @@ WORD = _schema(
     ("speaker", pa.string()),
     ("source", pa.string()),
 )
-"""One spoken word. From captions its time is spread inside the cue by length; from transcripts it is exact."""
+"""One spoken word: its time is spread inside the cue for captions, exact for transcripts."""
 
-SEED = _schema(("detection_id", pa.int64()), ("concept", pa.string()), ("label", pa.string()), ("by", pa.string()), ("at_us", US))
+SEED = _schema(
+    ("detection_id", pa.int64()),
+    ("concept", pa.string()),
+    ("label", pa.string()),
+    ("by", pa.string()),
+    ("at_us", US),
+)
 """The human labels in force; a null label says "none of them"."""
 
 SOFT_LABEL = _schema(
@@ -129,7 +145,7 @@ RUN = _schema(
 
 
 def embedding(dimensions: int) -> pa.Schema:
-    """Schema of an embedding table: ``item_id, video, vector`` (unit length float32)."""
+    """Return the schema of an embedding table; vectors have unit length."""
     vector = pa.field("vector", pa.list_(pa.float32(), dimensions))
     return pa.schema([pa.field("item_id", pa.int64()), pa.field("video", pa.string()), vector])
 
@@ -146,7 +162,8 @@ def conform(table: pa.Table, schema: pa.Schema, *, what: str) -> pa.Table:
     SchemaError
         If a column that may not be null is missing or null, or a type cannot be converted.
 
-    >>> conform(pa.table({"video": ["a"], "start_us": [0], "end_us": [5]}), FRAME, what="frames")["frame"].null_count
+    >>> rows = pa.table({"video": ["a"], "start_us": [0], "end_us": [5]})
+    >>> conform(rows, FRAME, what="frames")["frame"].null_count
     1
     """
     columns = []
@@ -158,7 +175,10 @@ def conform(table: pa.Table, schema: pa.Schema, *, what: str) -> pa.Table:
         else:
             column = pa.chunked_array([pa.nulls(table.num_rows, field.type)])
         if not field.nullable and column.null_count:
-            raise SchemaError(f"{what}: column {field.name!r} must be given for every row; {column.null_count} of {table.num_rows} rows have none")
+            raise SchemaError(
+                f"{what}: column {field.name!r} must be given for every row; "
+                f"{column.null_count} of {table.num_rows} rows have none"
+            )
         columns.append(column)
     return pa.table(columns, schema=schema)
 
@@ -167,7 +187,9 @@ def _cast(column: pa.ChunkedArray, field: pa.Field, what: str) -> pa.ChunkedArra
     try:
         return column.cast(field.type)
     except pa.ArrowInvalid as error:
-        raise SchemaError(f"{what}: column {field.name!r} must be {field.type}, got {column.type}: {error}") from error
+        raise SchemaError(
+            f"{what}: column {field.name!r} must be {field.type}, got {column.type}: {error}"
+        ) from error
 
 
 def check_intervals(table: pa.Table, *, what: str) -> None:
@@ -178,7 +200,8 @@ def check_intervals(table: pa.Table, *, what: str) -> None:
     SchemaError
         Naming the first row (counted from 1) that breaks a rule, and how many do.
 
-    >>> check_intervals(pa.table({"video": ["a"], "start_us": [5], "end_us": [3]}), what="faces.csv")
+    >>> rows = pa.table({"video": ["a"], "start_us": [5], "end_us": [3]})
+    >>> check_intervals(rows, what="faces.csv")
     Traceback (most recent call last):
     vquery.errors.SchemaError: faces.csv, row 1: start must not be after end (1 such row)
     """
@@ -186,7 +209,9 @@ def check_intervals(table: pa.Table, *, what: str) -> None:
     if not set(BOX) <= set(table.column_names):
         return
     for name in BOX:
-        _refuse(pc.invert(pc.is_finite(table[name])), what, f"column {name!r} must be a finite number")
+        _refuse(
+            pc.invert(pc.is_finite(table[name])), what, f"column {name!r} must be a finite number"
+        )
     for low, high in (("x1", "x2"), ("y1", "y2")):
         _refuse(pc.greater(table[low], table[high]), what, f"{low} must not be greater than {high}")
 
@@ -207,7 +232,9 @@ def item_ids(video_id: int, first: int, count: int) -> pa.Array:
     [3000000001, 3000000002]
     """
     if first < 1 or first + count > IDS_PER_VIDEO:
-        raise SchemaError(f"a video has room for {IDS_PER_VIDEO - 1} ids a table; asked for {first + count - 1}")
+        raise SchemaError(
+            f"a video has room for {IDS_PER_VIDEO - 1} ids a table; asked for {first + count - 1}"
+        )
     base = video_id * IDS_PER_VIDEO
     return pa.array(range(base + first, base + first + count), pa.int64())
 

@@ -1,0 +1,1 @@
+"""The indexing pipeline: videos, captions and detections from a folder into a collection."""
