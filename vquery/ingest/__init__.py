@@ -1,0 +1,1 @@
+"""Readers: one file of captions, words, detections or labels in, Arrow tables out."""
