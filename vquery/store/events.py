@@ -1,0 +1,221 @@
+"""Human actions: kept for ever in the order they happened; undo and redo are actions too."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from vquery.errors import StoreError
+from vquery.store.catalog import LIMITS, LONG, Catalog, as_json, now_us, text
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Mapping
+
+UNDOABLE = frozenset({"label", "unlabel"})
+MAX_ROWS_BYTES = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One human action.
+
+    Attributes
+    ----------
+    event_id : int
+        From 1, in the order they happened.
+    at_us : int
+        When, in microseconds since 1970.
+    action : str
+        "label", "unlabel", "undo", "redo", or another word: then it is only kept.
+    who, query : str or None
+        The person, and the query that found the rows.
+    generation : int
+        The state of the data that the person looked at.
+    payload : dict
+        What the action says; for undo and redo ``{"event": event_id}``.
+    rows : pyarrow.Table or None
+        The rows it is about; for labels ``detection_id`` and ``label``.
+    """
+
+    event_id: int
+    at_us: int
+    action: str
+    who: str | None
+    query: str | None
+    generation: int
+    payload: dict[str, Any]
+    rows: pa.Table | None = field(default=None, compare=False)
+
+
+def in_force(events: Iterable[Event]) -> list[Event]:
+    """Return the undoable actions that are not undone, in the order they happened. O(n).
+
+    >>> log = [Event(1, 0, "label", None, None, 0, {}), Event(2, 0, "label", None, None, 0, {}),
+    ...        Event(3, 0, "undo", None, None, 0, {"event": 2})]
+    >>> [event.event_id for event in in_force(log)]
+    [1]
+    """
+    events = list(events)
+    undone: set[int] = set()
+    for event in events:
+        if event.action == "undo":
+            undone.add(event.payload["event"])
+        elif event.action == "redo":
+            undone.discard(event.payload["event"])
+    return [e for e in events if e.action in UNDOABLE and e.event_id not in undone]
+
+
+def to_undo(events: Iterable[Event], who: str | None = None) -> Event | None:
+    """Return what an undo takes back: the last action in force, of one person or of anybody."""
+    candidates = [event for event in in_force(events) if who is None or event.who == who]
+    return candidates[-1] if candidates else None
+
+
+def to_redo(events: Iterable[Event], who: str | None = None) -> Event | None:
+    """Return what a redo brings back: the action undone last, of one person or of anybody.
+
+    A new action of a person ends the redo of what that person did before; two people at work
+    do not end each other's.
+
+    >>> log = [Event(1, 0, "label", None, None, 0, {})]
+    >>> log += [Event(2, 0, "undo", None, None, 0, {"event": 1})]
+    >>> to_redo(log).event_id, to_redo([*log, Event(3, 0, "label", None, None, 0, {})])
+    (1, None)
+    """
+    actions: dict[int, Event] = {}
+    stack: list[Event] = []
+    for event in events:
+        if event.action in UNDOABLE:
+            actions[event.event_id] = event
+            stack = [one for one in stack if one.who != event.who]
+        elif event.action == "undo":
+            stack.append(actions[event.payload["event"]])
+        elif event.action == "redo":
+            stack = [one for one in stack if one.event_id != event.payload["event"]]
+    candidates = [event for event in stack if who is None or event.who == who]
+    return candidates[-1] if candidates else None
+
+
+class EventLog:
+    """The events of one collection; may be appended to while another process writes parts.
+
+    Events never change, so those read once are kept in memory.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._seen: list[Event] = []
+        self._lock = threading.Lock()
+
+    def append(
+        self,
+        action: str,
+        payload: Mapping[str, Any],
+        *,
+        who: str | None,
+        query: str | None = None,
+        rows: pa.Table | None = None,
+    ) -> int:
+        """Keep one action; one transaction. Returns its event_id.
+
+        Raises
+        ------
+        StoreError
+            If a text is too long, the payload is no JSON, or the disk is full or read-only.
+        """
+        if action in ("undo", "redo"):
+            raise StoreError(f"use the method {action}(), which finds the action that it is about")
+        blob = None if rows is None else _pack(rows)
+        values = _values(action, payload, who, query)
+        with self._catalog.write("keeping an action") as db:
+            return _insert(db, values, blob)
+
+    def undo(self, who: str | None) -> Event | None:
+        """Take back the last action in force, of ``who`` or (None) of anybody; returns it."""
+        return self._turn("undo", who)
+
+    def redo(self, who: str | None) -> Event | None:
+        """Bring back what was undone last, of ``who`` or (None) of anybody; returns it."""
+        return self._turn("redo", who)
+
+    def _turn(self, action: str, who: str | None) -> Event | None:
+        find = to_undo if action == "undo" else to_redo
+        with self._catalog.write(f"keeping an {action}") as db:
+            # Read inside the transaction: two people cannot take back the same action.
+            found = find([_event(row) for row in _select(db, 0, None, rows=False)], who)
+            if found is not None:
+                _insert(db, _values(action, {"event": found.event_id}, who, None), None)
+        return found
+
+    def read(self, upto: int | None = None) -> list[Event]:
+        """Return all events, or those up to an event_id."""
+        with self._lock:
+            last = self._seen[-1].event_id if self._seen else 0
+            if upto is None or last < upto:
+                with self._catalog.read() as db:
+                    self._seen += [_event(row) for row in _select(db, last, None, rows=True)]
+            seen = list(self._seen)
+        return seen if upto is None else [event for event in seen if event.event_id <= upto]
+
+
+def _select(
+    db: sqlite3.Connection, after: int, upto: int | None, *, rows: bool
+) -> list[tuple[Any, ...]]:
+    items = "item_rows" if rows else "NULL"
+    return db.execute(
+        f"SELECT event_id, at_us, action, who, query, generation, payload, {items} FROM events "
+        "WHERE event_id > ? AND (? IS NULL OR event_id <= ?) ORDER BY event_id",
+        (after, upto, upto),
+    ).fetchall()
+
+
+def _event(row: tuple[Any, ...]) -> Event:
+    event_id, at_us, action, who, query, generation, payload, blob = row
+    rows = None if blob is None else _unpack(blob)
+    return Event(event_id, at_us, action, who, query, generation, json.loads(payload), rows)
+
+
+def _values(
+    action: str, payload: Mapping[str, Any], who: str | None, query: str | None
+) -> tuple[Any, ...]:
+    return (
+        now_us(),
+        text(action, LIMITS["action"], "the action"),
+        None if who is None else text(who, LIMITS["who"], "who"),
+        None if query is None else text(query, LONG, "the query"),
+        as_json(dict(payload), "the payload of an action"),
+    )
+
+
+def _insert(db: sqlite3.Connection, values: tuple[Any, ...], blob: bytes | None) -> int:
+    found = db.execute(
+        "INSERT INTO events (at_us, action, who, query, payload, item_rows, generation) "
+        "SELECT ?, ?, ?, ?, ?, ?, generation FROM state RETURNING event_id",
+        (*values, blob),
+    )
+    event_id: int = found.fetchone()[0]
+    return event_id
+
+
+def _pack(rows: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    with pa.ipc.new_stream(sink, rows.schema, options=options) as stream:
+        stream.write_table(rows)
+    blob: bytes = sink.getvalue().to_pybytes()
+    if len(blob) > MAX_ROWS_BYTES:
+        raise StoreError(
+            f"one action may be about at most {MAX_ROWS_BYTES >> 20} MiB of rows; "
+            f"this one has {rows.num_rows} rows. Split it"
+        )
+    return blob
+
+
+def _unpack(blob: bytes) -> pa.Table:
+    with pa.ipc.open_stream(pa.py_buffer(blob)) as stream:
+        return stream.read_all()
