@@ -61,7 +61,11 @@ class Job:
     detections: tuple[str, ...] = ()
     look: bool = True
     first_detection: int = 1
-    """Number of the first detection: above 1 where the video has some already."""
+    first_track: int = 1
+    """Numbers of the first detection and track: above 1 where the video has some already."""
+    rate: tuple[int, int] | None = None
+    size: tuple[int, int] = (1, 1)
+    """Frame rate and picture size of detections without a video."""
 
     def to_json(self) -> str:
         """Write as one line."""
@@ -77,7 +81,8 @@ class Job:
         """
         facts = json.loads(text)
         facts["settings"] = Settings(**facts["settings"])
-        facts["detections"] = tuple(facts["detections"])
+        for name in ("detections", "rate", "size"):
+            facts[name] = None if facts[name] is None else tuple(facts[name])
         return cls(**facts)
 
 
@@ -90,7 +95,9 @@ class Outcome:
     facts: dict[str, Any] = field(default_factory=dict)
     """The VIDEO row, where the pictures were looked at."""
     counts: dict[str, int] = field(default_factory=dict)
+    skipped: dict[str, int] = field(default_factory=dict)
     detector: str | None = None
+    detector_note: str = ""
     notes: list[str] = field(default_factory=list)
     error: str | None = None
 

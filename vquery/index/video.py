@@ -1,0 +1,188 @@
+"""Look at one video in a single sequential pass, with memory that does not grow with its length.
+
+Crops, thumbnails and vectors are written as they come. Only the bare detections of the shot that
+is still open are held back, because tracks and the ends of spans need the whole shot.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vquery import schema
+from vquery.errors import MediaError
+from vquery.index.crops import ItemWriter, crops, thumbnail
+from vquery.index.rows import DetectionRows, Sample
+from vquery.index.sampling import Every
+from vquery.media import models
+from vquery.media.descriptors import FaceDescriptor, FrameDescriptor, OnnxDescriptor
+from vquery.media.faces import Haar, YuNet, open_face_detector
+from vquery.media.tables import boundary_frame, frames_table, shots_table, transitions_table
+from vquery.media.shots import ShotDetector
+from vquery.store.parts import PartWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import pyarrow as pa
+
+    from vquery.index.crops import Describer
+    from vquery.index.jobs import Job, Settings
+    from vquery.media.faces import FaceDetector
+    from vquery.media.pictures import Picture
+    from vquery.media.video import Frame, FrameReader
+    from vquery.store.parts import Part
+
+    Report = Callable[[int, int | None], None]
+
+REPORT_EVERY = 16
+
+
+def open_describer(settings: Settings) -> Describer:
+    """Open the user's ONNX file, or the built-in descriptor."""
+    return OnnxDescriptor(Path(settings.embedding)) if settings.embedding else FaceDescriptor()
+
+
+def open_detector(settings: Settings) -> FaceDetector | None:
+    """Open the face detector that the settings ask for; None for "none".
+
+    Raises
+    ------
+    MediaError
+        If YuNet is asked for and its weights are not found.
+    """
+    folder = Path(settings.models) if settings.models else None
+    if settings.faces == "none":
+        return None
+    if settings.faces == "haar":
+        return Haar()
+    if settings.faces == "yunet":
+        found = models.find("yunet", folder)
+        if found is None:
+            raise MediaError(
+                "no YuNet weights found: run `vquery models get yunet`, or set VQUERY_MODELS"
+            )
+        return YuNet(found)
+    return open_face_detector(folder)
+
+
+class Look:
+    """The pass over one video; see the module.
+
+    Parameters
+    ----------
+    detector
+        None leaves detections out: none wanted, or they come from a file.
+    """
+
+    def __init__(self, job: Job, detector: FaceDetector | None, describer: Describer) -> None:
+        root = Path(job.root)
+        self.job = job
+        self.detector = detector
+        self.describer = describer
+        self.base = job.video_id * schema.IDS_PER_VIDEO
+        self.shots = ShotDetector()
+        self.frame_describer = FrameDescriptor()
+        self._root = root
+        self._writers: list[PartWriter] = []
+        self.frame_items = ItemWriter(root, job.video, "picture.frame", self.frame_describer.spaces)
+        self.items = ItemWriter(root, job.video, "picture.detection", describer.spaces)
+        self.rows = DetectionRows(
+            self._part("detections"),
+            job.video,
+            job.video_id,
+            detector.name if detector else "",
+            first=job.first_detection,
+        )
+        self._pick_frame = Every(1 / job.settings.frames_per_second)
+        self._pick_detect = Every(job.settings.every_s)
+        self._closed = 0
+        self._lasts_us: int | None = None
+
+    def _part(self, table: str) -> PartWriter:
+        writer = PartWriter(self._root, table)
+        self._writers.append(writer)
+        return writer
+
+    def run(self, reader: FrameReader, report: Report | None = None) -> None:
+        """Read the video to its end."""
+        info = reader.info
+        self.rows.fps = info.fps_num / info.fps_den if info.fps_num else self.rows.fps
+        if info.kind == "images":  # a gap between pictures stays a gap
+            self._lasts_us = round(max(self.job.settings.every_s, 1 / self.rows.fps) * 1e6)
+        for done, frame in enumerate(reader, start=1):
+            self._take(frame)
+            if len(self.shots.transitions) > self._closed:
+                self._close_shots(reader)
+            if report is not None and done % REPORT_EVERY == 0:
+                report(done, info.frames_hint)
+        self.shots.finish()
+        self._close_shots(reader)
+        self.rows.close_shot(reader.end_us, self._shot_id())
+
+    def _take(self, frame: Frame) -> None:
+        image = frame.image
+        if image is None:
+            raise MediaError(f"{self.job.path}: frame {frame.index} has no picture")
+        self.shots.push(frame.index, frame.start_us, image)
+        if self._pick_frame.due(frame.start_us):
+            vector = self.frame_describer.describe(image)
+            self.frame_items.add(
+                [self.base + frame.index + 1], [thumbnail(image)], {"frame": vector[None]}
+            )
+        if self.detector is not None and self._pick_detect.due(frame.start_us):
+            self._detect(self.detector, frame, image)
+
+    def _detect(self, detector: FaceDetector, frame: Frame, image: Picture) -> None:
+        faces = detector.detect(image)
+        found = Sample(
+            frame.index,
+            frame.start_us,
+            faces.boxes,
+            faces.scores,
+            ["face"] * len(faces),
+            lasts_us=self._lasts_us,
+        )
+        ids = self.rows.add(found)
+        if len(ids):
+            vectors = self.describer.describe(image, faces.boxes, faces.landmarks)
+            self.items.add(ids, crops(image, faces.boxes), vectors)
+
+    def _close_shots(self, reader: FrameReader) -> None:
+        numbers, starts = reader.numbers, reader.starts_us
+        for found in self.shots.transitions[self._closed :]:
+            row = np.searchsorted(numbers, boundary_frame(found))
+            self.rows.close_shot(int(starts[row]), self._shot_id())
+            self._closed += 1
+
+    def _shot_id(self) -> int:
+        return self.base + self._closed + 1
+
+    def close(self, reader: FrameReader) -> tuple[list[Part], pa.Table, pa.Table]:
+        """Write the tables of frames and shots; return all parts, the frames and the shots."""
+        video, transitions = self.job.video, self.shots.transitions
+        frames = frames_table(video, reader.numbers, reader.starts_us, reader.ends_us)
+        shots = shots_table(video, transitions, frames, video_id=self.job.video_id)
+        self._part("frames").write(frames)
+        self._part("shots").write(shots)
+        self._part("transitions").write(transitions_table(video, transitions))
+        parts = self.frame_items.close() + self.items.close() + close_parts(self._writers)
+        return parts, frames, shots
+
+    def abort(self) -> None:
+        """Remove everything written."""
+        for writer in (self.frame_items, self.items, *self._writers):
+            writer.abort()
+
+
+def close_parts(writers: Sequence[PartWriter]) -> list[Part]:
+    """Close the writers that hold rows; remove the files of the others."""
+    parts = []
+    for writer in writers:
+        if writer.rows:
+            parts.append(writer.close())
+        else:
+            writer.abort()
+    return parts

@@ -1,0 +1,135 @@
+"""Do one job: look at a video, add the detections of its files, hand back parts and counts."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+from contextlib import ExitStack
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vquery.errors import VQueryError
+from vquery.index.attach import attach_detections
+from vquery.index.jobs import Outcome
+from vquery.index.video import Look, open_describer, open_detector
+from vquery.media.video import FrameReader
+from vquery.store.parts import Part
+from vquery.store.store import Store
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from vquery.index.crops import Describer
+    from vquery.index.jobs import Job, Settings
+    from vquery.index.video import Report
+    from vquery.media.faces import FaceDetector
+
+
+@lru_cache(maxsize=1)
+def _opened(settings: Settings) -> tuple[FaceDetector | None, Describer]:
+    """Keep the models of one setting open from video to video."""
+    return open_detector(settings), open_describer(settings)
+
+
+def do(job: Job, report: Report | None = None) -> Outcome:
+    """Do a job; what cannot be read becomes ``error``, and nothing of it stays on disk.
+
+    ``report`` is called with the frames done and the frames announced.
+    """
+    outcome = Outcome(job.video)
+    parts: list[Part] = []
+    try:
+        _do(job, outcome, parts, report)
+    except VQueryError as error:
+        outcome.error = str(error)
+    except Exception as error:  # noqa: BLE001 - one broken video must not stop the others
+        outcome.error = f"{type(error).__name__}: {error}"
+    if outcome.error is not None:
+        for part in parts:
+            (Path(job.root) / part.path).unlink(missing_ok=True)
+        outcome.parts = []
+        return outcome
+    outcome.parts = [part_to_json(part) for part in parts]
+    return outcome
+
+
+def _do(job: Job, outcome: Outcome, parts: list[Part], report: Report | None) -> None:
+    detector, describer = _opened(job.settings)
+    if job.detections and job.settings.faces == "auto":
+        detector = None  # what came with the video is what the analyst wants
+    frames = shots = None
+    if job.look:
+        look, frames, shots = _look(job, detector, describer, outcome, parts, report)
+        job = dataclasses.replace(
+            job,
+            first_detection=job.first_detection + look.rows.count,
+            first_track=look.rows.next_track,
+            size=(outcome.facts["width"], outcome.facts["height"]),
+        )
+    elif job.kind != "none":
+        frames, shots = _known(job)
+    if job.detections:
+        parts += attach_detections(job, frames, shots, describer, outcome, report)
+
+
+def _look(
+    job: Job,
+    detector: FaceDetector | None,
+    describer: Describer,
+    outcome: Outcome,
+    parts: list[Part],
+    report: Report | None,
+) -> tuple[Look, pa.Table, pa.Table]:
+    with (
+        ExitStack() as undo,
+        FrameReader(Path(job.path), images_fps=job.settings.images_fps) as reader,
+    ):
+        look = Look(job, detector, describer)
+        undo.callback(look.abort)
+        look.run(reader, report)
+        made, frames, shots = look.close(reader)
+        undo.pop_all()
+    parts += made
+    info = reader.info
+    outcome.facts = {
+        "video": job.video,
+        "fps_num": info.fps_num,
+        "fps_den": info.fps_den,
+        "n_frames": reader.n_frames,
+        "width": info.width,
+        "height": info.height,
+        "duration_us": reader.end_us,
+    }
+    outcome.counts = {
+        "frames": reader.n_frames,
+        "shots": shots.num_rows,
+        "detections": look.rows.count,
+    }
+    outcome.notes += reader.warnings
+    outcome.detector = detector.name if detector else None
+    if detector:
+        outcome.detector_note = detector.note
+    return look, frames, shots
+
+
+def _known(job: Job) -> tuple[pa.Table, pa.Table]:
+    with Store.open(Path(job.root)).snapshot() as snapshot:
+        return (
+            snapshot.read("frames", videos=[job.video]),
+            snapshot.read("shots", videos=[job.video]),
+        )
+
+
+def part_to_json(part: Part) -> dict[str, Any]:
+    """Write a part as JSON values."""
+    facts = dataclasses.asdict(part)
+    facts["schema"] = base64.b64encode(part.schema).decode()
+    return facts
+
+
+def part_from_json(facts: dict[str, Any]) -> Part:
+    """Read what `part_to_json` wrote."""
+    return Part(
+        **facts | {"schema": base64.b64decode(facts["schema"]), "videos": tuple(facts["videos"])}
+    )
