@@ -206,12 +206,9 @@ def csv_columns(path: Path, text: str, names: Sequence[str] | None = None) -> Co
     """
     from pyarrow import csv as arrow_csv
 
-    first = text[: text.find("\n") % (len(text) + 1)]
+    first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
-    if names is None:
-        header = next(csv.reader([first], delimiter=delimiter), [])
-    else:
-        header = list(names)
+    header = list(names or next(csv.reader([first], delimiter=delimiter), []))
     clean = [name.strip() for name in header]
     twice = next((name for name in clean if name and clean.count(name) > 1), None)
     if twice is not None or not any(clean):

@@ -63,4 +63,5 @@ def test_a_rate_is_exact(num, den, frame):
         return
     exact = Fraction(frame * den * 1_000_000, num)
     assert abs(int(clock.start_us(np.array([frame]))[0]) - exact) <= Fraction(1, 2)
-    assert clock.end_us([frame])[0] == clock.start_us([frame + 1])[0] or frame + 1 == 2**31
+    if frame + 1 < 2**31:
+        assert clock.end_us([frame])[0] == clock.start_us([frame + 1])[0]
