@@ -160,8 +160,10 @@ class Pool:
         return memory[:needed].view(dtype)
 
 
-def empty(pool: Pool | None, name: str, size: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """Return output memory, from the pool where there is one."""
+def empty(
+    size: int, dtype: npt.DTypeLike, pool: Pool | None = None, name: str = ""
+) -> npt.NDArray[Any]:
+    """Return memory to be written in full, from the pool where there is one."""
     return np.empty(size, dtype) if pool is None else pool.empty(name, size, dtype)
 
 

@@ -7,16 +7,21 @@ from typing import Any
 import numpy as np
 import pytest
 
+from vquery_kernels import arrays
+
+
+class GarbageNumpy:
+    """numpy whose ``empty`` returns memory full of garbage."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+    def empty(self, size: int, dtype: Any) -> np.ndarray:
+        memory = np.full(size * np.dtype(dtype).itemsize, 0xA5, np.uint8)
+        return memory.view(dtype)
+
 
 @pytest.fixture(autouse=True)
 def garbage(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fill what ``np.empty`` returns with garbage: a kernel must write every element it returns."""
-    empty = np.empty
-
-    def poisoned(shape: Any, dtype: Any = float, **keywords: Any) -> np.ndarray:
-        array = empty(shape, dtype, **keywords)
-        if array.dtype.kind in "iu" and array.flags.c_contiguous:
-            array.view(np.uint8)[...] = 0xA5
-        return array
-
-    monkeypatch.setattr(np, "empty", poisoned)
+    """A kernel must write every element that it returns."""
+    monkeypatch.setattr(arrays, "np", GarbageNumpy())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vquery_kernels.arrays import Spans, refuse_inverted, sort_order
+from vquery_kernels.arrays import Spans, empty, refuse_inverted, sort_order
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -19,7 +19,7 @@ def coalesce(given: Spans, gap: int) -> Int64s:
     refuse_inverted(given)
     order = sort_order(given.group, given.start)
     opens = opens_component(given.group[order], given.start[order], given.end[order], gap)
-    component = np.empty(order.size, np.int64)
+    component = empty(order.size, np.int64)
     component[order] = np.cumsum(opens) - 1
     return component
 

@@ -95,8 +95,8 @@ def _emit(
 ) -> Pairs:
     dtype = index_type(left.start.size, right.start.size)
     result = (
-        empty(pool, "left_rows", left_rows.size, dtype),
-        empty(pool, "right_rows", right_rows.size, dtype),
+        empty(left_rows.size, dtype, pool, "left_rows"),
+        empty(right_rows.size, dtype, pool, "right_rows"),
     )
     result[0][:] = left_rows
     result[1][:] = right_rows

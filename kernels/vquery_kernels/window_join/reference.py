@@ -52,8 +52,8 @@ def _emit(
     rows, places = expand(first, stop)
     dtype = index_type(given.low.size, given.key.size)
     result = (
-        empty(pool, "left_rows", rows.size, dtype),
-        empty(pool, "right_rows", rows.size, dtype),
+        empty(rows.size, dtype, pool, "left_rows"),
+        empty(rows.size, dtype, pool, "right_rows"),
     )
     result[0][:] = rows + row
     result[1][:] = order[places]

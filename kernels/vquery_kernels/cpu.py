@@ -1,0 +1,220 @@
+"""The door to numba, and what compiled kernels share: searches, order checks, runs of groups."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+
+import numba
+import numpy as np
+
+from vquery_kernels import threads
+from vquery_kernels.arrays import Int64s, Ints, Spans, empty, frozen, refuse_inverted, sort_order
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy.typing as npt
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+UNSORTED, INVERTED = 1, 2
+
+
+def compiled(function: F) -> F:
+    """Compile at the first call, keep the machine code on disk, let other threads run."""
+    try:
+        return cast("F", numba.njit(nogil=True, cache=True)(function))
+    except RuntimeError:  # no folder to keep machine code in: compile in every process
+        return cast("F", numba.njit(nogil=True)(function))
+
+
+class Sorted(NamedTuple):
+    """One side in the order of ``(group, start)``; ``order`` is empty where it was so already."""
+
+    group: Ints
+    start: Int64s
+    end: Int64s
+    order: Int64s
+
+    def given_order(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Bring values of the sorted rows into the order of the given rows."""
+        if not self.order.size:
+            return values
+        given = empty(values.size, values.dtype)
+        given[self.order] = values
+        return given
+
+
+def check(given: Spans) -> bool:
+    """Tell whether rows ascend by group and start; raise for a span that ends before it starts."""
+    cuts = threads.cuts(given.start.size)
+    arrays = given.group, given.start, given.end
+    flags = threads.run(lambda k: _flaws(*arrays, cuts[k], cuts[k + 1]), len(cuts) - 1)
+    if any(flag & INVERTED for flag in flags):
+        refuse_inverted(given)
+    return not any(flag & UNSORTED for flag in flags)
+
+
+def arrange(given: Spans, *, ascending: bool) -> Sorted:
+    """Sort checked rows by group and start, unless they are."""
+    if ascending:
+        return Sorted(given.group, given.start, given.end, np.empty(0, np.int64))
+    order = sort_order(given.group, given.start)
+    group, start, end = (frozen(array[order]) for array in (given.group, given.start, given.end))
+    return Sorted(group, start, end, order)
+
+
+def sort(given: Spans) -> Sorted:
+    """Check rows, and sort them by group and start unless they are."""
+    return arrange(given, ascending=check(given))
+
+
+def sort_points(group: Ints, key: Int64s) -> tuple[Ints, Int64s, Int64s]:
+    """Sort points by group and key unless they are: group, key, order (empty where they were)."""
+    points = sort(Spans("right_", group, key, key))
+    return points.group, points.start, points.order
+
+
+def group_runs(group: Ints) -> Int64s:
+    """Bounds of the runs of equal groups in sorted rows: run ``r`` is ``[r] .. [r + 1]``."""
+    bounds = empty(1025, np.int64)
+    runs = _runs(group, bounds)
+    if runs >= bounds.size:
+        bounds = empty(runs + 1, np.int64)
+        _runs(group, bounds)
+    return bounds[: runs + 1]
+
+
+def matched(left_group: Ints, right_group: Ints) -> Int64s:
+    """Bounds of the groups that both sorted sides have: left low and high, right low and high."""
+    left, right = group_runs(left_group), group_runs(right_group)
+    both = empty(4 * min(left.size, right.size), np.int64).reshape(-1, 4)
+    return both[: _match(left_group, left, right_group, right, both)]
+
+
+@compiled
+def _flaws(group: Ints, start: Int64s, end: Int64s, low: int, high: int) -> int:
+    """Flag rows ``low .. high`` that end before they start, or sort before the row before them."""
+    inverted = unsorted = False
+    for row in range(low, high):
+        inverted |= start[row] > end[row]
+    for row in range(max(low, 1), high):
+        unsorted |= (group[row] < group[row - 1]) | (
+            (group[row] == group[row - 1]) & (start[row] < start[row - 1])
+        )
+    return (INVERTED if inverted else 0) | (UNSORTED if unsorted else 0)
+
+
+@compiled
+def _runs(group: Ints, bounds: Int64s) -> int:
+    """Write where runs of equal groups begin, as far as there is room, and count them."""
+    runs, row = 0, 0
+    while row < group.size:
+        if runs < bounds.size:
+            bounds[runs] = row
+        runs += 1
+        step, inside = 1, row
+        while inside + step < group.size and group[inside + step] == group[row]:
+            inside += step
+            step *= 2
+        low, high = inside + 1, min(inside + step, group.size)
+        while low < high:
+            middle = (low + high) // 2
+            if group[middle] == group[row]:
+                low = middle + 1
+            else:
+                high = middle
+        row = low
+    if runs < bounds.size:
+        bounds[runs] = group.size
+    return runs
+
+
+@compiled
+def _match(left_group: Ints, left: Int64s, right_group: Ints, right: Int64s, both: Int64s) -> int:
+    """Merge two lists of runs into the groups that both have."""
+    found, a, b = 0, 0, 0
+    while a < left.size - 1 and b < right.size - 1:
+        if left_group[left[a]] < right_group[right[b]]:
+            a += 1
+        elif left_group[left[a]] > right_group[right[b]]:
+            b += 1
+        else:
+            both[found, 0] = left[a]
+            both[found, 1] = left[a + 1]
+            both[found, 2] = right[b]
+            both[found, 3] = right[b + 1]
+            found, a, b = found + 1, a + 1, b + 1
+    return found
+
+
+@compiled
+def lower(values: Int64s, wanted: int, low: int, high: int) -> int:
+    """Find the first of the sorted ``values[low:high]`` that is at least ``wanted``."""
+    while low < high:
+        middle = (low + high) // 2
+        if values[middle] < wanted:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@compiled
+def seek_lower(values: Int64s, wanted: int, low: int, high: int, near: int) -> int:
+    """Like :func:`lower`, in steps that double from ``near``, which is in ``low .. high``."""
+    step = 1
+    if near < high and values[near] < wanted:
+        low = near + 1
+        while near + step < high and values[near + step] < wanted:
+            low = near + step + 1
+            step *= 2
+        high = min(near + step, high)
+    else:
+        high = near
+        while near - step >= low and values[near - step] >= wanted:
+            high = near - step
+            step *= 2
+        low = max(near - step + 1, low)
+    return lower(values, wanted, low, high)
+
+
+@compiled
+def seek_upper(values: Int64s, wanted: int, low: int, high: int, near: int) -> int:
+    """Find the first of ``values[low:high]`` that is more than ``wanted``, from ``near``."""
+    step = 1
+    if near < high and values[near] <= wanted:
+        low = near + 1
+        while near + step < high and values[near + step] <= wanted:
+            low = near + step + 1
+            step *= 2
+        high = min(near + step, high)
+    else:
+        high = near
+        while near - step >= low and values[near - step] > wanted:
+            high = near - step
+            step *= 2
+        low = max(near - step + 1, low)
+    while low < high:
+        middle = (low + high) // 2
+        if values[middle] <= wanted:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@compiled
+def seek_run(group: Ints, runs: Int64s, wanted: int, near: int) -> int:
+    """Find the first run whose group is at least ``wanted``, trying ``near`` and its neighbour."""
+    for run in (near, near + 1):
+        if run < runs.size - 1 and group[runs[run]] == wanted:
+            return run
+    low, high = 0, runs.size - 1
+    while low < high:
+        middle = (low + high) // 2
+        if group[runs[middle]] < wanted:
+            low = middle + 1
+        else:
+            high = middle
+    return low
