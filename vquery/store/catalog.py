@@ -25,6 +25,9 @@ FORMAT = 1
 APPLICATION = 0x76717279  # "vqry": what the file says it is
 BUSY_S = 15.0
 
+_NO_ROOM = frozenset(
+    {"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC", "SQLITE_IOERR_TRUNCATE"}
+)
 LIMITS = {"video": 4096, "unit": 2000, "command": 1000, "who": 200, "action": 64}
 LONG = 16 * 1024 * 1024
 """Bytes of the longest text in the catalog: arguments, reports, queries."""
@@ -191,8 +194,13 @@ class Catalog:
     def _explain(self, error: sqlite3.Error, doing: str) -> StoreError:
         name = getattr(error, "sqlite_errorname", "")
         reason = f"{error}; {name}" if name else str(error)
-        if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
+        if name in _NO_ROOM:
             return disk.full(self.file, doing, reason)
+        if name in ("SQLITE_READONLY_ROLLBACK", "SQLITE_READONLY_RECOVERY"):
+            return StoreError(
+                f"{self.file}: a writer was killed here and the catalog must be repaired, which a "
+                "read-only place does not allow. Open the collection once where it can be written"
+            )
         if name.startswith("SQLITE_READONLY"):
             return disk.refused(self.file, doing, reason)
         if name.startswith("SQLITE_BUSY"):
@@ -202,8 +210,8 @@ class Catalog:
             )
         if name.startswith("SQLITE_CANTOPEN"):
             return StoreError(
-                f"{self.file}: cannot be opened while {doing} ({reason}). The disk may be full or "
-                "read-only after a crash: make it writable once and open the collection again"
+                f"{self.file}: cannot be opened, or not have a journal beside it, while {doing} "
+                f"({reason}). Make the folder readable and writable"
             )
         if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
             return StoreError(f"{self.file}: damaged ({reason}). Restore it from a copy")

@@ -169,7 +169,7 @@ class PartWriter:
             self._writer.write_table(rows, row_group_size=ROW_GROUP)
 
     def close(self) -> Part:
-        """Finish the file, make it survive a power cut, and say what is in it.
+        """Finish the file, write it through to the disk, and say what is in it.
 
         Raises
         ------
@@ -194,8 +194,7 @@ class PartWriter:
         self._flush()
         self._writer.close()
         self._sink.close()
-        disk.sync(self.file)
-        disk.sync(self.file.parent)
+        disk.sync(self.file)  # the commit does so for the folder, once for all its parts
 
     def abort(self) -> None:
         """Give the part up and remove its file."""

@@ -151,7 +151,7 @@ class Writer:
 
     def commit(
         self,
-        given: Sequence[Part],
+        parts: Sequence[Part],
         *,
         units: Sequence[str] = (),
         videos: Sequence[Mapping[str, Any]] = (),
@@ -162,7 +162,7 @@ class Writer:
 
         Parameters
         ----------
-        given : sequence of Part
+        parts : sequence of Part
             Finished parts, written since this writer was opened.
         units : sequence of str
             Units of work that are done with this.
@@ -190,12 +190,12 @@ class Writer:
         """
         self._check_open()
         done = [u for u in units if self.is_done(u) and not u.startswith(tuple(forget))]
-        if done and given and not replace:
+        if done and parts and not replace:
             raise StoreError(
                 f"{done[0]!r} was done before; its rows would be there twice. Ask is_done() "
                 "first, or say what to replace"
             )
-        change = Commit(given, units, videos, replace or {}, forget)
+        change = Commit(parts, units, videos, replace or {}, forget)
         generation = change.run(self._catalog, self.run_id)
         self._done -= {unit for unit in self._done if unit.startswith(tuple(forget))}
         self._done |= set(units)
