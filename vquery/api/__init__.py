@@ -1,0 +1,1 @@
+"""What a notebook calls: the collection and its tables, labels, propagation, export and demo."""
