@@ -6,6 +6,7 @@ import csv
 import difflib
 import io
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,13 +17,17 @@ from vquery.errors import IngestError
 from vquery.ingest.files import MAX_TABLE_BYTES, check_size, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import numpy.typing as npt
 
     Floats = npt.NDArray[np.float64]
     Ints = npt.NDArray[np.int64]
+
+US_PER_S = 1_000_000
+MAX_SECONDS = 1e9
+_CLOCK_TIME = re.compile(r"(?:(\d{1,4}):)?(\d{1,2}):([0-5]?\d(?:[.,]\d{1,9})?)")
 
 SUFFIXES = (".csv", ".tsv", ".parquet", ".arrow", ".feather", ".ipc", ".jsonl", ".ndjson")
 
@@ -38,25 +43,41 @@ class Columns:
         What it holds; columns may be text that stands for numbers.
     lines
         Gives the row numbers for messages, one a row; by default 1, 2, 3 ...
+    called
+        What the file calls a column that is asked for by another name.
     """
 
     def __init__(
-        self, path: Path, table: pa.Table, lines: Callable[[], Sequence[int]] | None = None
+        self,
+        path: Path,
+        table: pa.Table,
+        lines: Callable[[], Sequence[int]] | None = None,
+        called: Mapping[str, str] | None = None,
     ) -> None:
         self.path = path
         self.table = table
         self._lines = lines
+        self._called = dict(called or {})
+        self._others = set(table.column_names) - set(self._called.values())
+
+    def calling(self, called: Mapping[str, str]) -> Columns:
+        """Return the same columns, under other names."""
+        return Columns(self.path, self.table, self._lines, called)
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
 
     def __contains__(self, name: str) -> bool:
-        return name in self.table.column_names
+        return name in self._called or name in self._others
 
     @property
     def names(self) -> list[str]:
-        """The names of the columns."""
+        """The names of the columns in the file."""
         return list(self.table.column_names)
+
+    def own(self, name: str) -> str:
+        """Return what the file calls a column."""
+        return self._called.get(name, name)
 
     def row(self, index: int) -> int:
         """Return the number of a row, counted as an editor counts lines."""
@@ -67,7 +88,8 @@ class Columns:
     ) -> IngestError:
         """Make an error that names the file, and if given row and column."""
         row = None if index is None else self.row(index)
-        return IngestError.at(self.path, problem, row=row, column=column)
+        name = None if column is None else self.own(column)
+        return IngestError.at(self.path, problem, row=row, column=name)
 
     def refuse(self, bad: npt.NDArray[np.bool_], problem: str, column: str | None = None) -> None:
         """Raise an error for the first row that is bad, saying how many there are."""
@@ -104,6 +126,31 @@ class Columns:
         self.refuse(bad, "expected a finite number", name)
         return numbers
 
+    def microseconds(self, name: str) -> Ints:
+        """Return a column of seconds, or of clock times such as ``1:02:03.5``, in microseconds.
+
+        Raises
+        ------
+        IngestError
+            Naming the first row that is no time.
+        """
+        column = self._filled(name, missing=False)
+        if (
+            not pa.types.is_string(column.type)
+            or not pc.any(pc.match_substring(column, ":")).as_py()
+        ):
+            seconds = self.floats(name)
+            self.refuse(np.abs(seconds) > MAX_SECONDS, "is no time of a video", name)
+            return np.rint(seconds * US_PER_S).astype(np.int64)
+        times = np.zeros(len(column), np.int64)
+        for index, value in enumerate(column.to_pylist()):
+            try:
+                times[index] = _clock_time(value)
+            except (ValueError, OverflowError) as error:
+                problem = f"expected seconds or a time such as 1:02:03.5, got {value!r}"
+                raise self.error(problem, index, name) from error
+        return times
+
     def integers(self, name: str) -> Ints:
         """Return a column as integers, ``(n,)``.
 
@@ -123,7 +170,7 @@ class Columns:
 
     def text(self, name: str) -> pa.Array:
         """Return a column as text without blanks around it; null where there is nothing."""
-        column = self.table[name].combine_chunks()
+        column = self.table[self.own(name)].combine_chunks()
         if pa.types.is_dictionary(column.type):
             column = column.dictionary_decode()
         if pa.types.is_nested(column.type) or pa.types.is_binary(column.type):
@@ -132,7 +179,7 @@ class Columns:
         return pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
 
     def _filled(self, name: str, *, missing: bool) -> pa.Array:
-        column = self.table[name].combine_chunks()
+        column = self.table[self.own(name)].combine_chunks()
         if pa.types.is_boolean(column.type) or not _plain(column.type):
             raise self.error(f"expected numbers, got {column.type}", column=name)
         if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
@@ -148,6 +195,16 @@ class Columns:
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
                 return self.error(f"expected {expected}, got {value!r}", index, name)
         return self.error(f"expected numbers, got {column.type}", column=name)
+
+
+def _clock_time(text: str) -> int:
+    """Return ``hours:minutes:seconds``, ``minutes:seconds`` or seconds in microseconds."""
+    found = _CLOCK_TIME.fullmatch(text)
+    if found is None:
+        return round(float(text) * US_PER_S)
+    hours, minutes, seconds = found.groups()
+    whole = (int(hours or 0) * 60 + int(minutes)) * 60
+    return whole * US_PER_S + round(float(seconds.replace(",", ".")) * US_PER_S)
 
 
 def _plain(kind: pa.DataType) -> bool:
