@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import cv2
 import numpy as np
@@ -150,11 +150,12 @@ class YuNet:
         scale = self._side / max(height, width)
         inner = (max(round(width * scale), 1), max(round(height * scale), 1))
         canvas = self._letterbox(image, inner)
-        _, found = self._net.detect(canvas)
-        if found is None:
+        answer: Any = self._net.detect(canvas)[1]  # the stubs know no None
+        if answer is None:
             return _no_faces()
+        found = np.asarray(answer, np.float32)
         # a normalised point is the same point in the picture and in its scaled copy
-        points = found[:, :14] / np.array(inner * 7, np.float32)
+        points = np.divide(found[:, :14], np.array(inner * 7, np.float32), dtype=np.float32)
         boxes = points[:, :4]
         boxes[:, 2:] += boxes[:, :2]
         marks = points[:, 4:].reshape(-1, LANDMARKS, 2)
@@ -227,7 +228,7 @@ class Haar:
 def _cascade(file: str) -> cv2.CascadeClassifier:
     if not hasattr(cv2, "CascadeClassifier"):
         raise MediaError(f"OpenCV {cv2.__version__} has no cascade classifier")
-    path = Path(cv2.data.haarcascades) / file
+    path = Path(cv2.__file__).parent / "data" / file
     if not path.is_file():
         raise MediaError(f"this build of OpenCV lacks {path}")
     cascade = cv2.CascadeClassifier(str(path))

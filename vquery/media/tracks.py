@@ -142,7 +142,8 @@ def _checked(
     frame = np.asarray(frames, np.int64).reshape(-1)
     box = np.asarray(boxes, np.float64).reshape(-1, 4).copy()
     score = np.asarray(scores, np.float64).reshape(-1)
-    time = frame / fps if start_us is None else np.asarray(start_us, np.int64).reshape(-1) * 1e-6
+    clock = frame / fps if start_us is None else np.asarray(start_us).reshape(-1) * 1e-6
+    time = np.asarray(clock, np.float64)
     if not len(frame) == len(box) == len(score) == len(time):
         raise MediaError(
             "frames, boxes, scores and start_us must have one entry a box, got "
