@@ -70,7 +70,8 @@ class IndexReport:
 
     def to_dict(self) -> dict[str, object]:
         """Return plain values, for JSON."""
-        return dataclasses.asdict(self)
+        facts = dict(vars(self))
+        return {k: dict(v) if isinstance(v, Counter) else v for k, v in facts.items()}
 
 
 def index_folder(

@@ -16,8 +16,8 @@ from vquery.errors import MediaError
 from vquery.index.crops import ItemWriter, crops, thumbnail
 from vquery.index.rows import DetectionRows, Sample
 from vquery.index.sampling import Every
-from vquery.media import models
-from vquery.media.descriptors import FaceDescriptor, FrameDescriptor, OnnxDescriptor
+from vquery.media import descriptors, models
+from vquery.media.descriptors import FaceDescriptor, FrameDescriptor
 from vquery.media.faces import Haar, YuNet, open_face_detector
 from vquery.media.tables import boundary_frame, frames_table, shots_table, transitions_table
 from vquery.media.shots import ShotDetector
@@ -42,7 +42,7 @@ REPORT_EVERY = 16
 
 def open_describer(settings: Settings) -> Describer:
     """Open the user's ONNX file, or the built-in descriptor."""
-    return OnnxDescriptor(Path(settings.embedding)) if settings.embedding else FaceDescriptor()
+    return descriptors.OnnxDescriptor(Path(settings.embedding)) if settings.embedding else FaceDescriptor()
 
 
 def open_detector(settings: Settings) -> FaceDetector | None:
