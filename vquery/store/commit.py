@@ -80,7 +80,9 @@ class Commit:
                     _check_registered(db, part.table, video)
         for table, there in live.items():
             stay = [one.schema for one in there if self._leaves(one) is not None]
-            table_schema(table, [*stay, *(p.schema for p in self.parts if p.table == table)])
+            new = [part.schema for part in self.parts if part.table == table]
+            if new:
+                table_schema(table, [*stay, *new])
 
     def _replace(self, catalog: Catalog, live: Live) -> None:
         leaves = self._leaves(live)

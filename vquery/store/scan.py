@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 
     from vquery.store.parts import Serialised
 
+_WIDEN = (
+    pa.types.is_signed_integer,
+    pa.types.is_unsigned_integer,
+    pa.types.is_floating,
+    lambda kind: kind in (pa.string(), pa.large_string()),
+)
+
 
 class Live(NamedTuple):
     """One live part, as the catalog lists it; ``schema`` is serialised."""
@@ -51,21 +58,25 @@ def live_parts(db: sqlite3.Connection, table: str | None = None) -> list[Live]:
 def table_schema(table: str, schemas: Iterable[bytes]) -> pa.Schema:
     """Return the columns of a table whose parts have the given (serialised) schemas.
 
+    Integers widen, floating-point numbers widen, and a column of nulls takes any type.
+
     Raises
     ------
     SchemaError
-        If a column has types in two parts that cannot be brought together.
+        If a column has types in two parts that cannot be brought together without loss.
     """
     each = [pa.ipc.read_schema(pa.py_buffer(one)) for one in dict.fromkeys(schemas)]
     if table in names.BUILT_IN:
         each.insert(0, names.BUILT_IN[table])
-    try:
-        return pa.unify_schemas(each, promote_options="permissive")
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise SchemaError(
-            f"{table}: the new rows do not fit those stored: {error}. "
-            "Give the table another name, or replace it as a whole"
-        ) from error
+    for name in {field.name for one in each for field in one}:
+        kinds = {one.field(name).type for one in each if name in one.names} - {pa.null()}
+        if len(kinds) > 1 and not any(all(map(fit, kinds)) for fit in _WIDEN):
+            raise SchemaError(
+                f"{table}: the new rows do not fit those stored: column {name!r} has the types "
+                f"{', '.join(sorted(map(str, kinds)))}. Give the table another name, or replace "
+                "it as a whole"
+            )
+    return pa.unify_schemas(each, promote_options="permissive")
 
 
 def file_of(root: Path, live: Live) -> Path:

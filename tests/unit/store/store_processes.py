@@ -110,6 +110,7 @@ def watch(root: str, ready: str, stop: str) -> str:
                 counts = {n: fresh.read(n).num_rows for n in ("detections", "embedding.face")}
                 if len(set(counts.values())) != 1:
                     return f"half a commit: {counts}"
+            time.sleep(0.01)
             if last:
                 return f"whole {len(generations)}"
 
@@ -184,8 +185,15 @@ def job_on(root: str, task: str) -> str:
         if task == "big part":
             with store.writer("big", {}, wait_s=0) as writer:
                 video_id = writer.register(new_videos(1))["v000.mp4"]
-                rows = video_rows("v000.mp4", video_id, 200_000)
-                writer.commit([writer.write("embedding.big", rows["embedding.face"])])
+                vectors = np.random.default_rng(0).random(3_000_000, np.float32)
+                rows = pa.table(
+                    {
+                        "item_id": schema.item_ids(video_id, 1, 3000),
+                        "video": pa.array(["v000.mp4"] * 3000, pa.string()),
+                        "vector": pa.FixedSizeListArray.from_arrays(vectors, 1000),
+                    }
+                )
+                writer.commit([writer.write("embedding.big", rows)])
         elif task == "big event":
             ids = np.random.default_rng(0).integers(1, 10**15, 400_000)
             store.label(ids, "name", "Bernie", who="test")
@@ -215,7 +223,7 @@ def _child(order: dict[str, object]) -> None:
     try:
         os.dup2(os.open(os.devnull, os.O_RDWR), 0)
         told = JOBS[str(order["job"])](**order["arguments"])  # type: ignore[arg-type]
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - the test is told whatever happened
         told = traceback.format_exc()
     descriptor = os.open(str(order["out"]), os.O_WRONLY | os.O_CREAT)
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)

@@ -70,7 +70,7 @@ def test_readers_keep_their_snapshot_while_a_writer_commits(tmp_path, store, mad
     with store.writer("replace") as writer:
         rows = made.video_rows("v001.mp4", 2, 5)
         parts = [writer.write(name, rows[name]) for name in rows]
-        writer.commit(parts, replace=dict.fromkeys(rows, ["v001.mp4"]))
+        writer.commit(parts, replace={name: ["v001.mp4"] for name in rows})
     stop.touch()
     for watcher in watchers:
         word, generations = watcher.result().split()
