@@ -31,11 +31,9 @@ class FrameClock:
     ----------
     width, height
         Size of the picture in pixels.
-    frames, starts
-        Frame numbers (from 0, ascending) and their timestamps in microseconds, ``(n,)`` each;
-        None with a constant rate.
-    last_end
-        End of the last frame in microseconds; None with a constant rate.
+    frames, starts, ends
+        Frame numbers (from 0, ascending, maybe with gaps), their timestamps and their ends in
+        microseconds, ``(n,)`` each; None with a constant rate.
     rate
         Frames a second as numerator and denominator; None with timestamps.
     n_frames
@@ -48,7 +46,7 @@ class FrameClock:
     height: int
     frames: Ints | None = None
     starts: Ints | None = None
-    last_end: int | None = None
+    ends: Ints | None = None
     rate: tuple[int, int] | None = None
     n_frames: int | None = None
     every: int = 1
@@ -81,7 +79,7 @@ class FrameClock:
             height=height,
             frames=frames,
             starts=table["start_us"].to_numpy(),
-            last_end=table["end_us"][-1].as_py(),
+            ends=table["end_us"].to_numpy(),
             n_frames=int(frames[-1]) + 1,
             every=every,
         )
@@ -132,17 +130,23 @@ class FrameClock:
         known = self.has(wanted)
         if not known.all():
             raise SchemaError(f"there is no frame {wanted[~known][0]}: {self.extent}")
+        if self.frames is not None and self.starts is not None:
+            starts: Ints = self.starts[np.searchsorted(self.frames, wanted)]
+            return starts
         return self._time(wanted)
 
     def end_us(self, frames: npt.ArrayLike, *, every: npt.ArrayLike | None = None) -> Ints:
-        """Return when the next sampled frame starts, cut at the end of the video.
+        """Return when the next sampled frame starts, cut at a gap and at the end of the video.
 
         ``every`` counts the frames up to the next sampled one, ``(n,)`` or a number; by default
         that of the clock.
         """
         wanted = np.asarray(frames, np.int64)
-        step = np.asarray(self.every if every is None else every, np.int64)
-        return self._time(wanted + step)
+        following = wanted + np.asarray(self.every if every is None else every, np.int64)
+        if self.frames is not None and self.ends is not None:
+            ends: Ints = self.ends[np.searchsorted(self.frames, following) - 1]
+            return ends
+        return self._time(following)
 
     @property
     def extent(self) -> str:
@@ -153,11 +157,7 @@ class FrameClock:
         return f"the video has frames {first} to {self.n_frames - 1}"
 
     def _time(self, frames: Ints) -> Ints:
-        """Return when frames start; for numbers behind the last, when the video ends."""
-        if self.frames is not None and self.starts is not None and self.last_end is not None:
-            bounds = np.append(self.starts, self.last_end)
-            times: Ints = bounds[np.searchsorted(self.frames, frames)]
-            return times
+        """Return when frames start at the constant rate; behind the last, when the video ends."""
         if self.rate is None:
             raise SchemaError("a clock needs timestamps (from_frames) or a rate (from_rate)")
         num, den = self.rate

@@ -79,15 +79,15 @@ class Columns:
         """Return what the file calls a column."""
         return self._called.get(name, name)
 
-    def row(self, index: int) -> int:
-        """Return the number of a row, counted as an editor counts lines."""
-        return index + 1 if self._lines is None else self._lines()[index]
+    def rows(self) -> Sequence[int]:
+        """Return the numbers of the rows, counted as an editor counts lines."""
+        return range(1, len(self) + 1) if self._lines is None else self._lines()
 
     def error(
         self, problem: str, index: int | None = None, column: str | None = None
     ) -> IngestError:
         """Make an error that names the file, and if given row and column."""
-        row = None if index is None else self.row(index)
+        row = None if index is None else self.rows()[index]
         name = None if column is None else self.own(column)
         return IngestError.at(self.path, problem, row=row, column=name)
 

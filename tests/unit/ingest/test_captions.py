@@ -346,6 +346,40 @@ def test_reads_what_pysubs2_writes(tmp_path_factory, cues, form):
     assert sorted(spans(read_captions(path, video="v"))) == expected
 
 
+# --- whatever stands in a file --------------------------------------------------------------------
+
+stamps = st.tuples(st.integers(0, 5), st.integers(0, 5)).map(
+    lambda seconds: "00:00:0{}.000 --> 00:00:0{}.000".format(*seconds)
+)
+line = st.one_of(
+    stamps,
+    st.sampled_from(["", "1", "text", "<i>", "NOTE x", "STYLE", "a --> b", "00:0x:00.000 --> 1"]),
+    st.sampled_from(
+        ["&amp;", "{\\an8}", "<v A>b", "<00:03.000>c", "X-TIMESTAMP-MAP=LOCAL:00:00.000"]
+    ),
+)
+
+
+@given(st.lists(line, max_size=30), st.booleans(), st.integers(-9, 9))
+def test_no_cue_is_lost(tmp_path_factory, lines, vtt, offset):
+    path = tmp_path_factory.mktemp("any") / "a.txt"
+    path.write_text("\n".join(["WEBVTT", "", *lines] if vtt else lines))
+    n_timed = sum("-->" in line and line != "a --> b" for line in lines)
+    if not n_timed and not vtt and any(lines):
+        with pytest.raises(IngestError):
+            read_captions(path, video="v", offset=offset)
+        return
+    result = read_captions(path, video="v", offset=offset)
+    skipped = result.n_skipped - result.skipped.get(STRAY, 0)
+    assert len(result.tables["cues"]) + skipped == n_timed
+    words = result.tables["words"].to_pylist()
+    cues = result.tables["cues"].to_pylist()
+    for word in words:
+        cue = cues[word["cue"]]
+        assert cue["start_us"] <= word["start_us"] <= word["end_us"] <= cue["end_us"]
+        assert word["word"] in cue["text"]
+
+
 # --- real captions -------------------------------------------------------------------------------
 
 

@@ -32,6 +32,17 @@ def test_timestamps_are_taken_as_they_are():
     assert clock.has([-1, 0, 3, 4]).tolist() == [False, True, True, False]
 
 
+def test_a_gap_between_frames_stays_a_gap():
+    rows = [
+        {"video": "v", "start_us": k * 10, "end_us": k * 10 + 10, "frame": k} for k in (3, 4, 9)
+    ]
+    table = pa.Table.from_pylist(rows, schema=FRAME)
+    clock = FrameClock.from_frames(table, width=4, height=3)
+    assert clock.has([2, 3, 4, 5, 9]).tolist() == [False, True, True, False, True]
+    assert clock.end_us([3, 4, 9]).tolist() == [40, 50, 100]
+    assert clock.end_us([3, 4, 9], every=5).tolist() == [50, 50, 100]
+
+
 def test_frames_that_do_not_exist():
     clock = FrameClock.from_frames(frames([0, 5], 9), width=1, height=1)
     with pytest.raises(SchemaError, match="there is no frame 2: the video has frames 0 to 1"):
