@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import numba
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
-UNSORTED, INVERTED = 1, 2
+INVERTED, UNSORTED, ENDS_DESCEND, INSTANTS = 1, 2, 4, 8
+"""What a row may be, alone or after the row before it."""
 
 
 def compiled(function: F) -> F:
@@ -35,6 +38,11 @@ class Sorted(NamedTuple):
     start: Int64s
     end: Int64s
     order: Int64s
+    flaws: int
+
+    def ends_ascend(self, *, touching: bool) -> bool:
+        """Tell whether last ticks ascend in each group, and can be told from the ends alone."""
+        return not self.flaws & ENDS_DESCEND and (touching or not self.flaws & INSTANTS)
 
     def given_order(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Bring values of the sorted rows into the order of the given rows."""
@@ -45,28 +53,42 @@ class Sorted(NamedTuple):
         return given
 
 
-def check(given: Spans) -> bool:
-    """Tell whether rows ascend by group and start; raise for a span that ends before it starts."""
+def check(given: Spans) -> int:
+    """Return the flaws of the rows; raise for a span that ends before it starts."""
     cuts = threads.cuts(given.start.size)
-    arrays = given.group, given.start, given.end
-    flags = threads.run(lambda k: _flaws(*arrays, cuts[k], cuts[k + 1]), len(cuts) - 1)
-    if any(flag & INVERTED for flag in flags):
+
+    def look(k: int) -> int:
+        rows = slice(max(cuts[k] - 1, 0), cuts[k + 1])  # with the row before
+        return _flaws(given.group[rows], given.start[rows], given.end[rows])
+
+    flaws = functools.reduce(operator.or_, threads.run(look, len(cuts) - 1))
+    if flaws & INVERTED:
         refuse_inverted(given)
-    return not any(flag & UNSORTED for flag in flags)
+    return flaws
 
 
-def arrange(given: Spans, *, ascending: bool) -> Sorted:
+def arrange(given: Spans, flaws: int) -> Sorted:
     """Sort checked rows by group and start, unless they are."""
-    if ascending:
-        return Sorted(given.group, given.start, given.end, np.empty(0, np.int64))
-    order = sort_order(given.group, given.start)
+    if not flaws & UNSORTED:
+        return Sorted(given.group, given.start, given.end, np.empty(0, np.int64), flaws)
+    order = _order(given.group, given.start)
     group, start, end = (frozen(array[order]) for array in (given.group, given.start, given.end))
-    return Sorted(group, start, end, order)
+    return Sorted(group, start, end, order, check(Spans(given.side, group, start, end)))
+
+
+def _order(group: Ints, start: Int64s) -> Int64s:
+    """Return the stable order by group and start, without a sort where starts ascend by group."""
+    first, last = int(group.min()), int(group.max())
+    if last - first <= 2 * group.size + 1024:
+        order = empty(group.size, np.int64)
+        if _deal(group, start, first, np.zeros(last - first + 2, np.int64), order):
+            return order
+    return sort_order(group, start)
 
 
 def sort(given: Spans) -> Sorted:
     """Check rows, and sort them by group and start unless they are."""
-    return arrange(given, ascending=check(given))
+    return arrange(given, check(given))
 
 
 def sort_points(group: Ints, key: Int64s) -> tuple[Ints, Int64s, Int64s]:
@@ -93,16 +115,39 @@ def matched(left_group: Ints, right_group: Ints) -> Int64s:
 
 
 @compiled
-def _flaws(group: Ints, start: Int64s, end: Int64s, low: int, high: int) -> int:
-    """Flag rows ``low .. high`` that end before they start, or sort before the row before them."""
-    inverted = unsorted = False
-    for row in range(low, high):
+def _flaws(group: Ints, start: Int64s, end: Int64s) -> int:
+    """Collect the flaws of rows."""
+    inverted = unsorted = descend = instants = False
+    for row in range(start.size):
         inverted |= start[row] > end[row]
-    for row in range(max(low, 1), high):
-        unsorted |= (group[row] < group[row - 1]) | (
-            (group[row] == group[row - 1]) & (start[row] < start[row - 1])
-        )
-    return (INVERTED if inverted else 0) | (UNSORTED if unsorted else 0)
+        instants |= start[row] == end[row]
+    for row in range(1, start.size):
+        same = group[row] == group[row - 1]
+        unsorted |= (group[row] < group[row - 1]) | (same & (start[row] < start[row - 1]))
+        descend |= same & (end[row] < end[row - 1])
+    flaws = INVERTED if inverted else 0
+    flaws |= UNSORTED if unsorted else 0
+    flaws |= ENDS_DESCEND if descend else 0
+    return flaws | (INSTANTS if instants else 0)
+
+
+@compiled
+def _deal(group: Ints, start: Int64s, first: int, places: Int64s, order: Int64s) -> bool:
+    """Deal the rows out to their groups; give up (False) where starts do not ascend in each."""
+    latest = np.empty(places.size, np.int64)
+    for row in range(start.size):
+        own = group[row] - first
+        if places[own + 1] and start[row] < latest[own]:
+            return False
+        latest[own] = start[row]
+        places[own + 1] += 1
+    for own in range(1, places.size):
+        places[own] += places[own - 1]
+    for row in range(start.size):
+        own = group[row] - first
+        order[places[own]] = row
+        places[own] += 1
+    return True
 
 
 @compiled

@@ -13,7 +13,7 @@ import numpy as np
 
 from vquery_kernels import threads
 from vquery_kernels.arrays import empty
-from vquery_kernels.cpu import Sorted, arrange, check, compiled
+from vquery_kernels.cpu import UNSORTED, Sorted, arrange, check, compiled
 
 if TYPE_CHECKING:
     from vquery_kernels.arrays import Int64s, Ints, Spans
@@ -41,10 +41,10 @@ class Components(NamedTuple):
 def coalesce(given: Spans, gap: int) -> Int64s:
     """See :func:`vquery_kernels.coalesce.coalesce`."""
     component = empty(given.start.size, np.int64)
-    ascending = check(given)
-    if not ascending and _coalesce_mixed(given, gap, component):
+    flaws = check(given)
+    if flaws & UNSORTED and _coalesce_mixed(given, gap, component):
         return component
-    table = arrange(given, ascending=ascending)
+    table = arrange(given, flaws)
     parts = number_components(table, gap, component, skip_instants=False)
 
     def shift(k: int) -> None:
