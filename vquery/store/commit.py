@@ -9,6 +9,7 @@ from vquery.errors import LockedError, StoreError, VQueryError
 from vquery.store import compact, disk, names, parts, register
 from vquery.store.catalog import LIMITS, Catalog, text
 from vquery.store.compact import Move
+from vquery.store.guard import check_labels
 from vquery.store.scan import Live, live_parts, table_schema
 from vquery.store.sweep import discard
 
@@ -39,6 +40,9 @@ class Commit:
                 self._check(db, live)
             for part in self.parts:
                 _check_file(catalog, part)
+            if "detections" in self.replace:
+                new = [part for part in self.parts if part.table == "detections"]
+                check_labels(catalog, live["detections"], new, self.replace["detections"])
             for one in [one for table in self.replace for one in live[table]]:
                 self._replace(catalog, one)
             for folder in {(catalog.root / part.path).parent for part in self.parts}:

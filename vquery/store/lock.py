@@ -46,6 +46,7 @@ class WriterLock:
         self.file = root / LOCK
         self.command = command
         self.taken_ns = 0
+        self._owner = 0
         self._handle: int | None = None
 
     def acquire(self, wait_s: float) -> None:
@@ -71,8 +72,13 @@ class WriterLock:
         except BaseException:
             os.close(handle)
             raise
-        self._handle = handle
+        self._handle, self._owner = handle, os.getpid()
         _held.add(handle)
+
+    @property
+    def held(self) -> bool:
+        """Whether this process holds the lock; a forked child does not."""
+        return self._handle is not None and self._owner == os.getpid()
 
     def _wait(self, handle: int, deadline: float, wait_s: float) -> None:
         while True:
@@ -104,8 +110,8 @@ class WriterLock:
         )
 
     def release(self) -> None:
-        """Give the lock back."""
-        if self._handle is None:
+        """Give the lock back, if this process holds it."""
+        if self._handle is None or not self.held:
             return
         os.ftruncate(self._handle, 0)
         _held.discard(self._handle)

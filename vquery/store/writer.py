@@ -82,6 +82,8 @@ class Writer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if not self._lock.held:
+            return  # a forked child leaves the block; the run is its parent's
         try:
             if error is not None:
                 # The error itself matters more than a note of it that a full disk may refuse.
@@ -184,7 +186,8 @@ class Writer:
         ------
         StoreError
             If a part is missing or was committed, a unit was done before (without ``replace``),
-            a video is not registered, or the disk is full. Nothing becomes visible then.
+            a video is not registered, labelled detections would be replaced by others, or the
+            disk is full. Nothing becomes visible then.
         SchemaError
             If the columns of a part do not fit those of its table.
         """
@@ -242,10 +245,10 @@ class Writer:
         self._open = False
 
     def _check_open(self) -> None:
-        if not self._open:
+        if not self._open or not self._lock.held:
             raise StoreError(
-                f"{self.root}: the writer is not open. Use `with store.writer(…) as writer:` and "
-                "write before finish()"
+                f"{self.root}: the writer is not open here. Use `with store.writer(…) as writer:`, "
+                "write before finish(), and let child processes write parts alone (PartWriter)"
             )
 
 

@@ -27,11 +27,11 @@ DIMENSIONS = 8
 
 
 def video_rows(video: str, video_id: int, count: int) -> dict[str, pa.Table]:
-    """Rows of three tables for one video; the same for the same arguments."""
+    """Rows of three tables for one video; more detections begin with those of fewer."""
     ids = schema.item_ids(video_id, 1, count)
     start = np.arange(count, dtype=np.int64) * 40_000
     random = np.random.default_rng(video_id)
-    corner = random.random((2, count), np.float32) / 2
+    corner = random.random((count, 2), np.float32).T / 2
     detections = pa.table(
         {
             "detection_id": ids,
@@ -87,6 +87,31 @@ def hold(root: str, ready: str, release: str) -> str:
         Path(ready).touch()
         _wait_for(release)
     return "released"
+
+
+def fork(root: str) -> str:
+    """Leave the writer's block in a forked child; the parent must go on undisturbed."""
+    with Store.open(root).writer("parent", {}) as writer:
+        child = os.fork()
+        if child == 0:
+            try:
+                writer.finish({})
+            except VQueryError:
+                writer.__exit__(None, None, None)
+                os._exit(3)
+            os._exit(0)
+        told = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        locked = write_now(root)
+        writer.finish({"child": told})
+    return f"{told} {locked}"
+
+
+def write_now(root: str) -> str:
+    try:
+        with Store.open(root).writer("other", {}, wait_s=0):
+            return "free"
+    except VQueryError as error:
+        return type(error).__name__
 
 
 def write(root: str, wait_s: float) -> str:
@@ -207,7 +232,7 @@ def job_on(root: str, task: str) -> str:
 
 JOBS = {
     job.__name__: job
-    for job in (index, hold, write, watch, lease, starved, small_disk, read_only, may_mount)
+    for job in (index, hold, fork, write, watch, lease, starved, small_disk, read_only, may_mount)
 }
 
 

@@ -107,6 +107,11 @@ def test_a_killed_writer_holds_nothing(tmp_path, store, jobs, wait_for):
     assert runs["finished_us"].is_valid().to_pylist() == [False, True]
 
 
+def test_a_forked_child_does_not_hold_or_end_the_run(store, jobs):
+    assert jobs.run("fork", root=store.path) == "3 LockedError"
+    assert store.snapshot().runs()["report"].to_pylist() == ['{"child": 3}']
+
+
 def test_sweeping_respects_living_leases_and_drops_dead_ones(tmp_path, store, made, jobs, wait_for):
     made.add_videos(store, 3)
     ready = tmp_path / "ready"

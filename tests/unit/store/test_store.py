@@ -195,6 +195,7 @@ class TestCommitting:
 
     def test_replaced_rows_vanish_even_from_parts_of_many_videos(self, filled, made):
         filled.compact()
+        filled.unlabel([1_000_000_001], "name", who=None)
         old = filled.snapshot()
         with filled.writer("again") as writer:
             rows = made.video_rows("v001.mp4", 2, 4)
@@ -227,6 +228,21 @@ class TestCommitting:
                 writer.commit([writer.write("embedding.face", wide)])
             writer.commit([writer.write("embedding.face", wide)], replace={"embedding.face": None})
         assert filled.snapshot().vectors("embedding.face")[1].shape == (4, 16)
+
+    def test_labels_are_not_moved_to_other_boxes(self, filled, made):
+        filled.label([1_000_000_003, 2_000_000_001], "name", "Bernie", who="ann")
+        rows = made.video_rows("v001.mp4", 2, 20)["detections"]
+        other = made.video_rows("v001.mp4", 7, 20)["detections"]
+        other = other.set_column(0, "detection_id", rows["detection_id"])
+        replace = {"detections": ["v001.mp4"]}
+        with filled.writer("again") as writer:
+            with pytest.raises(StoreError, match=r"v001\.mp4: 1 labelled detections would be"):
+                writer.commit([writer.write("detections", other)], replace=replace)
+            writer.commit([writer.write("detections", rows)], replace=replace)
+            filled.unlabel([2_000_000_001], "name", who="ann")
+            writer.commit([writer.write("detections", other)], replace=replace)
+            with pytest.raises(StoreError, match=r"v000\.mp4, v002\.mp4: 3 labelled"):
+                writer.commit([], replace={"detections": None})
 
     def test_units_are_done_once(self, filled, made):
         with filled.writer("again") as writer:
