@@ -1,0 +1,129 @@
+"""Runs a plan step by step."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from vquery.engine import grouping, joins, matches, rows
+from vquery.engine.session import Session
+from vquery.expr.groups import Aggregated, Coalesce, GroupFilter, Match
+from vquery.expr.pairs import Join, Minus, SemiJoin
+from vquery.expr.relations import (
+    Dilate,
+    Distinct,
+    Filter,
+    Limit,
+    Mutate,
+    Project,
+    Relation,
+    Scan,
+    Sort,
+    Union,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import pyarrow as pa
+
+    from vquery.plan.steps import Step
+
+RUNNERS: dict[type[Relation], Callable[..., pa.Table]] = {
+    Scan: rows.scan,
+    Filter: rows.filter_rows,
+    Mutate: rows.mutate,
+    Project: rows.project,
+    Sort: rows.sort,
+    Limit: rows.limit,
+    Distinct: rows.distinct,
+    Union: rows.union,
+    Dilate: rows.dilate,
+    Join: joins.join,
+    SemiJoin: joins.semi_join,
+    Minus: joins.minus,
+    Coalesce: grouping.coalesce,
+    Aggregated: grouping.aggregate,
+    GroupFilter: grouping.filter_groups,
+    Match: matches.match,
+}
+
+
+@dataclass(slots=True)
+class Actual:
+    """What a step did: rows given back, seconds without its inputs, rows dropped by reason."""
+
+    rows: int = 0
+    seconds: float = 0.0
+    dropped: Counter[str] = field(default_factory=Counter)
+
+
+class Executor:
+    """Runs the steps of one plan; a step that occurs twice runs once."""
+
+    def __init__(self, root: Step) -> None:
+        self.root = root
+        self.session = Session()
+        self.actual: dict[int, Actual] = {}
+        self._results: dict[int, pa.Table] = {}
+        self._sources = rows.SourceReader(all_steps(root))
+
+    def __enter__(self) -> Executor:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._results.clear()
+        self.session.close()
+
+    def run(self) -> pa.Table:
+        """Run the plan; rows come in the order in which its operations give rows."""
+        return self._table(self.root)
+
+    def count(self) -> int:
+        """Count the rows of the result, for a join without making them."""
+        node = self.root.node
+        if isinstance(node, Join) and not joins.drops_pairs(node):
+            inputs = [self._table(step) for step in self.root.inputs]
+            return joins.count_pairs(self, self.root, *inputs)
+        return int(self._table(self.root).num_rows)
+
+    def read(self, step: Step) -> pa.Table:
+        """Rows of a source, each source read once for all steps that need it."""
+        return self._sources.read(step)
+
+    def drop(self, step: Step, reason: str, number: int) -> None:
+        """Count rows that a step left out because they could not exist."""
+        if number:
+            self.actual.setdefault(id(step), Actual()).dropped[reason] += number
+
+    def dropped(self) -> dict[str, int]:
+        """All rows left out, by reason."""
+        total: Counter[str] = Counter()
+        for actual in self.actual.values():
+            total.update(actual.dropped)
+        return dict(total)
+
+    def _table(self, step: Step) -> pa.Table:
+        if id(step) not in self._results:
+            inputs = [self._table(each) for each in step.inputs]
+            started = time.perf_counter()
+            result = RUNNERS[type(step.node)](self, step, *inputs)
+            actual = self.actual.setdefault(id(step), Actual())
+            actual.seconds = time.perf_counter() - started
+            actual.rows = result.num_rows
+            self._results[id(step)] = result
+        return self._results[id(step)]
+
+
+def all_steps(root: Step) -> Iterator[Step]:
+    """Every step of a plan once."""
+    seen: set[int] = set()
+    pending: list[Any] = [root]
+    while pending:
+        step = pending.pop()
+        if id(step) not in seen:
+            seen.add(id(step))
+            yield step
+            pending.extend(step.inputs)

@@ -1,0 +1,141 @@
+"""Steps over groups of rows: coalesce, aggregates, group filters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vquery.engine.arrays import (
+    by_first_row,
+    floats,
+    group_codes,
+    in_usual_order,
+    ints,
+    take,
+    usual_order,
+)
+from vquery.engine.rows import with_times
+from vquery.engine.session import table_fetch
+from vquery.expr.expression import Literal
+from vquery.expr.groups import Aggregated, Coalesce, GroupFilter, group_scope
+from vquery.expr.time import microseconds
+from vquery.expr.types import Kind, has_box, kind_of
+from vquery.schema import BOX
+from vquery_kernels.coalesce import coalesce as coalesce_kernel
+
+if TYPE_CHECKING:
+    from vquery.engine.executor import Executor
+    from vquery.plan.steps import Step
+
+    Groups = npt.NDArray[np.int64]
+
+
+def coalesce(run: Executor, step: Step, given: pa.Table) -> pa.Table:
+    """Make one row of each run of rows that overlap or lie near each other."""
+    node: Coalesce = step.node  # type: ignore[assignment]
+    gap = microseconds(node.gap)
+    assert isinstance(gap, Literal)
+    given = in_usual_order(given)
+    start, end = ints(given["start_us"]), ints(given["end_us"])
+    keys = group_codes([given[name] for name in ("video", *node.by)])
+    groups = by_first_row(coalesce_kernel(keys, start, end, gap.value))
+    return _one_row_each(run, step, given, groups)
+
+
+def aggregate(run: Executor, step: Step, given: pa.Table) -> pa.Table:
+    """Make one row of each group of rows with equal keys."""
+    node: Aggregated = step.node  # type: ignore[assignment]
+    given = in_usual_order(given)
+    groups = group_codes([given[name] for name in ("video", *node.by)])
+    return _one_row_each(run, step, given, groups)
+
+
+def _one_row_each(run: Executor, step: Step, given: pa.Table, groups: Groups) -> pa.Table:
+    """First row of each group with the hull of the bounds, the highest score and aggregates."""
+    node: Coalesce | Aggregated = step.node  # type: ignore[assignment]
+    made = {name: each for name, each in node.aggregates if name in step.columns}
+    scope = group_scope(node.input, node.by)
+    columns = run.session.aggregate(made, scope, table_fetch(given), groups)
+    hull = Hull(groups)
+    if "score" in step.columns and "score" not in dict(node.aggregates):
+        columns["score"] = hull.highest(given["score"])
+    if has_box(given.schema):
+        for name in BOX:
+            if name not in columns:
+                columns[name] = hull.edge(given[name], lowest=name in ("x1", "y1"))
+    kept = [name for name in step.columns if name not in columns]
+    table = take(given.select(kept), hull.first)
+    start, end = ints(given["start_us"]), ints(given["end_us"])
+    table = with_times(table, hull.least(start), hull.greatest(end))
+    arrays = []
+    for name in step.columns:
+        column = columns[name] if name in columns else table[name]
+        wanted = node.schema.field(name).type
+        arrays.append(column if column.type == wanted else column.cast(wanted))
+    schema = pa.schema([node.schema.field(name) for name in step.columns])
+    return pa.table(arrays, schema=schema)
+
+
+class Hull:
+    """Smallest and largest values of each group; groups are numbered by their first rows."""
+
+    def __init__(self, groups: Groups) -> None:
+        self._order = np.argsort(groups, kind="stable")
+        ordered = groups[self._order]
+        starts = np.ones(ordered.size, dtype=np.bool_)
+        starts[1:] = ordered[1:] != ordered[:-1]
+        self._starts = np.flatnonzero(starts)
+        self.first = self._order[self._starts]
+
+    def least(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Smallest value of each group; NaN only where all are."""
+        return self._reduced(np.fmin, values)
+
+    def greatest(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Largest value of each group; NaN only where all are."""
+        return self._reduced(np.fmax, values)
+
+    def _reduced(self, function: np.ufunc, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        if not self._starts.size:
+            return values[:0]
+        reduced: npt.NDArray[Any] = function.reduceat(values[self._order], self._starts)
+        return reduced
+
+    def edge(self, column: pa.ChunkedArray, *, lowest: bool) -> pa.Array:
+        """Hull of one edge of boxes; null where no row of the group has a box."""
+        values = floats(column)
+        return pa.array(self.least(values) if lowest else self.greatest(values), from_pandas=True)
+
+    def highest(self, column: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
+        """Highest score of each group; the first row's where scores are not numbers."""
+        kind = kind_of(column.type)
+        if kind is Kind.INTEGER and not column.null_count:
+            return pa.array(self.greatest(ints(column))).cast(column.type)
+        if kind not in (Kind.FLOAT, Kind.INTEGER):
+            return column.take(pa.array(self.first))
+        values = pc.cast(column, pa.float64()).combine_chunks().to_numpy(zero_copy_only=False)
+        return pa.array(self.greatest(values), from_pandas=True).cast(column.type)
+
+
+def filter_groups(run: Executor, step: Step, given: pa.Table) -> pa.Table:
+    """Keep all rows of the groups for which the condition is true."""
+    node: GroupFilter = step.node  # type: ignore[assignment]
+    groups = group_codes([given[name] for name in ("video", *node.by)])
+    scope = group_scope(node.input, node.by)
+    order = in_usual_order_with(given, groups)
+    computed = run.session.aggregate(
+        {"keep": node.condition}, scope, table_fetch(order[0]), order[1]
+    )
+    keep = computed["keep"].fill_null(fill_value=False).combine_chunks()
+    kept = np.asarray(keep.to_numpy(zero_copy_only=False), dtype=np.bool_)[groups]
+    return take(given.select(list(step.columns)), np.flatnonzero(kept))
+
+
+def in_usual_order_with(given: pa.Table, groups: Groups) -> tuple[pa.Table, Groups]:
+    """Sort rows and their group numbers, for aggregates that look at the first and last row."""
+    order = usual_order(given)
+    return (given, groups) if order is None else (take(given, order), groups[order])

@@ -1,0 +1,226 @@
+"""Steps over one relation, row by row: scan, filter, mutate, project, sort, limit and so on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from vquery.engine.arrays import floats, in_usual_order, ints, take, usual_order
+from vquery.engine.session import table_fetch
+from vquery.errors import QueryError
+from vquery.expr.derived import resolve
+from vquery.expr.expression import Column, Literal
+from vquery.expr.relations import (
+    Dilate,
+    Distinct,
+    Filter,
+    Limit,
+    Mutate,
+    Project,
+    Relation,
+    Scan,
+    Sort,
+    Union,
+    scope_of,
+)
+from vquery.expr.time import microseconds
+from vquery.expr.types import has_box
+from vquery.plan.sql import POSITION, quoted
+from vquery.plan.steps import Step, keeps_own_order
+from vquery.schema import BOX, KEYS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from vquery.engine.executor import Executor
+    from vquery.expr.expression import Expression
+
+INVERTED = "row whose start would come after its end"
+INVERTED_BOX = "row whose box would have its edges exchanged"
+
+
+class SourceReader:
+    """Reads each source once, with the columns that all its steps need together."""
+
+    def __init__(self, steps: Iterable[Step]) -> None:
+        self._columns: dict[int, set[str]] = {}
+        self._tables: dict[int, pa.Table] = {}
+        for step in steps:
+            if isinstance(step.node, Scan):
+                self._columns.setdefault(id(step.node.source), set()).update(step.columns)
+
+    def read(self, step: Step) -> pa.Table:
+        """Rows of the source of a scan."""
+        node = step.node
+        assert isinstance(node, Scan)
+        key = id(node.source)
+        if key not in self._tables:
+            names = [name for name in node.schema.names if name in self._columns[key]]
+            self._tables[key] = node.source.read(names).combine_chunks()
+        return self._tables[key].select(list(step.columns))
+
+
+def scan(run: Executor, step: Step) -> pa.Table:
+    """Read a source."""
+    return run.read(step)
+
+
+def filter_rows(run: Executor, step: Step, given: pa.Table) -> pa.Table:
+    """Keep the rows for which the condition is true."""
+    node: Filter = step.node  # type: ignore[assignment]
+    keep = true_rows(run, node.input, node.condition, given)
+    return take(given.select(list(step.columns)), keep)
+
+
+def true_rows(
+    run: Executor, relation: Relation, condition: Expression, given: pa.Table
+) -> np.ndarray[Any, Any]:
+    """Numbers of the rows for which a condition is true."""
+    computed = compute(run, relation, {"keep": condition}, given)["keep"]
+    keep = computed.fill_null(fill_value=False).combine_chunks().to_numpy(zero_copy_only=False)
+    return np.flatnonzero(keep)
+
+
+def compute(
+    run: Executor, relation: Relation, expressions: Mapping[str, Expression], given: pa.Table
+) -> dict[str, pa.ChunkedArray]:
+    """Compute expressions over the rows of a relation; plain columns are passed on as they are."""
+    scope = scope_of(relation)
+    resolved = {name: resolve(each, scope) for name, each in expressions.items()}
+    plain = {name: each for name, each in resolved.items() if isinstance(each, Column)}
+    made = {name: each for name, each in resolved.items() if name not in plain}
+    result = {name: given[each.name] for name, each in plain.items()}
+    if made:
+        result |= run.session.compute(made, scope, table_fetch(given), given.num_rows)
+    return result
+
+
+def mutate(run: Executor, step: Step, given: pa.Table) -> pa.Table:
+    """Add or replace computed columns."""
+    node: Mutate = step.node  # type: ignore[assignment]
+    bounds = {*KEYS, *BOX}
+    wanted = {name: each for name, each in node.columns if name in step.columns or name in bounds}
+    made = compute(run, node.input, wanted, given)
+    columns = {}
+    for name in [*step.columns, *(name for name in wanted if name not in step.columns)]:
+        column = made.get(name)
+        if column is None:
+            column = given[name]
+        dtype = node.schema.field(name).type
+        columns[name] = column if column.type == dtype else column.cast(dtype)
+    table = pa.table(columns)
+    if bounds & set(wanted):
+        table = _checked_bounds(run, step, table)
+    return table.select(list(step.columns))
+
+
+def _checked_bounds(run: Executor, step: Step, table: pa.Table) -> pa.Table:
+    """Refuse missing times, leave out rows that a computation turned inside out."""
+    for key in KEYS[1:]:
+        if table[key].null_count:
+            raise QueryError(
+                f"mutate({key}=): {table[key].null_count} rows would have no time: fill_null() it"
+            )
+    keep = ints(table["start_us"]) <= ints(table["end_us"])
+    run.drop(step, INVERTED, int((~keep).sum()))
+    if has_box(table.schema):
+        x1, y1, x2, y2 = (floats(table[name]) for name in BOX)
+        box = ~((x1 > x2) | (y1 > y2))
+        run.drop(step, INVERTED_BOX, int((keep & ~box).sum()))
+        keep &= box
+    return table if keep.all() else take(table, np.flatnonzero(keep))
+
+
+def project(run: Executor, step: Step, given: pa.Table) -> pa.Table:
+    """Choose and rename columns."""
+    del run
+    node: Project = step.node  # type: ignore[assignment]
+    old = dict(node.columns)
+    return pa.table({new: given[old[new]] for new in step.columns})
+
+
+def sort(run: Executor, step: Step, given: pa.Table) -> pa.Table:
+    """Sort by the keys, ties in the usual order, null last."""
+    node: Sort = step.node  # type: ignore[assignment]
+    given = in_usual_order(given)
+    keys = {str(number): key.value for number, key in enumerate(node.keys)}
+    table = pa.table(compute(run, node.input, keys, given))
+    table = table.append_column(POSITION, pa.array(np.arange(given.num_rows)))
+    order = ", ".join(
+        f"{quoted(str(number))} {'DESC' if key.descending else 'ASC'} NULLS LAST"
+        for number, key in enumerate(node.keys)
+    )
+    place = quoted(POSITION)
+    text = f"SELECT {place} FROM input ORDER BY {order}, {place}"
+    return take(given.select(list(step.columns)), run.session.positions(text, table))
+
+
+def limit(run: Executor, step: Step, given: pa.Table) -> pa.Table:
+    """First rows of the relation's order."""
+    del run
+    node: Limit = step.node  # type: ignore[assignment]
+    if not keeps_own_order(node.input):
+        given = in_usual_order(given)
+    assert isinstance(node.count, Literal)
+    return given.slice(node.offset, node.count.value).select(list(step.columns))
+
+
+def distinct(run: Executor, step: Step, given: pa.Table) -> pa.Table:
+    """First row, in the usual order, of those that are equal."""
+    node: Distinct = step.node  # type: ignore[assignment]
+    on = list(node.on or node.input.schema.names)
+    order = None if keeps_own_order(node.input) else usual_order(given)
+    place = np.arange(given.num_rows)
+    if order is not None:
+        place[order] = np.arange(order.size)
+    table = given.select(on).rename_columns([f".{name}" for name in on])
+    table = table.append_column(POSITION, pa.array(place))
+    names = ", ".join(quoted(f".{name}") for name in on)
+    chosen = f"min({quoted(POSITION)})"
+    text = f"SELECT {chosen} AS first FROM input GROUP BY {names} ORDER BY first"
+    first = run.session.positions(text, table)
+    rows = np.sort(first if order is None else order[first])
+    return take(given.select(list(step.columns)), rows)
+
+
+def union(run: Executor, step: Step, *given: pa.Table) -> pa.Table:
+    """All rows, one relation after the other, columns aligned by name."""
+    del run
+    node: Union = step.node  # type: ignore[assignment]
+    schema = pa.schema([node.schema.field(name) for name in step.columns])
+    parts = []
+    for table in given:
+        columns = [
+            table[field.name].cast(field.type)
+            if field.name in table.column_names
+            else pa.chunked_array([pa.nulls(table.num_rows, field.type)])
+            for field in schema
+        ]
+        parts.append(pa.table(columns, schema=schema))
+    return pa.concat_tables(parts)
+
+
+def dilate(run: Executor, step: Step, given: pa.Table) -> pa.Table:
+    """Move starts and ends; rows that shrink below nothing are left out and counted."""
+    node: Dilate = step.node  # type: ignore[assignment]
+    amount = microseconds(node.seconds)
+    assert isinstance(amount, Literal)
+    start, end = ints(given["start_us"]), ints(given["end_us"])
+    if "start" in node.sides:
+        start = start - amount.value
+    if "end" in node.sides:
+        end = end + amount.value
+    table = with_times(given.select(list(step.columns)), start, end)
+    keep = start <= end
+    run.drop(step, INVERTED, int((~keep).sum()))
+    return table if keep.all() else take(table, np.flatnonzero(keep))
+
+
+def with_times(table: pa.Table, start: np.ndarray[Any, Any], end: np.ndarray[Any, Any]) -> pa.Table:
+    """Table with other times."""
+    for name, values in (("start_us", start), ("end_us", end)):
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, table.schema.field(place), pa.array(values, pa.int64()))
+    return table

@@ -1,0 +1,164 @@
+"""DuckDB in memory: computes expressions over Arrow columns, one cursor for each run."""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from vquery.errors import QueryError
+from vquery.expr.expression import Column, Expression
+from vquery.plan.sql import POSITION, Statement, quoted, udf_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import duckdb
+
+    from vquery.expr.predicates import UdfResult
+    from vquery.expr.types import Scope
+
+    Fetch = Callable[[Column], pa.ChunkedArray]
+
+INPUT = "input"
+GROUP = "group_number"
+
+
+@functools.cache
+def _database(process: int) -> duckdb.DuckDBPyConnection:
+    """Return the database of this process; a forked child gets one of its own."""
+    import duckdb
+
+    del process
+    return duckdb.connect(":memory:")
+
+
+class Session:
+    """Runs statements; what was run is kept in ``log`` as (SQL text, bound values)."""
+
+    def __init__(self) -> None:
+        self._cursor = _database(os.getpid()).cursor()
+        self.log: list[tuple[str, list[Any]]] = []
+
+    def close(self) -> None:
+        """Give the cursor back."""
+        self._cursor.close()
+
+    def compute(
+        self, expressions: Mapping[str, Expression], scope: Scope, fetch: Fetch, rows: int
+    ) -> dict[str, pa.ChunkedArray]:
+        """Compute expressions for every row.
+
+        ``fetch`` gives the column that an expression names; results have ``rows`` elements, in the
+        order of the rows.
+        """
+        statement = Statement(scope)
+        texts = {name: statement.text(each) for name, each in expressions.items()}
+        given = self._inputs(statement, fetch, rows)
+        chosen = ", ".join(f"{text} AS {quoted(name)}" for name, text in texts.items())
+        text = f"SELECT {quoted(POSITION)}, {chosen} FROM {INPUT}"
+        result = _in_order(self._run(text, statement.values, given))
+        return _typed(result, expressions, scope)
+
+    def aggregate(
+        self,
+        expressions: Mapping[str, Expression],
+        scope: Scope,
+        fetch: Fetch,
+        groups: np.ndarray[Any, Any],
+    ) -> dict[str, pa.ChunkedArray]:
+        """Compute one value for each group; groups are numbered from 0 without holes.
+
+        Rows of a group count as first and last in the order in which they are given.
+        """
+        if not expressions:
+            return {}
+        statement = Statement(scope)
+        texts = {name: statement.text(each) for name, each in expressions.items()}
+        given = self._inputs(statement, fetch, len(groups))
+        given = given.append_column(GROUP, pa.array(groups, pa.int64()))
+        chosen = ", ".join(f"{text} AS {quoted(name)}" for name, text in texts.items())
+        group = quoted(GROUP)
+        text = f"SELECT {chosen} FROM {INPUT} GROUP BY {group} ORDER BY {group}"
+        return _typed(self._run(text, statement.values, given), expressions, scope)
+
+    def positions(self, text: str, given: pa.Table) -> np.ndarray[Any, Any]:
+        """Run a statement that chooses row numbers."""
+        column = self._run(text, [], given).column(0)
+        return np.asarray(column.combine_chunks().to_numpy(zero_copy_only=False), dtype=np.int64)
+
+    def _inputs(self, statement: Statement, fetch: Fetch, rows: int) -> pa.Table:
+        columns = {POSITION: pa.array(np.arange(rows, dtype=np.int64))}
+        for name, column in statement.columns.items():
+            columns[name] = fetch(column)
+        for number, result in enumerate(statement.udfs):
+            columns[udf_name(number)] = call_udf(result, fetch, rows)
+        return pa.table(columns)
+
+    def _run(self, text: str, values: list[Any], given: pa.Table) -> pa.Table:
+        import duckdb
+
+        self.log.append((text, values))
+        self._cursor.register(INPUT, given)
+        try:
+            return self._cursor.sql(text, params=values).to_arrow_table()
+        except duckdb.Error as error:
+            raise QueryError(f"DuckDB could not compute the query: {error}") from error
+        finally:
+            self._cursor.unregister(INPUT)
+
+
+def _in_order(result: pa.Table) -> pa.Table:
+    position = result[POSITION].combine_chunks().to_numpy()
+    if position.size and (np.diff(position) < 0).any():
+        return result.take(pa.array(np.argsort(position, kind="stable")))
+    return result
+
+
+def _typed(
+    result: pa.Table, expressions: Mapping[str, Expression], scope: Scope
+) -> dict[str, pa.ChunkedArray]:
+    columns = {}
+    for name, expression in expressions.items():
+        wanted = expression.type(scope).dtype
+        plain = pa.string() if pa.types.is_dictionary(wanted) else wanted
+        column = result[name]
+        columns[name] = column if column.type == plain else column.cast(plain)
+    return columns
+
+
+def call_udf(result: UdfResult, fetch: Fetch, rows: int) -> pa.Array:
+    """Call a user's function on candidate pairs and check what it returns.
+
+    Raises
+    ------
+    QueryError
+        If it fails or does not return one boolean a pair.
+    """
+    batches = []
+    for side in result.sides:
+        names = list(result.udf.reads)
+        columns = [fetch(Column(name, side)).combine_chunks() for name in names]
+        batches.append(pa.RecordBatch.from_arrays(columns, names=names))
+    try:
+        answer = pa.array(result.udf.function(*batches))
+    except Exception as error:
+        raise QueryError(f"{result!r} failed: {error}") from error
+    if len(answer) != rows or not pa.types.is_boolean(answer.type):
+        raise QueryError(
+            f"{result!r} must return one boolean for each of {rows} pairs, got {len(answer)} of"
+            f" type {answer.type}"
+        )
+    return answer
+
+
+def table_fetch(table: pa.Table) -> Fetch:
+    """Fetch columns of the row at hand from a table."""
+
+    def fetch(column: Column) -> pa.ChunkedArray:
+        return table[column.name]
+
+    return fetch

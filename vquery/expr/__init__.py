@@ -1,0 +1,1 @@
+"""Immutable query nodes: expressions, predicates, merge operations, relations. No I/O."""

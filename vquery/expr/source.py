@@ -1,0 +1,30 @@
+"""Where the rows of a relation come from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@runtime_checkable
+class TableSource(Protocol):
+    """A table of intervals that is read when a query runs.
+
+    It must be picklable, and ``read`` must give the same rows in the same order every time. Rows
+    carry ``video`` (text or integer, never null) and ``start_us <= end_us`` (int64, never null);
+    boxes, where there are any, are float32 ``x1, y1, x2, y2``, all four null or none.
+    A source may also have ``num_rows: int``; it is used for estimates only.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name of the relation in messages and plans."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Columns, known without reading rows."""
+
+    def read(self, columns: list[str] | None) -> pa.Table:
+        """Return the rows with these columns, in this order (None: all)."""

@@ -1,0 +1,215 @@
+"""EXPLAIN: the steps of a plan as an indented text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vquery.expr.groups import Aggregated, Coalesce, GroupFilter, Match
+from vquery.expr.node import walk
+from vquery.expr.pairs import Join, Minus, SemiJoin
+from vquery.expr.predicates import UdfResult
+from vquery.expr.relations import (
+    Dilate,
+    Distinct,
+    Filter,
+    Limit,
+    Mutate,
+    Project,
+    Relation,
+    Scan,
+    Sort,
+    Union,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from vquery.plan.steps import Step
+
+SQL = "DuckDB SQL"
+ARRAYS = "arrays"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a step really did."""
+
+    rows: int
+    seconds: float
+    dropped: Mapping[str, int]
+
+
+def explained(root: Step, outcomes: Mapping[int, Outcome] | None = None) -> str:
+    """Text of a plan: the last step first, its inputs indented below it."""
+    return "\n".join(_lines(root, outcomes or {}, "", "", {}))
+
+
+def _lines(
+    step: Step,
+    outcomes: Mapping[int, Outcome],
+    first: str,
+    rest: str,
+    numbers: dict[int, int],
+) -> Iterator[str]:
+    if id(step) in numbers:
+        yield f"{first}{title(step.node)} (same as step {numbers[id(step)]})"
+        return
+    numbers[id(step)] = len(numbers) + 1
+    yield f"{first}{numbers[id(step)]} {described(step)}  {_rows(step, outcomes)}"
+    for place, each in enumerate(step.inputs):
+        last = place == len(step.inputs) - 1
+        branch, bar = ("└─ ", "   ") if last else ("├─ ", "│  ")
+        yield from _lines(each, outcomes, rest + branch, rest + bar, numbers)
+
+
+def _rows(step: Step, outcomes: Mapping[int, Outcome]) -> str:
+    estimated = f"~{step.rows:,.0f} rows"
+    outcome = outcomes.get(id(step))
+    if outcome is None:
+        return f"({estimated})"
+    dropped = "".join(f", left out {each:,} × {why}" for why, each in outcome.dropped.items())
+    seconds = f"{outcome.seconds * 1000:.1f} ms"
+    return f"({estimated}; actual {outcome.rows:,} rows, {seconds}{dropped})"
+
+
+def described(step: Step) -> str:
+    """One line for a step: what it does and by which strategy."""
+    details = DETAILS[type(step.node)](step)
+    return f"{title(step.node)}: {details}"
+
+
+def title(node: Relation) -> str:
+    """Name of an operation."""
+    if isinstance(node, Scan):
+        return f"scan {node.name}"
+    if isinstance(node, SemiJoin):
+        return "anti_join" if node.negated else "semi_join"
+    return TITLES[type(node)]
+
+
+TITLES: Mapping[type[Relation], str] = {
+    Filter: "filter",
+    Mutate: "mutate",
+    Project: "select",
+    Sort: "sort",
+    Limit: "limit",
+    Distinct: "distinct",
+    Union: "union",
+    Dilate: "dilate",
+    Join: "join",
+    Minus: "minus",
+    Coalesce: "coalesce",
+    Aggregated: "group_by().agg",
+    GroupFilter: "group_by().filter",
+    Match: "match",
+}
+
+
+def _scan(step: Step) -> str:
+    return ", ".join(step.columns)
+
+
+def _filter(step: Step) -> str:
+    node: Filter = step.node  # type: ignore[assignment]
+    return f"{SQL}, {node.condition!r}"
+
+
+def _mutate(step: Step) -> str:
+    node: Mutate = step.node  # type: ignore[assignment]
+    return f"{SQL}, " + ", ".join(f"{name} = {each!r}" for name, each in node.columns)
+
+
+def _project(step: Step) -> str:
+    node: Project = step.node  # type: ignore[assignment]
+    renamed = [f"{old} as {new}" for new, old in node.columns if new != old]
+    return ", ".join([*step.columns, *renamed])
+
+
+def _sort(step: Step) -> str:
+    node: Sort = step.node  # type: ignore[assignment]
+    keys = [f"{key.value!r}{' descending' if key.descending else ''}" for key in node.keys]
+    return f"{SQL}, {', '.join(keys)}"
+
+
+def _limit(step: Step) -> str:
+    node: Limit = step.node  # type: ignore[assignment]
+    return f"{node.count!r}" + (f" after {node.offset}" if node.offset else "")
+
+
+def _distinct(step: Step) -> str:
+    node: Distinct = step.node  # type: ignore[assignment]
+    return f"{SQL}, by {', '.join(node.on) or 'all columns'}"
+
+
+def _join(step: Step) -> str:
+    node: Join = step.node  # type: ignore[assignment]
+    return f"{step.matching}{_barrier(step)}; merge {node.merge!r}"
+
+
+def _semi_join(step: Step) -> str:
+    return f"{step.matching}{_barrier(step)}"
+
+
+def _minus(step: Step) -> str:
+    if step.matching is None:
+        return "sweep kernel on time (subtract)"
+    return f"{step.matching}{_barrier(step)}; sweep kernel on time (subtract)"
+
+
+def _barrier(step: Step) -> str:
+    node: Join | SemiJoin | Minus = step.node  # type: ignore[assignment]
+    if node.predicate is None:
+        return ""
+    found = any(isinstance(each, UdfResult) for each in walk(node.predicate.lower()))
+    return "; barrier: a Python function sees the pairs" if found else ""
+
+
+def _coalesce(step: Step) -> str:
+    node: Coalesce = step.node  # type: ignore[assignment]
+    by = f", by {', '.join(node.by)}" if node.by else ""
+    return f"sweep kernel on time, gap {node.gap!r} s{by}{_aggregates(node)}"
+
+
+def _aggregated(step: Step) -> str:
+    node: Aggregated = step.node  # type: ignore[assignment]
+    return f"by {', '.join(('video', *node.by))}{_aggregates(node)}"
+
+
+def _aggregates(node: Coalesce | Aggregated) -> str:
+    made = ", ".join(f"{name} = {each!r}" for name, each in node.aggregates)
+    return f"; {SQL}, {made}" if made else ""
+
+
+def _group_filter(step: Step) -> str:
+    node: GroupFilter = step.node  # type: ignore[assignment]
+    return f"{SQL}, by {', '.join(('video', *node.by))}: {node.condition!r}"
+
+
+def _match(step: Step) -> str:
+    node: Match = step.node  # type: ignore[assignment]
+    conditions = " & ".join(f"({each!r})" for each in node.pattern.conditions) or "no condition"
+    size = "exactly " if node.exact else ""
+    variables = ", ".join(node.pattern.variables)
+    by = ", ".join(("video", *node.by))
+    return f"blocks of candidates by {by}, {size}{variables}: {conditions}"
+
+
+DETAILS: Mapping[type[Relation], Callable[[Step], str]] = {
+    Scan: _scan,
+    Filter: _filter,
+    Mutate: _mutate,
+    Project: _project,
+    Sort: _sort,
+    Limit: _limit,
+    Distinct: _distinct,
+    Union: lambda step: f"{ARRAYS}, {len(step.inputs)} relations",
+    Dilate: lambda step: f"{ARRAYS}, {step.node.seconds!r} s",  # type: ignore[attr-defined]
+    Join: _join,
+    SemiJoin: _semi_join,
+    Minus: _minus,
+    Coalesce: _coalesce,
+    Aggregated: _aggregated,
+    GroupFilter: _group_filter,
+    Match: _match,
+}

@@ -1,0 +1,248 @@
+"""Split a join predicate into equality keys, one range that a kernel can prune by, and a rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from vquery.expr.derived import resolve
+from vquery.expr.expression import Call, Column, Expression, Literal
+from vquery.expr.pairs import pair_scope
+from vquery.expr.predicates import LEFT, RIGHT, Every, Predicate, Same, Some, Traced
+from vquery.expr.time import TimeRelation
+from vquery.expr.types import Kind
+from vquery.plan.rewrite import conjuncts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vquery.expr.relations import Relation
+    from vquery.expr.types import Scope
+
+ENDS = ("start", "end")
+Key = tuple[Expression, Expression]
+
+
+class Range(NamedTuple):
+    """Bounds in microseconds, both inclusive; None is no bound."""
+
+    low: int | None
+    high: int | None
+
+    @property
+    def closed(self) -> bool:
+        """Whether both bounds are there."""
+        return self.low is not None and self.high is not None
+
+
+ANY = Range(None, None)
+Ranges = dict[tuple[str, str], Range]
+"""Range of (right end - left end) by (left end, right end)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Candidates have ``low <= right end - left end <= high``."""
+
+    left: str
+    right: str
+    range: Range
+
+    def __str__(self) -> str:
+        low = "any" if self.range.low is None else f"{self.range.low / 1e6:g} s"
+        high = "any" if self.range.high is None else f"{self.range.high / 1e6:g} s"
+        return f"right {self.right} {low} to {high} after left {self.left}"
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Candidates overlap once the left spans are longer by ``before`` and ``after``."""
+
+    before: int = 0
+    after: int = 0
+
+    def __str__(self) -> str:
+        if not self.before and not self.after:
+            return "overlap"
+        return f"overlap, left widened by {self.before / 1e6:g} s and {self.after / 1e6:g} s"
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """How partners are found.
+
+    ``keys`` are pairs of expressions, one a side, that have to be equal (beside the video);
+    ``time`` is None where the predicate says nothing about time; ``rest`` is evaluated on the
+    candidate pairs, None where every candidate is a result.
+    """
+
+    keys: tuple[Key, ...] = ()
+    time: Window | Overlap | None = None
+    rest: Expression | None = None
+
+    @property
+    def strategy(self) -> str:
+        """What EXPLAIN calls it."""
+        if self.time is not None:
+            return "sweep kernel on time"
+        return "equality keys, blocks of pairs" if self.keys else "per-video blocks of all pairs"
+
+    def __str__(self) -> str:
+        parts = [self.strategy] if self.time is None else [f"{self.strategy} ({self.time})"]
+        if self.keys:
+            parts.append("keys " + ", ".join(f"{left!r} = {right!r}" for left, right in self.keys))
+        if self.rest is not None:
+            parts.append(f"then {self.rest!r}")
+        return "; ".join(parts)
+
+
+def matching_of(predicate: Predicate | None, left: Relation, right: Relation) -> Matching:
+    """Plan how the pairs of two relations are found that a predicate holds for."""
+    if predicate is None:
+        return Matching()
+    scope = pair_scope(left, right)
+    keys: list[Key] = []
+    parts: list[Predicate] = []
+    for part in _flat(predicate):
+        found = _equalities(part, scope)
+        if found is None:
+            parts.append(part)
+        else:
+            keys.extend(found)
+    time = _choose(ranges_of(Every(tuple(parts)))) if parts else None
+    exact = len(parts) == 1 and _is_exact(parts[0], time)
+    rest = None if exact or not parts else Every(tuple(parts)).lower()
+    return Matching(tuple(keys), time, rest)
+
+
+def _flat(predicate: Predicate) -> list[Predicate]:
+    if isinstance(predicate, Every):
+        return [flat for part in predicate.parts for flat in _flat(part)]
+    if isinstance(predicate, Traced):
+        return [Traced(part) for part in conjuncts(predicate.condition)]
+    return [predicate]
+
+
+def _equalities(part: Predicate, scope: Scope) -> list[Key] | None:
+    """Keys where ``part`` says no more than that they are equal."""
+    if not isinstance(part, (Same, Traced)):
+        return None
+    condition = part.lower()
+    if not isinstance(condition, Call) or condition.operation != "==":
+        return None
+    first, second = (resolve(each, scope) for each in condition.arguments)
+    if isinstance(first, Column) and first.side == RIGHT:
+        first, second = second, first
+    if not isinstance(first, Column) or not isinstance(second, Column):
+        return None
+    if (first.side, second.side) != (LEFT, RIGHT):
+        return None
+    kinds = {each.type(scope).kind for each in (first, second)}
+    return [(first, second)] if len(kinds) == 1 and kinds <= GROUPABLE else None
+
+
+GROUPABLE = {Kind.STRING, Kind.INTEGER, Kind.BOOLEAN}
+"""Kinds of keys that are equal when their bits are (0.0 and -0.0 are not)."""
+
+
+def ranges_of(predicate: Predicate) -> Ranges:
+    """Ranges of the four differences between ends that the predicate implies."""
+    if isinstance(predicate, Every):
+        return _tightened(_combined(predicate.parts, _intersection))
+    if isinstance(predicate, Some):
+        return _combined(predicate.parts, _hull)
+    if isinstance(predicate, TimeRelation) and predicate.axis == "time":
+        return _tightened(_of_relation(predicate))
+    return _unbounded()
+
+
+def _unbounded() -> Ranges:
+    return {(left, right): ANY for left in ENDS for right in ENDS}
+
+
+def _of_relation(relation: TimeRelation) -> Ranges:
+    ranges = _unbounded()
+    # an instant overlaps what starts with it: there the bounds are not strict
+    narrow = 0 if relation.name == "time_overlaps" else 1
+    for bound in relation.differences():
+        low, high = _number(bound.low), _number(bound.high)
+        if bound.strict:
+            low = None if low is None else low + narrow
+            high = None if high is None else high - narrow
+        place = (bound.left, bound.right)
+        ranges[place] = _intersection(ranges[place], Range(low, high))
+    return ranges
+
+
+def _number(value: Expression | None) -> int | None:
+    return int(value.value) if isinstance(value, Literal) else None
+
+
+def _combined(parts: Sequence[Predicate], how: object) -> Ranges:
+    first, *others = [ranges_of(part) for part in parts]
+    for other in others:
+        first = {place: how(first[place], other[place]) for place in first}  # type: ignore[operator]
+    return first
+
+
+def _intersection(one: Range, other: Range) -> Range:
+    lows = [low for low in (one.low, other.low) if low is not None]
+    highs = [high for high in (one.high, other.high) if high is not None]
+    return Range(max(lows, default=None), min(highs, default=None))
+
+
+def _hull(one: Range, other: Range) -> Range:
+    low = None if one.low is None or other.low is None else min(one.low, other.low)
+    high = None if one.high is None or other.high is None else max(one.high, other.high)
+    return Range(low, high)
+
+
+def _tightened(ranges: Ranges) -> Ranges:
+    """Add what follows from start <= end: (end, start) <= (start, start) <= (start, end), etc."""
+    ordered = [
+        (("end", "start"), ("start", "start")),
+        (("end", "start"), ("end", "end")),
+        (("start", "start"), ("start", "end")),
+        (("end", "end"), ("start", "end")),
+    ]
+    for lower, upper in ordered:
+        ranges[upper] = _intersection(ranges[upper], Range(ranges[lower].low, None))
+    for lower, upper in reversed(ordered):
+        ranges[lower] = _intersection(ranges[lower], Range(None, ranges[upper].high))
+    return ranges
+
+
+def _choose(ranges: Ranges) -> Window | Overlap | None:
+    """Pick the difference to prune by: a closed one, else overlap, else a half-open one."""
+    closed = [
+        Window(left, right, ranges[left, right])
+        for left, right in (
+            ("start", "start"),
+            ("end", "start"),
+            ("start", "end"),
+            ("end", "end"),
+        )
+        if ranges[left, right].closed
+    ]
+    if closed:
+        return min(closed, key=lambda window: _width(window.range))
+    after, before = ranges["end", "start"].high, ranges["start", "end"].low
+    if after is not None and before is not None:
+        return Overlap(max(-before, 0), max(after, 0))
+    for (left, right), bounds in ranges.items():
+        if bounds != ANY:
+            return Window(left, right, bounds)
+    return None
+
+
+def _width(bounds: Range) -> int:
+    return (bounds.high or 0) - (bounds.low or 0)
+
+
+def _is_exact(part: Predicate, time: Window | Overlap | None) -> bool:
+    """Whether every candidate is a result."""
+    if not isinstance(part, TimeRelation) or part.axis != "time" or time is None:
+        return False
+    if part.name == "time_overlaps":
+        return True
+    return len(part.differences()) == 1 and isinstance(time, Window)

@@ -1,0 +1,194 @@
+"""Rewrites that keep the result: parameters set, constants folded, filters moved down."""
+
+from __future__ import annotations
+
+import dataclasses
+import operator
+from typing import TYPE_CHECKING, Any
+
+from vquery.errors import QueryError
+from vquery.expr.derived import columns_of, resolve
+from vquery.expr.expression import Call, Column, Expression, Literal, Param
+from vquery.expr.node import transform, walk
+from vquery.expr.pairs import Join, Minus, SemiJoin
+from vquery.expr.predicates import LEFT, RIGHT
+from vquery.expr.relations import Filter, Mutate, Project, Relation, Sort, scope_of
+from vquery.schema import KEYS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from vquery.expr.node import Node
+
+
+def parameters(relation: Relation) -> dict[str, Param]:
+    """Return the named parameters of a query.
+
+    Raises
+    ------
+    QueryError
+        If two parameters of one name differ in default or range.
+    """
+    found: dict[str, Param] = {}
+    for node in walk(relation):
+        if isinstance(node, Param):
+            known = found.setdefault(node.name, node)
+            if (known.default, known.range) != (node.default, node.range):
+                raise QueryError(
+                    f"param {node.name!r} is written in two ways: default {known.default!r}, range"
+                    f" {known.range!r} and default {node.default!r}, range {node.range!r}"
+                )
+    return found
+
+
+def set_parameters(relation: Relation, values: Mapping[str, Any] | None = None) -> Relation:
+    """Replace every parameter by its value or default, and fold constants.
+
+    Raises
+    ------
+    QueryError
+        If a value has no parameter, or is of the wrong kind.
+    """
+    known = parameters(relation)
+    given = dict(values or {})
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        names = ", ".join(known) or "none"
+        raise QueryError(f"the query has no param {unknown[0]!r}. Params: {names}")
+
+    def change(node: Node) -> Node:
+        if isinstance(node, Param):
+            return node.bound(given.get(node.name, node.default))
+        return _folded(node) if isinstance(node, Call) else node
+
+    return transform(relation, change)
+
+
+ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+}
+
+
+def _folded(node: Call) -> Expression:
+    """Compute arithmetic on written numbers in double precision, before it meets a column."""
+    values = [each.value for each in node.arguments if isinstance(each, Literal)]
+    numbers = all(isinstance(each, (int, float)) for each in values)
+    if len(values) < len(node.arguments) or not numbers:
+        return node
+    if node.operation == "negate":
+        return Literal(-values[0])
+    if node.operation not in ARITHMETIC:
+        return node
+    if node.operation == "/" and values[1] == 0:
+        return Literal(None)
+    return Literal(ARITHMETIC[node.operation](*values))
+
+
+def push_filters(relation: Relation) -> Relation:
+    """Move conditions to where the fewest rows are: below joins, computed columns and sorts."""
+
+    def change(node: Node) -> Node:
+        return _pushed(node.input, node.condition) if isinstance(node, Filter) else node
+
+    return transform(relation, change)
+
+
+def _pushed(below: Relation, condition: Expression) -> Relation:
+    """Filter ``below``, as far down as each part of the condition can go."""
+    stay: list[Expression] = []
+    for part in conjuncts(condition):
+        moved = _moved(below, part)
+        if moved is None:
+            stay.append(part)
+        else:
+            below = moved
+    if not stay:
+        return below
+    if isinstance(below, Filter):
+        stay.insert(0, below.condition)
+        below = below.input
+    return Filter(below, conjunction(stay))
+
+
+def _moved(below: Relation, part: Expression) -> Relation | None:
+    """``below`` with the condition inside it, or None where it has to stay above."""
+    if isinstance(below, Filter):
+        moved = _moved(below.input, part)
+        return None if moved is None else dataclasses.replace(below, input=moved)
+    if isinstance(below, Sort):
+        return dataclasses.replace(below, input=_pushed(below.input, part))
+    if isinstance(below, Mutate):
+        return _below_mutate(below, part)
+    if isinstance(below, Project):
+        return _below_project(below, part)
+    if isinstance(below, Join):
+        return _below_join(below, part)
+    if isinstance(below, (SemiJoin, Minus)):
+        return _below_left(below, part)
+    return None
+
+
+def _reads(below: Relation, part: Expression) -> set[str]:
+    return {column.name for column in columns_of(part, scope_of(below))}
+
+
+def _below_mutate(below: Mutate, part: Expression) -> Relation | None:
+    made = {name for name, _ in below.columns}
+    if made & {*KEYS, "x1", "x2", "y1", "y2"}:
+        return None  # such a step may drop rows, and counts them
+    if _reads(below, part) & made:
+        return None
+    part = resolve(part, scope_of(below))
+    return dataclasses.replace(below, input=_pushed(below.input, part))
+
+
+def _below_project(below: Project, part: Expression) -> Relation:
+    old = dict(below.columns)
+
+    def change(node: Node) -> Node:
+        return Column(old[node.name]) if isinstance(node, Column) else node
+
+    renamed = transform(resolve(part, scope_of(below)), change)
+    return dataclasses.replace(below, input=_pushed(below.input, renamed))
+
+
+def _below_join(below: Join, part: Expression) -> Relation | None:
+    if "intersection" in (below.merge.time, below.merge.box):
+        return None  # such a step may drop pairs, and counts them
+    origin = {output.field.name: output for output in below.outputs}
+    sides = {origin[name].side for name in _reads(below, part)}
+    if sides not in ({LEFT}, {RIGHT}):
+        return None
+
+    def change(node: Node) -> Node:
+        return Column(origin[node.name].source) if isinstance(node, Column) else node
+
+    moved = transform(resolve(part, scope_of(below)), change)
+    side = sides.pop()
+    if side == LEFT:
+        return dataclasses.replace(below, left=_pushed(below.left, moved))
+    return dataclasses.replace(below, right=_pushed(below.right, moved))
+
+
+def _below_left(below: SemiJoin | Minus, part: Expression) -> Relation | None:
+    if isinstance(below, Minus) and _reads(below, part) & set(KEYS[1:]):
+        return None  # the pieces have other times than the rows
+    return dataclasses.replace(below, left=_pushed(below.left, part))
+
+
+def conjuncts(condition: Expression) -> list[Expression]:
+    """Parts of a condition that all have to hold."""
+    if isinstance(condition, Call) and condition.operation == "and":
+        return [part for side in condition.arguments for part in conjuncts(side)]
+    return [condition]
+
+
+def conjunction(parts: list[Expression]) -> Expression:
+    """Return the condition that all parts hold."""
+    first, *rest = parts
+    for part in rest:
+        first = Call("and", (first, part))
+    return first
