@@ -117,16 +117,26 @@ def last_tick(start: Int64s, end: Int64s, *, touching: bool) -> Int64s:
     return np.where(end > start, end - (end > start), start)
 
 
-def is_sorted(group: Ints, key: Int64s) -> bool:
-    """Tell whether rows ascend by ``(group, key)``."""
-    group_steps = group[1:] != group[:-1]
-    ascending = np.where(group_steps, group[1:] > group[:-1], key[1:] >= key[:-1])
-    return bool(ascending.all())
-
-
 def sort_order(group: Ints, key: Int64s) -> Int64s:
-    """Stable order by ``(group, key)``: ties stay in input order."""
-    return np.lexsort((key, group)).astype(np.int64, copy=False)
+    """Stable order by ``(group, key)``: ties stay in input order.
+
+    Group, key and row number are sorted as one number where they fit 63 bits together.
+
+    >>> sort_order(np.array([2, 1, 2]), np.array([5, 9, 5]))
+    array([1, 0, 2])
+    """
+    rows = group.size
+    if not rows or _extent(group) * _extent(key) * rows >= 2**63:
+        return np.lexsort((key, group)).astype(np.int64, copy=False)
+    groups = group.astype(np.int64, copy=False) - int(group.min())
+    packed = (groups * _extent(key) + (key - key.min())) * rows + np.arange(rows)
+    packed.sort()
+    order: Int64s = packed % rows
+    return order
+
+
+def _extent(values: Ints) -> int:
+    return int(values.max()) - int(values.min()) + 1
 
 
 def index_type(*sizes: int) -> type[np.signedinteger[Any]]:
@@ -177,9 +187,8 @@ def order_keys(*columns: tuple[Ints, Int64s]) -> list[Int64s]:
     values = np.concatenate([value for _, value in columns])
     if not groups.size:
         return [values] * len(columns)
-    low, width = int(values.min()), int(values.max()) - int(values.min()) + 1
-    first, count = int(groups.min()), int(groups.max()) - int(groups.min()) + 1
-    if width * count >= 2**63:
+    low, first, width = int(values.min()), int(groups.min()), _extent(values)
+    if width * _extent(groups) >= 2**63:
         groups = np.unique(groups, return_inverse=True)[1].astype(np.int64, copy=False)
         values = np.unique(values, return_inverse=True)[1].astype(np.int64, copy=False)
         low, first, width = 0, 0, int(values.max()) + 1
