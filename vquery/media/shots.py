@@ -21,6 +21,8 @@ from vquery.media.shots_cuts import find_cuts
 from vquery.media.shots_gradual import find_gradual
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vquery.media.pictures import Picture
     from vquery.media.shots_cuts import Grids, Times
 
@@ -52,17 +54,20 @@ class Transition:
     end_us: int
 
 
-def grid_of(image: Picture) -> Picture:
-    """Return the 18 x 32 Lab grid of a picture, shape ``(18, 32, 3)`` uint8.
+def grid_of(image: Picture) -> tuple[Picture, Picture]:
+    """Return the 18 x 32 Lab grid of a picture and its 72 x 128 grey thumbnail, both uint8.
 
-    The picture is first sampled to 128 x 72, which costs the same at any resolution.
+    The picture is sampled to 128 x 72 first, which costs the same at any resolution.
     """
     small = cv2.resize(image, THUMBNAIL, interpolation=cv2.INTER_LINEAR)
     cells = cv2.resize(small, GRID, interpolation=cv2.INTER_AREA)
-    return cv2.cvtColor(cells, cv2.COLOR_BGR2LAB)  # type: ignore[return-value]
+    grid = cv2.cvtColor(cells, cv2.COLOR_BGR2LAB)
+    return np.asarray(grid, np.uint8), np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
-def find_transitions(times_us: Times, grids: Grids) -> list[tuple[int, int]]:
+def find_transitions(
+    times_us: Times, grids: Grids, thumbnails: Sequence[Picture]
+) -> list[tuple[int, int]]:
     """Find the transitions of consecutive frames as ``(first, last)`` rows; a cut has both equal.
 
     Parameters
@@ -72,8 +77,10 @@ def find_transitions(times_us: Times, grids: Grids) -> list[tuple[int, int]]:
     grids
         Weighted grids, float32 ``(n, 1728)``: the L1 distance of two rows is the distance of
         the frames.
+    thumbnails
+        Grey, ``n`` of shape ``(72, 128)``.
     """
-    gradual = find_gradual(times_us / 1e6, grids)
+    gradual = find_gradual(times_us / 1e6, grids, thumbnails)
     cuts = find_cuts(times_us / 1e6, grids)
     inside = [any(first < cut <= last + 1 for first, last in gradual) for cut in cuts]
     hard = [(cut, cut) for cut, covered in zip(cuts, inside, strict=True) if not covered]
@@ -83,7 +90,7 @@ def find_transitions(times_us: Times, grids: Grids) -> list[tuple[int, int]]:
 class ShotDetector:
     """Find shot boundaries in one pass over the frames of one video.
 
-    Memory holds the grids of about ``2 * CONTEXT_S + STRIDE_S`` seconds, 7 kB a frame. Pushing
+    Memory holds about ``2 * CONTEXT_S + STRIDE_S`` seconds of grids and thumbnails, 16 kB a frame. Pushing
     costs some 50 microseconds a frame at any resolution.
 
     Attributes
@@ -110,6 +117,7 @@ class ShotDetector:
         self._frames: list[int] = []
         self._times: list[int] = []
         self._new: list[Picture] = []
+        self._thumbnails: list[Picture] = []
         self._grids = np.empty((0, 3 * CELLS), np.float32)
         self._decided = 0  # rows of the window that are settled already
         self._due_us = 0
@@ -131,7 +139,9 @@ class ShotDetector:
             self._due_us = start_us + round(1e6 * (CONTEXT_S + STRIDE_S))
         self._frames.append(index)
         self._times.append(start_us)
-        self._new.append(grid_of(image))
+        grid, thumbnail = grid_of(image)
+        self._new.append(grid)
+        self._thumbnails.append(thumbnail)
         if start_us >= self._due_us and len(self._times) - self._decided >= 2 * CONTEXT_FRAMES:
             self._settle(self._known())
 
@@ -154,7 +164,7 @@ class ShotDetector:
             self._grids = np.concatenate([self._grids, new])
             self._new = []
         times = np.array(self._times, np.int64)
-        for first, last in find_transitions(times, self._grids):
+        for first, last in find_transitions(times, self._grids, self._thumbnails):
             middle = (first + last + 1) // 2
             if self._decided <= middle < until and self._follows(first):
                 self.transitions.append(self._transition(first, last))
@@ -182,6 +192,6 @@ class ShotDetector:
             oldest = times[until] - round(1e6 * CONTEXT_S)
             keep = min(int(np.searchsorted(times, oldest)), max(until - CONTEXT_FRAMES, 0))
             self._due_us = self._times[until] + round(1e6 * (CONTEXT_S + STRIDE_S))
-        del self._frames[:keep], self._times[:keep]
+        del self._frames[:keep], self._times[:keep], self._thumbnails[:keep]
         self._grids = self._grids[keep:]
         self._decided = until - keep
