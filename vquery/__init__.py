@@ -1,1 +1,181 @@
-"""Query video with Python and turn a few labels into a training set."""
+"""Query video with Python and turn a few labels into a training set.
+
+Everything public is here, and loaded when it is first used: ``import vquery`` takes no time.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vquery.api.collection import Collection
+    from vquery.api.opening import create
+    from vquery.api.opening import open as open
+    from vquery.api.spread import propagate
+    from vquery.engine.concept import ABSTAIN, concept
+    from vquery.engine.intervals import Intervals
+    from vquery.engine.sources import from_arrow
+    from vquery.errors import (
+        ExportError,
+        IngestError,
+        LabelError,
+        LockedError,
+        MediaError,
+        MissingDependencyError,
+        QueryError,
+        SchemaError,
+        StoreError,
+        UnknownColumnError,
+        VQueryError,
+    )
+    from vquery.expr.aggregates import all as all
+    from vquery.expr.aggregates import any as any
+    from vquery.expr.aggregates import count, first, last, mean, n_unique
+    from vquery.expr.aggregates import max as max
+    from vquery.expr.aggregates import min as min
+    from vquery.expr.aggregates import sum as sum
+    from vquery.expr.boxes import (
+        above,
+        aligned,
+        below,
+        boxes_overlap,
+        encloses,
+        inside,
+        iou,
+        left_of,
+        right_of,
+    )
+    from vquery.expr.merge import intersection, left, right, span, time_intersection
+    from vquery.expr.pattern import pattern
+    from vquery.expr.placeholders import (
+        caption,
+        face,
+        greatest,
+        least,
+        lit,
+        param,
+        row,
+        shot,
+        when,
+    )
+    from vquery.expr.predicates import same, udf
+    from vquery.expr.time import (
+        after,
+        before,
+        contains,
+        during,
+        equals,
+        finished_by,
+        finishes,
+        meets,
+        met_by,
+        overlapped_by,
+        overlaps,
+        started_by,
+        starts,
+        time_overlaps,
+    )
+
+_HOMES = {
+    "vquery.api.collection": "Collection",
+    "vquery.api.opening": "create open",
+    "vquery.api.spread": "propagate",
+    "vquery.engine.concept": "ABSTAIN concept",
+    "vquery.engine.intervals": "Intervals",
+    "vquery.engine.sources": "from_arrow",
+    "vquery.errors": (
+        "ExportError IngestError LabelError LockedError MediaError MissingDependencyError "
+        "QueryError SchemaError StoreError UnknownColumnError VQueryError"
+    ),
+    "vquery.expr.aggregates": "all any count first last max mean min n_unique sum",
+    "vquery.expr.boxes": ("above aligned below boxes_overlap encloses inside iou left_of right_of"),
+    "vquery.expr.merge": "intersection left right span time_intersection",
+    "vquery.expr.pattern": "pattern",
+    "vquery.expr.placeholders": "caption face greatest least lit param row shot when",
+    "vquery.expr.predicates": "same udf",
+    "vquery.expr.time": (
+        "after before contains during equals finished_by finishes meets met_by overlapped_by "
+        "overlaps started_by starts time_overlaps"
+    ),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+# What would hide a builtin is reached as vquery.open, vquery.sum …, never by a star import.
+__all__ = [
+    "ABSTAIN",
+    "Collection",
+    "ExportError",
+    "IngestError",
+    "Intervals",
+    "LabelError",
+    "LockedError",
+    "MediaError",
+    "MissingDependencyError",
+    "QueryError",
+    "SchemaError",
+    "StoreError",
+    "UnknownColumnError",
+    "VQueryError",
+    "above",
+    "after",
+    "aligned",
+    "before",
+    "below",
+    "boxes_overlap",
+    "caption",
+    "concept",
+    "contains",
+    "count",
+    "create",
+    "during",
+    "encloses",
+    "equals",
+    "face",
+    "finished_by",
+    "finishes",
+    "first",
+    "from_arrow",
+    "greatest",
+    "inside",
+    "intersection",
+    "iou",
+    "last",
+    "least",
+    "left",
+    "left_of",
+    "lit",
+    "mean",
+    "meets",
+    "met_by",
+    "n_unique",
+    "overlapped_by",
+    "overlaps",
+    "param",
+    "pattern",
+    "propagate",
+    "right",
+    "right_of",
+    "row",
+    "same",
+    "shot",
+    "span",
+    "started_by",
+    "starts",
+    "time_intersection",
+    "time_overlaps",
+    "udf",
+    "when",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'vquery' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

@@ -18,12 +18,19 @@ if TYPE_CHECKING:
 
 def match_file(path: Path, store: Store) -> tuple[list[int], list[str | None]]:
     """Read a file of seeds and find the detection that each hits; see `Collection.label_file`."""
-    seeds = read_seeds(path)
+    seeds = read_seeds(path).tables["seeds"]
     with store.snapshot() as snapshot:
         detections = snapshot.read("detections")
-        aliases = snapshot.aliases()
-    matched = match_seeds(seeds, detections, aliases=aliases)
-    return matched["detection_id"].to_pylist(), matched["label"].to_pylist()
+        seeds = _by_first_name(seeds, snapshot.aliases())
+    ids = match_seeds(seeds, detections, what=str(path))
+    return ids.tolist(), seeds["label"].to_pylist()
+
+
+def _by_first_name(seeds: pa.Table, aliases: dict[str, str]) -> pa.Table:
+    """Call a video that has several paths by the one it was indexed under."""
+    names = [aliases.get(name, name) for name in seeds["video"].to_pylist()]
+    at = seeds.schema.get_field_index("video")
+    return seeds.set_column(at, "video", pa.array(names, pa.string()))
 
 
 def describe(event: Event | None) -> str | None:

@@ -1,0 +1,214 @@
+"""What people see on a terminal: progress on standard error, results as text and tables."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    import pyarrow as pa
+
+    from vquery.export.report import Written
+    from vquery.index.jobs import Outcome
+    from vquery.index.pipeline import IndexReport
+
+LISTED = 10
+"""Files that are named for one reason; all of them are in the JSON."""
+
+
+def _bars(*columns: Any) -> Progress:
+    """Make progress bars that show on a terminal and are silent in a pipe."""
+    console = Console(stderr=True)
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        *columns,
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+class IndexBar:
+    """Progress of indexing: videos done, frames done, frames a second, time left."""
+
+    def __init__(self) -> None:
+        self._bars = _bars(MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
+        self._videos = self._bars.add_task("videos", total=None, rate="")
+        self._frames = self._bars.add_task("frames", total=None, rate="")
+        self._done: dict[str, int] = {}
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+
+    def planned(self, videos: int, frames: int | None) -> None:
+        """Say how much there is to do."""
+        self._bars.update(self._videos, total=videos)
+        self._bars.update(self._frames, total=frames)
+
+    def advanced(self, video: str, done: int, announced: int | None) -> None:  # noqa: ARG002
+        """Show the frames done over all videos."""
+        self._done[video] = max(done, self._done.get(video, 0))
+        speed = self._bars.tasks[self._frames].speed
+        rate = "" if speed is None else f"{speed:,.0f} frames/s"
+        self._bars.update(self._frames, completed=sum(self._done.values()), rate=rate)
+
+    def finished(self, outcome: Outcome) -> None:
+        """Count a video, and its frames in full."""
+        self._bars.advance(self._videos)
+        self.advanced(outcome.video, outcome.counts.get("frames", 0), None)
+
+
+class PictureBar:
+    """Progress of writing pictures."""
+
+    def __init__(self) -> None:
+        self._bars = _bars(MofNCompleteColumn())
+        self._task = self._bars.add_task("pictures", total=None, visible=False)
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show pictures written and to write."""
+        self._bars.update(self._task, completed=done, total=total, visible=True)
+
+
+@contextmanager
+def status(text: str) -> Iterator[None]:
+    """Show that work of unknown length is going on."""
+    with Console(stderr=True).status(text):
+        yield
+
+
+def index_text(report: IndexReport) -> str:
+    """Say what indexing did, with every file that was left aside."""
+    lines = [
+        f"indexed {report.indexed} of {report.videos} videos in {report.seconds:.1f} s "
+        f"({report.unchanged} were done before, {len(report.failed)} failed)"
+    ]
+    if report.counts:
+        lines.append("  " + ", ".join(f"{n:,} {what}" for what, n in report.counts.items()))
+    lines += [f"  {note}" for note in report.notes]
+    lines += [f"  same content: {alias} = {video}" for alias, video in report.aliases.items()]
+    for reason, files in report.skipped.items():
+        more = f" and {len(files) - LISTED} more" if len(files) > LISTED else ""
+        lines.append(f"  left aside, {reason}: {', '.join(files[:LISTED])}{more}")
+    lines += [f"  {count:,} rows: {reason}" for reason, count in report.rows_skipped.items()]
+    lines += [f"  failed: {name}: {error}" for name, error in report.failed.items()]
+    return "\n".join(lines)
+
+
+def info_text(facts: Mapping[str, Any]) -> str:
+    """Say what is in a collection."""
+    lines = [f"{facts['path']}: {facts['videos']} videos, {facts['hours']:.2f} hours"]
+    lines += [f"  {name}: {count:,}" for name, count in facts["rows"].items()]
+    for concept, labels in facts["human_labels"].items():
+        said = ", ".join(f"{label} {count}" for label, count in labels.items())
+        lines.append(f"  human labels of {concept!r}: {said}")
+    return "\n".join(lines)
+
+
+def propagation_text(facts: Mapping[str, Any]) -> str:
+    """Say what a propagation gave."""
+    lines = [
+        f"{facts['items']:,} items, {facts['seeds']} seeds: {facts['labelled']:,} labelled, "
+        f"{facts['unreached']:,} not reached by any seed"
+    ]
+    lines += [f"  {label}: {count:,}" for label, count in facts["labels"].items()]
+    lines += [f"  {note}" for note in facts["notes"]]
+    return "\n".join(lines)
+
+
+def export_text(folder: Path, written: Written) -> str:
+    """Say what an export wrote and left out."""
+    splits = ", ".join(f"{split} {count:,}" for split, count in written.by_split.items())
+    lines = [f"wrote {written.total:,} labels to {folder} ({splits})"]
+    if written.pictures:
+        lines.append(f"  {written.pictures:,} pictures")
+    lines += [f"  left out {count:,}: {reason}" for reason, count in written.skipped.items()]
+    return "\n".join(lines)
+
+
+def models_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """List model weights."""
+    return "\n".join(f"{row['name']} ({row['kind']}): {row['path'] or row['how']}" for row in rows)
+
+
+def print_rows(rows: pa.Table, *, limit: int | None, as_json: bool) -> None:
+    """Print rows: a table on a terminal, tab-separated in a pipe, or one JSON object a line."""
+    shown = rows if limit is None else rows.slice(0, limit)
+    if as_json:
+        for item in shown.to_pylist():
+            sys.stdout.write(json.dumps(item, ensure_ascii=False, default=str) + "\n")
+    elif sys.stdout.isatty():
+        _print_table(shown)
+    else:
+        _print_tabs(shown)
+    if shown.num_rows < rows.num_rows:
+        sys.stderr.write(f"{shown.num_rows:,} of {rows.num_rows:,} rows shown\n")
+
+
+def _seconds(name: str, value: Any) -> Any:
+    return value / 1e6 if name in {"start_us", "end_us"} and value is not None else value
+
+
+def _columns(rows: pa.Table) -> list[str]:
+    return [{"start_us": "start", "end_us": "end"}.get(name, name) for name in rows.column_names]
+
+
+def _print_table(rows: pa.Table) -> None:
+    table = Table(*_columns(rows))
+    for item in rows.to_pylist():
+        cells = (_seconds(name, value) for name, value in item.items())
+        table.add_row(*("–" if cell is None else _short(cell) for cell in cells))
+    Console().print(table)
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _print_tabs(rows: pa.Table) -> None:
+    sys.stdout.write("\t".join(_columns(rows)) + "\n")
+    for item in rows.to_pylist():
+        cells = (_seconds(name, value) for name, value in item.items())
+        line = "\t".join("" if cell is None else str(cell).replace("\t", " ") for cell in cells)
+        sys.stdout.write(line.replace("\n", " ") + "\n")
