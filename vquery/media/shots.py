@@ -90,8 +90,8 @@ def find_transitions(
 class ShotDetector:
     """Find shot boundaries in one pass over the frames of one video.
 
-    Memory holds about ``2 * CONTEXT_S + STRIDE_S`` seconds of grids and thumbnails, 16 kB a frame. Pushing
-    costs some 50 microseconds a frame at any resolution.
+    Memory holds about ``2 * CONTEXT_S + STRIDE_S`` seconds of grids and thumbnails, 16 kB a
+    frame. Pushing costs some 100 to 200 microseconds a frame at any resolution.
 
     Attributes
     ----------
@@ -147,9 +147,10 @@ class ShotDetector:
 
     def finish(self) -> None:
         """Settle what is left; call it once, after the last frame."""
-        self._settle(len(self._times))
         if self._times:
-            self.settled_us = self._times[-1] + 1
+            end = self._times[-1] + 1
+            self._settle(len(self._times))
+            self.settled_us = end
 
     def _known(self) -> int:
         """Count the rows whose context to the right is complete."""
