@@ -6,7 +6,9 @@ do not survive a fork.
 
 from __future__ import annotations
 
+import functools
 import os
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-CHUNK = 1 << 15
+CHUNK = 1 << 16
 """Rows that are worth a task of their own."""
 
 TASKS = 8
@@ -56,9 +58,40 @@ def cuts(rows: int) -> list[int]:
 
 
 def run(task: Callable[[int], T], count: int) -> list[T]:
-    """Return ``[task(0), ..., task(count - 1)]``, run side by side."""
-    threads = min(workers(), count)
-    if threads <= 1:
-        return [task(number) for number in range(count)]
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(task, range(count)))
+    """Return ``[task(0), ..., task(count - 1)]``, run side by side.
+
+    The calling thread takes tasks too and does not wait for helpers that have not begun.
+
+    >>> run(lambda number: number * number, 4)
+    [0, 1, 4, 9]
+    """
+    waiting = deque(range(count))
+    results: dict[int, T] = {}
+
+    def work() -> None:
+        while waiting:
+            try:
+                number = waiting.popleft()
+            except IndexError:  # another thread took the last one
+                return
+            results[number] = task(number)
+
+    helpers = min(workers(), count) - 1
+    futures = [_helpers(helpers).submit(work) for _ in range(helpers)]
+    try:
+        work()
+    finally:
+        waiting.clear()
+        for future in futures:
+            if not future.cancel():
+                future.result()
+    return [results[number] for number in range(count)]
+
+
+@functools.cache
+def _helpers(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="vquery-kernels")
+
+
+if hasattr(os, "register_at_fork"):  # a forked child has no threads: it makes its own
+    os.register_at_fork(after_in_child=_helpers.cache_clear)

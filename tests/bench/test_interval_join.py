@@ -244,13 +244,15 @@ def report(request, tables):
     """Collect best times; print them at the end with their ratio to the kernel's."""
     best = defaultdict(dict)
     yield best
-    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
     sizes = ", ".join(f"{table['id'].size:,} {name}" for name, table in tables.items())
-    terminal.write_line(f"\n{sizes}; best of the rounds in ms, (times the kernel's)")
+    lines = [f"\n{sizes}; best of the rounds in ms (times the kernel's)"]
     for query, times in best.items():
         kernel = times.get("kernel", float("nan"))
-        line = [f"{engine} {t * 1e3:.1f} ({t / kernel:.1f})" for engine, t in times.items()]
-        terminal.write_line(f"{query:9} {'  '.join(line)}")
+        shown = [f"{engine} {t * 1e3:.1f} ({t / kernel:.1f})" for engine, t in times.items()]
+        lines.append(f"{query:9} {'  '.join(shown)}")
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        print("\n".join(lines))
 
 
 def measure(benchmark, report, query, engine, task, expected=None):

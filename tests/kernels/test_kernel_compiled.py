@@ -28,7 +28,7 @@ LOW, HIGH = -(2**63), 2**63 - 1
 several = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-@pytest.fixture(autouse=True, params=[1, 3, 1 << 15], ids=["chunk1", "chunk3", "whole"])
+@pytest.fixture(autouse=True, params=[1, 3, 1 << 16], ids=["chunk1", "chunk3", "whole"])
 def chunk(request, monkeypatch):
     monkeypatch.setattr(threads, "CHUNK", request.param)
     monkeypatch.setenv("VQUERY_THREADS", "2")
