@@ -8,16 +8,19 @@ which is what `OnnxDescriptor` is for.
 
 from __future__ import annotations
 
-import math
+import hashlib
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import cv2
 import numpy as np
 
 from vquery.errors import MediaError
+from vquery.media import chips, onnx
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
 CHIP_PX = 64
@@ -32,17 +35,11 @@ FACE_DIM = HOG_DIM + LAB_DIM
 MARGIN = 0.5
 """Of a face's side, all around, in the wide crop."""
 LAB_WEIGHT = 0.5
-MISFIT_PX = 3.0
-"""Root mean square distance from the template at which landmarks are no frontal face's."""
-MAX_OVERSAMPLING = 3
-TEMPLATE = np.array(
-    [[0.31, 0.40], [0.69, 0.40], [0.50, 0.60], [0.35, 0.79], [0.65, 0.79]], np.float32
-)
-"""Where the landmarks of a frontal face lie in YuNet's box, in box units."""
-TARGET = (TEMPLATE[:, 0] + 1j * TEMPLATE[:, 1]).astype(np.complex128) * CHIP_PX
-TARGET_MIDDLE = complex(TARGET.mean())
-TARGET -= TARGET_MIDDLE
+MISFIT = 0.05
+"""Landmarks that lie further from the template, in chip sides, are no frontal face's."""
+FRAME_FINER = 4
 LAB_ZERO = 128.0
+FAR = 4.0
 NOISE = 1e-2 * CELL_PX**4
 """Added to the squared gradients of a block: below a few grey levels they are noise."""
 TINY = 1e-12
@@ -85,15 +82,15 @@ class FaceDescriptor:
         dict of str to float32 (n, d)
             Unit vectors by space.
         """
-        size = np.array([image.shape[1], image.shape[0]], np.float32)
-        corners = np.asarray(boxes, np.float32).reshape(-1, 2, 2) * size
-        marks = _landmarks(landmarks, len(corners)) * size
-        chips = np.empty((2, len(corners), CHIP_PX, CHIP_PX, 3), np.uint8)
+        corners, marks = _in_pixels(image, boxes, landmarks)
+        cuts = np.empty((2, len(corners), CHIP_PX, CHIP_PX, 3), np.uint8)
         for i, (corner, mark) in enumerate(zip(corners, marks, strict=True)):
-            aligned = _mark_map(mark)
-            chips[0, i] = _chip(image, _box_map(corner, 0.0) if aligned is None else aligned)
-            chips[1, i] = _chip(image, _box_map(corner, MARGIN))
-        vectors = _describe(chips.reshape(-1, CHIP_PX, CHIP_PX, 3))
+            fit = chips.landmark_map(mark, chips.FRONTAL, CHIP_PX)
+            aligned = fit is not None and fit[1] <= MISFIT
+            near = fit[0] if fit is not None and aligned else chips.box_map(corner, CHIP_PX)
+            cuts[0, i] = chips.cut(image, near, CHIP_PX)
+            cuts[1, i] = chips.cut(image, chips.box_map(corner, CHIP_PX, MARGIN), CHIP_PX)
+        vectors = _describe(cuts.reshape(-1, CHIP_PX, CHIP_PX, 3))
         return {"face": vectors[: len(corners)], "face_wide": vectors[len(corners) :]}
 
 
@@ -105,76 +102,158 @@ class FrameDescriptor:
 
     def describe(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the unit vector, float32 (d,), of a BGR picture uint8 (height, width, 3)."""
+        chips.picture_size(image)
         # averaging every pixel costs three times as much and describes the same
-        finer = (CHIP_PX * MAX_OVERSAMPLING, CHIP_PX * MAX_OVERSAMPLING)
+        finer = (CHIP_PX * FRAME_FINER, CHIP_PX * FRAME_FINER)
         small = cv2.resize(image, finer, interpolation=cv2.INTER_LINEAR)
         chip = cv2.resize(small, (CHIP_PX, CHIP_PX), interpolation=cv2.INTER_AREA)
         vector: NDArray[np.float32] = _describe(np.asarray(chip, np.uint8)[None])[0]
         return vector
 
 
-def _landmarks(landmarks: NDArray[np.float32] | None, count: int) -> NDArray[np.float32]:
+class OnnxDescriptor:
+    """A network of the user's own, in an ONNX file, through ``cv2.dnn``.
+
+    Parameters
+    ----------
+    path : Path
+        A file whose input is ``(1 or free, 3, height, width)``.
+    space : str, optional
+        Name of the space. One name stands for one network: vectors of two are not comparable.
+    size : (int, int), optional
+        Width and height of the input; needed only where the file leaves them free.
+    mean, scale : optional
+        The input is ``(pixel - mean) * scale``; ``mean`` in the order of the input's channels.
+    swap_rb : bool, optional
+        Whether the input is RGB (most networks) rather than BGR.
+    align : {"landmarks", "box"}, optional
+        Faces by their five landmarks, as recognition networks expect (estimated from the box
+        where they are unknown), or anything by the square about its box.
+    margin : float, optional
+        Added to the box on all sides, in box sides; for ``align="box"``.
+    output : str, optional
+        Name of the output; by default the only one.
+
+    Raises
+    ------
+    MediaError
+        If the file is missing, is no such network, or uses what OpenCV cannot run.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        space: str = "face_onnx",
+        size: tuple[int, int] | None = None,
+        mean: tuple[float, float, float] = (0.0, 0.0, 0.0),
+        scale: float = 1.0,
+        swap_rb: bool = True,
+        align: Literal["landmarks", "box"] = "landmarks",
+        margin: float = 0.0,
+        output: str | None = None,
+    ) -> None:
+        if align not in ("landmarks", "box"):
+            raise MediaError(f"align must be 'landmarks' or 'box', got {align!r}")
+        self.path = path
+        self._size = _input_size(path, size)
+        self._input: dict[str, Any] = {"scalefactor": scale, "mean": mean, "swapRB": swap_rb}
+        self._align, self._margin, self._output = align, margin, output
+        try:
+            self._net = cv2.dnn.readNetFromONNX(str(path))
+            probe = self._run(np.zeros((self._size[1], self._size[0], 3), np.uint8))
+        except cv2.error as error:
+            reason = " ".join(str(error.err or error).split())
+            raise MediaError(f"{path}: OpenCV {cv2.__version__} cannot run it: {reason}") from error
+        self.spaces = {space: len(probe)}
+        options = (self._size, mean, scale, swap_rb, align, margin, output)
+        content = hashlib.sha256(path.read_bytes() + repr(options).encode())
+        self.version = f"onnx-{content.hexdigest()[:16]}"
+
+    def describe(
+        self,
+        image: NDArray[np.uint8],
+        boxes: NDArray[np.float32],
+        landmarks: NDArray[np.float32] | None = None,
+    ) -> dict[str, NDArray[np.float32]]:
+        """Describe each box of a picture by a unit vector, as `FaceDescriptor.describe` does."""
+        corners, marks = _in_pixels(image, boxes, landmarks)
+        ((space, dimensions),) = self.spaces.items()
+        vectors = np.empty((len(corners), dimensions), np.float32)
+        for i, (corner, mark) in enumerate(zip(corners, marks, strict=True)):
+            vectors[i] = self._run(self._chip(image, corner, mark))
+        return {space: _unit(vectors)}
+
+    def _chip(
+        self, image: NDArray[np.uint8], corner: NDArray[np.float32], mark: NDArray[np.float32]
+    ) -> NDArray[np.uint8]:
+        side = max(self._size)
+        where = chips.box_map(corner, side, self._margin)
+        if self._align == "landmarks":
+            likely = corner[0] + chips.FRONTAL.astype(np.float32) * (corner[1] - corner[0])
+            known = mark if np.isfinite(mark).all() else likely
+            fit = chips.landmark_map(known, chips.ARCFACE, side)
+            where = where if fit is None else fit[0]
+        chip = chips.cut(image, where, side)
+        if self._size != (side, side):
+            chip = np.asarray(cv2.resize(chip, self._size, interpolation=cv2.INTER_AREA), np.uint8)
+        return chip
+
+    def _run(self, chip: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self._net.setInput(cv2.dnn.blobFromImage(chip, **self._input))
+        answer = self._net.forward() if self._output is None else self._net.forward(self._output)
+        return np.asarray(answer, np.float32).reshape(-1)
+
+
+def _input_size(path: Path, size: tuple[int, int] | None) -> tuple[int, int]:
+    """Width and height of the network's input, from the file or as the user says."""
+    shape = onnx.input_shape(path)
+    if len(shape) != 4 or shape[1] not in (3, None) or shape[0] not in (1, None):
+        raise MediaError(
+            f"{path}: expected an input of shape (1, 3, height, width), got {shape}; None is free"
+        )
+    height, width = shape[2:]
+    if width is not None and height is not None:
+        if size not in (None, (width, height)):
+            raise MediaError(f"{path}: the input is {width} x {height} pixels; size says {size}")
+        return width, height
+    if size is None:
+        raise MediaError(f"{path}: the input's size is free; say size=(width, height)")
+    return size
+
+
+def _in_pixels(
+    image: NDArray[np.uint8],
+    boxes: NDArray[np.float32],
+    landmarks: NDArray[np.float32] | None,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Corners (n, 2, 2) and landmarks (n, 5, 2) in pixels, NaN where landmarks are unknown."""
+    height, width = chips.picture_size(image)
+    size = np.array([width, height], np.float32)
+    corners = np.asarray(boxes, np.float32)
+    if corners.ndim != 2 or corners.shape[1] != 4:
+        raise MediaError(f"boxes must have shape (n, 4), got {corners.shape}")
+    if not np.isfinite(corners).all():
+        row = int(np.flatnonzero(~np.isfinite(corners).all(1))[0])
+        raise MediaError(f"boxes must be finite numbers, row {row} is {corners[row].tolist()}")
+    count = len(corners)
     if landmarks is None:
-        return np.full((count, 5, 2), np.nan, np.float32)
-    marks = np.asarray(landmarks, np.float32)
+        marks = np.full((count, 5, 2), np.nan, np.float32)
+    else:
+        marks = np.asarray(landmarks, np.float32)
     if marks.shape != (count, 5, 2):
         raise MediaError(f"landmarks must have shape ({count}, 5, 2), got {marks.shape}")
-    return marks
+    # far beyond the picture there is only its border, and OpenCV's coordinates are short integers
+    return np.clip(corners.reshape(-1, 2, 2), -FAR, FAR) * size, marks * size
 
 
-def _box_map(corner: NDArray[np.float32], margin: float) -> NDArray[np.float64]:
-    """Map (2, 3) of the picture to the chip that holds the square about the box and its margin."""
-    x1, y1, x2, y2 = (float(value) for value in corner.reshape(-1))
-    side = max(math.sqrt(abs((x2 - x1) * (y2 - y1))), 1.0) * (1 + 2 * margin)
-    scale = CHIP_PX / side
-    # pixel centres lie at half numbers, so chip = scale * (picture - centre + .5) + half - .5
-    shift = (CHIP_PX - 1 + scale) / 2
-    right, down = shift - scale * (x1 + x2) / 2, shift - scale * (y1 + y2) / 2
-    return np.array([[scale, 0.0, right], [0.0, scale, down]])
-
-
-def _mark_map(mark: NDArray[np.float32]) -> NDArray[np.float64] | None:
-    """Similarity (2, 3) that takes the landmarks nearest to the template, None if not near.
-
-    Least squares over rotation, scale and shift: with points as complex numbers, one division.
-    """
-    if not np.isfinite(mark).all():
-        return None
-    source = mark[:, 0].astype(np.float64) + 1j * mark[:, 1]
-    middle = source.mean()
-    centred = source - middle
-    spread = float((np.abs(centred) ** 2).sum())
-    if spread == 0.0:
-        return None
-    turn = complex((centred.conj() * TARGET).sum()) / spread
-    misfit = math.sqrt(float((np.abs(turn * centred - TARGET) ** 2).mean()))
-    if misfit > MISFIT_PX:
-        return None
-    shift = TARGET_MIDDLE - turn * (middle - (0.5 + 0.5j)) - (0.5 + 0.5j)
-    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
-
-
-def _chip(image: NDArray[np.uint8], to_chip: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Cut a chip out; where it shrinks, over-sample so that details do not alias."""
-    shrink = 1.0 / max(math.hypot(to_chip[0, 0], to_chip[1, 0]), 1e-9)
-    times = min(max(math.ceil(shrink / 2), 1), MAX_OVERSAMPLING)
-    finer = to_chip * times
-    finer[:, 2] += (times - 1) / 2
-    size = (CHIP_PX * times, CHIP_PX * times)
-    border = cv2.BORDER_REPLICATE
-    cut = cv2.warpAffine(image, finer, size, flags=cv2.INTER_LINEAR, borderMode=border)
-    if times > 1:
-        cut = cv2.resize(cut, (CHIP_PX, CHIP_PX), interpolation=cv2.INTER_AREA)
-    return np.asarray(cut, np.uint8)
-
-
-def _describe(chips: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _describe(cuts: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the unit vectors (n, d) of BGR chips (n, 64, 64, 3)."""
-    count = len(chips)
+    count = len(cuts)
     if not count:
         return np.empty((0, FACE_DIM), np.float32)
     # one tall picture instead of many: OpenCV is called once
-    tall = cv2.cvtColor(chips.reshape(count * CHIP_PX, CHIP_PX, 3), cv2.COLOR_BGR2LAB)
+    tall = cv2.cvtColor(cuts.reshape(count * CHIP_PX, CHIP_PX, 3), cv2.COLOR_BGR2LAB)
     lab = tall.astype(np.float32)
     grid = cv2.resize(lab, (LAYOUT, count * LAYOUT), interpolation=cv2.INTER_AREA)
     layout = np.asarray(grid, np.float32).reshape(count, LAYOUT * LAYOUT, 3) - LAB_ZERO

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from vquery.errors import MediaError
-from vquery.media import models
+from vquery.media import chips, models
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,11 +25,13 @@ FREE_INPUT_PX = 640
 YUNET_NMS_IOU = 0.3
 MAX_FACES = 5000
 LANDMARKS = 5
-CASCADE = "haarcascade_frontalface_default.xml"
+CASCADE = "haarcascade_frontalface_alt2.xml"
 HAAR_SIDE_PX = 640
 HAAR_FACE_PX = 24
-HAAR_NEIGHBOURS = 4
+HAAR_NEIGHBOURS = 3
 HAAR_SHARED = 0.5
+HAAR_SLOPE, HAAR_EVEN = 3.9, 54.8
+"""Fitted by logistic regression on 285 boxes of 23 clips, against the faces that YuNet finds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,7 @@ class YuNet:
 
     def detect(self, image: NDArray[np.uint8]) -> Faces:
         """Find the faces of a BGR picture (height, width, 3)."""
-        height, width = _shape(image)
+        height, width = chips.picture_size(image)
         scale = self._side / max(height, width)
         inner = (max(round(width * scale), 1), max(round(height * scale), 1))
         canvas = self._letterbox(image, inner)
@@ -187,9 +189,9 @@ class Haar:
 
     def __init__(self, *, score: float = 0.7, refused: tuple[str, ...] = ()) -> None:
         self.note = (
-            "faces are found by OpenCV's built-in frontal-face cascade: faces in profile are "
-            "missed and many boxes hit nothing; `vquery models get yunet_n_640` fetches a far "
-            "better detector"
+            "faces are found by OpenCV's built-in frontal-face cascade: faces in profile, and many "
+            "others, are missed, and boxes may hit nothing; `vquery models get yunet_n_640` "
+            "fetches a better and faster detector"
         )
         if refused:
             self.note += f" (weights that do not load here: {'; '.join(refused)})"
@@ -198,7 +200,7 @@ class Haar:
 
     def detect(self, image: NDArray[np.uint8]) -> Faces:
         """Find the frontal faces of a BGR picture (height, width, 3)."""
-        height, width = _shape(image)
+        height, width = chips.picture_size(image)
         scale = min(HAAR_SIDE_PX / max(height, width), 1.0)
         inner = (max(round(width * scale), 1), max(round(height * scale), 1))
         grey = cv2.equalizeHist(
@@ -238,8 +240,9 @@ def _cascade(file: str) -> cv2.CascadeClassifier:
 
 
 def _haar_score(weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Map the sum of the last stage's votes to a score in (0, 1)."""
-    return (1.0 / (1.0 + np.exp(-weights))).astype(np.float32)
+    """Turn the last stage's votes into how probable it is that the box holds a face."""
+    odds = np.exp(HAAR_SLOPE * (HAAR_EVEN - weights))
+    return np.asarray(1.0 / (1.0 + odds), np.float32)
 
 
 def _suppress(found: NDArray[np.int32], scores: NDArray[np.float32]) -> list[int]:
@@ -256,16 +259,6 @@ def _suppress(found: NDArray[np.int32], scores: NDArray[np.float32]) -> list[int
         else:
             kept.append(int(i))
     return kept
-
-
-def _shape(image: NDArray[np.uint8]) -> tuple[int, int]:
-    """Height and width of a picture that a detector can take."""
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
-        raise MediaError(
-            f"a picture must be a BGR uint8 array of shape (height, width, 3), got {image.dtype} "
-            f"with shape {image.shape}"
-        )
-    return image.shape[0], image.shape[1]
 
 
 def _whole_strides(pixels: int) -> int:

@@ -50,7 +50,10 @@ _YUNET_TRAIN = (
     "https://raw.githubusercontent.com/ShiqiYu/libfacedetection.train/"
     "0047ac24afb1a50a0c6105001c89d1b5b805dbf1/onnx/"
 )
-_ZOO = "https://media.githubusercontent.com/media/opencv/opencv_zoo/main/models/"
+_ZOO = (
+    "https://media.githubusercontent.com/media/opencv/opencv_zoo/"
+    "82b38c8f98e7b52aa171400f3e4c722352d0669f/models/"
+)
 
 KNOWN: Mapping[str, Model] = {
     model.name: model
