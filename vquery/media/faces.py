@@ -104,7 +104,7 @@ def open_face_detector(models_dir: Path | None = None, score: float = 0.7) -> Fa
     except MediaError as error:
         tried = "".join(f" Tried: {one}." for one in (*refused, str(error)))
         raise MediaError(
-            "no face detector works here. Get weights with `vquery models get yunet_n_640`, or put "
+            "no face detector works here. Get weights with `vquery models get yunet`, or put "
             f"a *yunet*.onnx file into a folder that ${models.ENVIRONMENT} names.{tried}"
         ) from error
 
@@ -190,7 +190,7 @@ class Haar:
     def __init__(self, *, score: float = 0.7, refused: tuple[str, ...] = ()) -> None:
         self.note = (
             "faces are found by OpenCV's built-in frontal-face cascade: faces in profile, and many "
-            "others, are missed, and boxes may hit nothing; `vquery models get yunet_n_640` "
+            "others, are missed, and boxes may hit nothing; `vquery models get yunet` "
             "fetches a better and faster detector"
         )
         if refused:

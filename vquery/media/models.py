@@ -12,6 +12,7 @@ import os
 import re
 import sys
 import tempfile
+import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +88,7 @@ KNOWN: Mapping[str, Model] = {
         ),
     )
 }
-"""Published weights by name."""
+"""Published weights by name, the best of each kind first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,7 @@ def get(name: str, to: Path | None = None, *, known: Mapping[str, Model] = KNOWN
     Parameters
     ----------
     name : str
-        A key of ``known``.
+        A key of ``known``, or a kind, such as "yunet", for the best of its kind.
     to : Path, optional
         Folder for the file; the user's cache by default.
     known : mapping, optional
@@ -197,9 +198,10 @@ def get(name: str, to: Path | None = None, *, known: Mapping[str, Model] = KNOWN
         If the name is unknown, the address cannot be reached, or the bytes are not the
         published ones. The folder then holds what it held before.
     """
-    if name not in known:
-        raise MediaError(f"there is no known model {name!r}. Known: {', '.join(sorted(known))}")
-    model = known[name]
+    best = {one.kind: one for one in reversed(known.values())}
+    model = known.get(name) or best.get(name)
+    if model is None:
+        raise MediaError(f"there is no known model {name!r}. Known: {', '.join(known)}")
     folder = to if to is not None else cache_dir()
     target = folder / model.file
     if target.is_file() and _sha256(target) == model.sha256:
@@ -219,6 +221,9 @@ def _download(model: Model) -> bytes:
     try:
         with urllib.request.urlopen(model.address, timeout=TIMEOUT_S) as answer:
             content: bytes = answer.read(model.size + 1)
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise MediaError(f"{model.address}: cannot be fetched ({error}); {by_hand}") from error
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         raise MediaError(f"{model.address}: cannot be fetched ({reason}); {by_hand}") from error
