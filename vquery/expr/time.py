@@ -17,6 +17,7 @@ from vquery.expr.predicates import LEFT, RIGHT, Predicate, number_setting
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+ZERO = Literal(0)
 AXES = {"time": ("start_us", "end_us"), "x": ("x1", "x2"), "y": ("y1", "y2")}
 
 
@@ -60,6 +61,11 @@ class TimeRelation(Predicate):
         """Return a setting, on time in microseconds."""
         given = dict(self.values).get(name)
         return microseconds(given) if given is not None and self.axis == "time" else given
+
+    def distance(self, name: str) -> Expression:
+        """Return a setting that is always there."""
+        given = self.value(name)
+        return ZERO if given is None else given
 
     def settings(self, given: Mapping[str, Any]) -> Predicate:  # noqa: D102
         values = dict(self.values)
@@ -127,9 +133,6 @@ def _overlap_with_instants() -> Expression:
     return early & (Column("start_us", RIGHT) < last(LEFT))
 
 
-ZERO = Literal(0)
-
-
 def _after(left: str, right: str) -> Difference:
     """Right end strictly after the left one."""
     return Difference(left, right, low=ZERO, strict=True)
@@ -141,13 +144,13 @@ def _before(left: str, right: str) -> Difference:
 
 
 def _near(relation: TimeRelation, left: str, right: str) -> Difference:
-    tolerance = relation.value("tolerance") or ZERO
+    tolerance = relation.distance("tolerance")
     lowest = Literal(-tolerance.value) if isinstance(tolerance, Literal) else -tolerance
     return Difference(left, right, low=lowest, high=tolerance)
 
 
 def _distance(relation: TimeRelation, *, after: bool) -> list[Difference]:
-    low, high = relation.value("min_gap") or ZERO, relation.value("max_gap")
+    low, high = relation.distance("min_gap"), relation.value("max_gap")
     if not after:
         return [Difference("end", "start", low=low, high=high)]
     farthest = None if high is None else _negative(high)

@@ -141,6 +141,9 @@ def _equalities(part: Predicate, scope: Scope) -> list[Key] | None:
     return [(first, second)] if len(kinds) == 1 and kinds <= GROUPABLE else None
 
 
+FROM_SMALLEST = (("end", "start"), ("start", "start"), ("end", "end"), ("start", "end"))
+"""Differences (left end, right end) in an order in which none is ever less than the first."""
+
 GROUPABLE = {Kind.STRING, Kind.INTEGER, Kind.BOOLEAN}
 """Kinds of keys that are equal when their bits are (0.0 and -0.0 are not)."""
 
@@ -216,12 +219,7 @@ def _choose(ranges: Ranges) -> Window | Overlap | None:
     """Pick the difference to prune by: a closed one, else overlap, else a half-open one."""
     closed = [
         Window(left, right, ranges[left, right])
-        for left, right in (
-            ("start", "start"),
-            ("end", "start"),
-            ("start", "end"),
-            ("end", "end"),
-        )
+        for left, right in FROM_SMALLEST
         if ranges[left, right].closed
     ]
     if closed:
@@ -229,9 +227,13 @@ def _choose(ranges: Ranges) -> Window | Overlap | None:
     after, before = ranges["end", "start"].high, ranges["start", "end"].low
     if after is not None and before is not None:
         return Overlap(max(-before, 0), max(after, 0))
-    for (left, right), bounds in ranges.items():
-        if bounds != ANY:
-            return Window(left, right, bounds)
+    # a lower bound on an earlier difference implies those on later ones, an upper bound the reverse
+    for place in FROM_SMALLEST:
+        if ranges[place].low is not None:
+            return Window(*place, ranges[place])
+    for place in reversed(FROM_SMALLEST):
+        if ranges[place].high is not None:
+            return Window(*place, ranges[place])
     return None
 
 
@@ -245,4 +247,5 @@ def _is_exact(part: Predicate, time: Window | Overlap | None) -> bool:
         return False
     if part.name == "time_overlaps":
         return True
-    return len(part.differences()) == 1 and isinstance(time, Window)
+    bounds = [(bound.left, bound.right) for bound in part.differences()]
+    return isinstance(time, Window) and bounds == [(time.left, time.right)]

@@ -1,0 +1,255 @@
+"""The oracle: every operation as nested loops over Python rows. Slow, obvious, used by tests."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from vquery.engine.reference_bounds import (
+    Row,
+    hull,
+    merged_box,
+    overlap,
+    possible,
+    remains,
+    shared,
+    usual,
+)
+from vquery.engine.reference_values import Values
+from vquery.expr import groups, pairs, relations
+from vquery.schema import BOX
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from vquery.expr.relations import Relation
+
+ORDERED = (
+    relations.Filter,
+    relations.Mutate,
+    relations.Project,
+    relations.Limit,
+    relations.Distinct,
+    groups.GroupFilter,
+)
+
+
+def run(node: Relation, params: Mapping[str, Any] | None = None) -> list[Row]:
+    """Rows of a query in the usual order (or as ``sort`` said), as Python dictionaries."""
+    return in_order(node, Reference(params or {}).rows(node))
+
+
+def in_order(node: Relation, rows: list[Row]) -> list[Row]:
+    """Sort rows in the usual way unless the query has sorted them."""
+    while isinstance(node, ORDERED):
+        node = node.input
+    return rows if isinstance(node, relations.Sort) else sorted(rows, key=usual)
+
+
+class Reference(Values):
+    """Runs relations with the given parameters."""
+
+    def rows(self, node: Relation) -> list[Row]:
+        """Rows of a relation in the order in which its operation gives them."""
+        return STEPS[type(node)](self, node)
+
+    def scan(self, node: relations.Scan) -> list[Row]:
+        """Rows with numbers as numpy scalars of their column's type."""
+        rows = node.source.read(None).to_pylist()
+        return [typed(row, node.schema) for row in rows]
+
+    def filter(self, node: relations.Filter) -> list[Row]:
+        """Keep rows for which the condition is true."""
+        return [row for row in self.rows(node.input) if self.value(node.condition, {None: row})]
+
+    def mutate(self, node: relations.Mutate) -> list[Row]:
+        """Add columns; leave out rows that end before they start, or have such a box."""
+        result = []
+        for row in self.rows(node.input):
+            made = {name: self.value(each, {None: row}) for name, each in node.columns}
+            result.append(row | typed(made, node.schema))
+        return [row for row in result if possible(row)]
+
+    def project(self, node: relations.Project) -> list[Row]:
+        """Choose and rename columns."""
+        return [{new: row[old] for new, old in node.columns} for row in self.rows(node.input)]
+
+    def sort(self, node: relations.Sort) -> list[Row]:
+        """Sort by each key in turn, the last one first, null last."""
+        rows = sorted(self.rows(node.input), key=usual)
+        for key in reversed(node.keys):
+            values = {id(row): self.value(key.value, {None: row}) for row in rows}
+            there = [row for row in rows if values[id(row)] is not None]
+            missing = [row for row in rows if values[id(row)] is None]
+            there.sort(key=lambda row: values[id(row)], reverse=key.descending)
+            rows = there + missing
+        return rows
+
+    def limit(self, node: relations.Limit) -> list[Row]:
+        """First rows in order."""
+        rows = in_order(node.input, self.rows(node.input))
+        return rows[node.offset : node.offset + self.value(node.count, {})]
+
+    def distinct(self, node: relations.Distinct) -> list[Row]:
+        """First row, in order, of equal ones."""
+        rows = self.rows(node.input)
+        on = node.on or tuple(node.schema.names)
+        first: dict[Any, int] = {}
+        for row in in_order(node.input, rows):
+            first.setdefault(tuple(row[name] for name in on), id(row))
+        kept = set(first.values())
+        return [row for row in rows if id(row) in kept]
+
+    def union(self, node: relations.Union) -> list[Row]:
+        """All rows, missing columns null."""
+        names = node.schema.names
+        return [
+            {name: row.get(name) for name in names} for i in node.inputs for row in self.rows(i)
+        ]
+
+    def dilate(self, node: relations.Dilate) -> list[Row]:
+        """Move starts and ends; leave out what shrinks below nothing."""
+        amount = self.seconds(node.seconds)
+        result = []
+        for row in self.rows(node.input):
+            start = row["start_us"] - amount * ("start" in node.sides)
+            end = row["end_us"] + amount * ("end" in node.sides)
+            result.append(row | {"start_us": start, "end_us": end})
+        return [row for row in result if possible(row)]
+
+    def join(self, node: pairs.Join) -> list[Row]:
+        """Nested loops over both sides."""
+        left, right = self.rows(node.left), self.rows(node.right)
+        pairs = [(a, b) for a in left for b in right if self.partners(node.predicate, a, b)]
+        merged = [self.merged(node, a, b) for a, b in pairs]
+        return [row for row in merged if row is not None]
+
+    def partners(self, predicate: Any, a: Row, b: Row) -> bool:
+        """Whether two rows are of one video and the predicate holds."""
+        return a["video"] == b["video"] and bool(self.holds(predicate, a, b))
+
+    def merged(self, node: pairs.Join, a: Row, b: Row) -> Row | None:
+        """Row of a pair, None where the merge operation finds nothing shared."""
+        times = [(row["start_us"], row["end_us"]) for row in (a, b)]
+        if node.merge.time == "intersection" and not overlap(a, b):
+            return None
+        bounds = dict(zip(("start_us", "end_us"), shared(node.merge.time, times), strict=True))
+        given = [[row.get(name) for name in BOX] for row in (a, b)]
+        box = merged_box(node.merge.box, given)
+        if box is None:
+            return None
+        bounds |= dict(zip(BOX, box, strict=True))
+        row = {}
+        for output in node.outputs:
+            if output.side is not None:
+                row[output.field.name] = {"left": a, "right": b}[output.side][output.source]
+            elif output.source == "score":
+                row["score"] = self.value(node.score, {"left": a, "right": b})
+            else:
+                row[output.field.name] = bounds[output.source]
+        return row
+
+    def semi_join(self, node: pairs.SemiJoin) -> list[Row]:
+        """Left rows with, or without, a partner."""
+        right = self.rows(node.right)
+        return [
+            row
+            for row in self.rows(node.left)
+            if any(self.partners(node.predicate, row, other) for other in right) != node.negated
+        ]
+
+    def minus(self, node: pairs.Minus) -> list[Row]:
+        """Left rows cut by one right row after the other."""
+        right = [row for row in self.rows(node.right) if row["start_us"] < row["end_us"]]
+        result = []
+        for row in self.rows(node.left):
+            pieces = [row]
+            for cut in right:
+                if overlap(row, cut) and self.partners(node.predicate, row, cut):
+                    pieces = [part for piece in pieces for part in remains(piece, cut)]
+            result.extend(pieces)
+        return result
+
+    def coalesce(self, node: groups.Coalesce) -> list[Row]:
+        """Go through rows in order, with one open run for each key."""
+        gap = self.seconds(node.gap)
+        runs: list[list[Row]] = []
+        open_runs: dict[Any, list[Row]] = {}
+        for row in sorted(self.rows(node.input), key=usual):
+            key = tuple(row[name] for name in ("video", *node.by))
+            members = open_runs.get(key)
+            if members and row["start_us"] <= max(each["end_us"] for each in members) + gap:
+                members.append(row)
+            else:
+                open_runs[key] = [row]
+                runs.append(open_runs[key])
+        return [self.one_row(node, members) for members in runs]
+
+    def grouped(
+        self, node: groups.Aggregated | groups.GroupFilter | groups.Match
+    ) -> list[list[Row]]:
+        """Rows of each group, in order."""
+        members: dict[Any, list[Row]] = {}
+        for row in sorted(self.rows(node.input), key=usual):
+            members.setdefault(tuple(row[name] for name in ("video", *node.by)), []).append(row)
+        return list(members.values())
+
+    def aggregated(self, node: groups.Aggregated) -> list[Row]:
+        """One row for each group."""
+        return [self.one_row(node, members) for members in self.grouped(node)]
+
+    def one_row(self, node: groups.Coalesce | groups.Aggregated, members: list[Row]) -> Row:
+        """First row with the hull, the highest score and the aggregates."""
+        row = members[0] | hull(members, max)
+        row |= {name: self.value(each, {None: members}) for name, each in node.aggregates}
+        return {name: row[name] for name in node.schema.names}
+
+    def filter_groups(self, node: groups.GroupFilter) -> list[Row]:
+        """All rows of groups for which the condition is true."""
+        kept = [rows for rows in self.grouped(node) if self.value(node.condition, {None: rows})]
+        return [row for members in kept for row in members]
+
+    def match(self, node: groups.Match) -> list[Row]:
+        """Try every arrangement of rows of a group on the variables."""
+        names = node.pattern.variables
+        result = []
+        for members in self.grouped(node) if names else []:
+            if node.exact and len(members) != len(names):
+                continue
+            for chosen in itertools.permutations(members, len(names)):
+                env = dict(zip(names, chosen, strict=True))
+                if all(self.value(each, env) for each in node.pattern.conditions):
+                    row = chosen[0] | hull(list(chosen), min)
+                    row |= {f"{v}_{key}": each for v in names for key, each in env[v].items()}
+                    result.append({name: row[name] for name in node.schema.names})
+        return result
+
+
+def typed(row: Row, schema: pa.Schema) -> Row:
+    """Row with numbers as numpy scalars of their column's type."""
+    kinds = {pa.float32(): np.float32, pa.float64(): np.float64, pa.int64(): np.int64}
+    scalars = {name: kinds.get(schema.field(name).type, lambda value: value) for name in row}
+    return {name: None if each is None else scalars[name](each) for name, each in row.items()}
+
+
+STEPS: dict[type[Relation], Callable[[Reference, Any], list[Row]]] = {
+    relations.Scan: Reference.scan,
+    relations.Filter: Reference.filter,
+    relations.Mutate: Reference.mutate,
+    relations.Project: Reference.project,
+    relations.Sort: Reference.sort,
+    relations.Limit: Reference.limit,
+    relations.Distinct: Reference.distinct,
+    relations.Union: Reference.union,
+    relations.Dilate: Reference.dilate,
+    pairs.Join: Reference.join,
+    pairs.SemiJoin: Reference.semi_join,
+    pairs.Minus: Reference.minus,
+    groups.Coalesce: Reference.coalesce,
+    groups.Aggregated: Reference.aggregated,
+    groups.GroupFilter: Reference.filter_groups,
+    groups.Match: Reference.match,
+}

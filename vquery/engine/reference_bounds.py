@@ -1,0 +1,135 @@
+"""Bounds of rows for the oracle: overlap, order, relations, hulls, what remains of a cut."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vquery.schema import BOX
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+Row = dict[str, Any]
+INF = math.inf
+
+
+def usual(row: Row) -> tuple[Any, ...]:
+    """Sort key of the usual order; rows without a box come last."""
+    edges = (row.get(name) for name in ("x1", "x2", "y1", "y2"))
+    bounds = (INF if edge is None else edge for edge in edges)
+    return row["video"], row["start_us"], row["end_us"], *bounds
+
+
+def overlap(a: Row, b: Row) -> bool:
+    """Whether two rows share time; an instant is one microsecond long."""
+    last_a = max(a["end_us"], a["start_us"] + 1)
+    last_b = max(b["end_us"], b["start_us"] + 1)
+    return bool(a["start_us"] < last_b and b["start_us"] < last_a)
+
+
+def related(name: str, a: tuple[Any, Any], b: tuple[Any, Any], given: Mapping[str, Any]) -> bool:
+    """Whether a relation holds between the ends of two spans; ``given`` has its distances."""
+    (a1, a2), (b1, b2) = a, b
+    near, low, high = given["tolerance"], given["min_gap"], given["max_gap"]
+    relations = {
+        "time_overlaps": a1 < b2 and b1 < a2,
+        "before": low <= b1 - a2 <= high,
+        "after": low <= a1 - b2 <= high,
+        "meets": abs(a2 - b1) <= near,
+        "met_by": abs(b2 - a1) <= near,
+        "overlaps": a1 < b1 < a2 < b2,
+        "overlapped_by": b1 < a1 < b2 < a2,
+        "starts": abs(a1 - b1) <= near and a2 < b2,
+        "started_by": abs(a1 - b1) <= near and b2 < a2,
+        "finishes": abs(a2 - b2) <= near and a1 > b1,
+        "finished_by": abs(a2 - b2) <= near and b1 > a1,
+        "during": a1 > b1 and a2 < b2,
+        "contains": b1 > a1 and b2 < a2,
+        "equals": a1 == b1 and a2 == b2,
+    }
+    return bool(relations[name])
+
+
+def placed(name: str, a: list[Any], b: list[Any], given: Mapping[str, Any]) -> bool:
+    """Whether a relation holds between two boxes."""
+    relations = {
+        "left_of": a[2] < b[0],
+        "right_of": a[0] > b[2],
+        "above": a[3] < b[1],
+        "below": a[1] > b[3],
+        "inside": a[0] >= b[0] and a[1] >= b[1] and a[2] <= b[2] and a[3] <= b[3],
+        "encloses": a[0] <= b[0] and a[1] <= b[1] and a[2] >= b[2] and a[3] >= b[3],
+        "boxes_overlap": a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3],
+        "iou": iou(a, b) >= np.float32(given.get("at_least", 0)),
+        "aligned": abs(a[1] - b[1]) <= np.float32(given.get("within", 0)),
+    }
+    return bool(relations[name])
+
+
+def area(box: list[Any]) -> Any:
+    """Area of a box."""
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def iou(a: list[Any], b: list[Any]) -> Any:
+    """Intersection over union; 0 where both boxes are empty."""
+    zero = np.float32(0)
+    width = max(min(a[2], b[2]) - max(a[0], b[0]), zero)
+    height = max(min(a[3], b[3]) - max(a[1], b[1]), zero)
+    total = area(a) + area(b) - width * height
+    return width * height / total if total > 0 else zero
+
+
+def merged_box(how: str, given: list[list[Any]]) -> list[Any] | None:
+    """Box of a pair; a row without one takes the other's, except by left and right."""
+    if how in ("left", "right"):
+        return given[how == "right"]
+    boxes = [box for box in given if None not in box]
+    if len(boxes) < 2:
+        return boxes[0] if boxes else given[0]
+    (a, b) = boxes
+    if how == "intersection":
+        if a[0] >= b[2] or b[0] >= a[2] or a[1] >= b[3] or b[1] >= a[3]:
+            return None
+        return [max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])]
+    return [min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])]
+
+
+def possible(row: Row) -> bool:
+    """Whether a row starts before it ends, and its box too."""
+    box: list[Any] = [row.get(name) for name in BOX]
+    inverted = None not in box and (box[0] > box[2] or box[1] > box[3])
+    return bool(row["start_us"] <= row["end_us"] and not inverted)
+
+
+def shared(how: str, times: list[tuple[Any, Any]]) -> tuple[Any, Any]:
+    """Merge the times of a pair."""
+    (a1, a2), (b1, b2) = times
+    if how == "intersection":
+        return max(a1, b1), min(a2, b2)
+    return {"left": times[0], "right": times[1]}.get(how, (min(a1, b1), max(a2, b2)))
+
+
+def remains(piece: Row, cut: Row) -> list[Row]:
+    """Cut the time of a row out of another."""
+    if not overlap(piece, cut):
+        return [piece]
+    before = piece | {"end_us": cut["start_us"]}
+    after = piece | {"start_us": cut["end_us"]}
+    return [part for part in (before, after) if part["start_us"] < part["end_us"]]
+
+
+def hull(members: list[Row], score: Callable[..., Any]) -> Row:
+    """Bounds around rows, and their highest or lowest score."""
+    ways: dict[str, Callable[..., Any]] = dict.fromkeys(("start_us", "x1", "y1"), min)
+    ways |= dict.fromkeys(("end_us", "x2", "y2"), max)
+    ways["score"] = score
+    result = {}
+    for name, way in ways.items():
+        if name in members[0]:
+            values = [row[name] for row in members if row[name] is not None]
+            result[name] = way(values, default=None)
+    return result

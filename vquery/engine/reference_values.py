@@ -1,0 +1,206 @@
+"""Values of expressions and predicates for the oracle, one row or pair at a time.
+
+Numbers from columns are numpy scalars, written numbers are Python's: a float32 meets a written
+number in float32, as in the engine.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from vquery.engine.reference_bounds import INF, Row, overlap, placed, related
+from vquery.expr import aggregates, boxes, expression, predicates, time
+from vquery.expr.placeholders import When
+from vquery.schema import BOX
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+SECOND = 1_000_000
+
+
+def alike(a: Any, b: Any) -> tuple[Any, Any]:
+    """Bring a written number beside a float32 to float32."""
+    weak = [isinstance(each, (int, float)) and not isinstance(each, np.generic) for each in (a, b)]
+    if isinstance(a, np.float32) and weak[1]:
+        return a, np.float32(b)
+    if isinstance(b, np.float32) and weak[0]:
+        return np.float32(a), b
+    return a, b
+
+
+def extreme(values: list[Any], choose: Callable[..., Any]) -> Any:
+    """Largest or smallest of the values that are there."""
+    given = [value for value in values if value is not None]
+    if len(given) == 2:
+        given = list(alike(*given))
+    return choose(given, default=None)
+
+
+CALLS: dict[str, Callable[..., Any]] = {
+    "==": lambda a, b: a == b,
+    "!=": lambda a, b: a != b,
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: None if b == 0 else a / b,
+    "//": lambda a, b: None if b == 0 else a // b,
+    "%": lambda a, b: None if b == 0 else a % b,
+    "not": lambda a: not a,
+    "negate": lambda a: -a,
+    "abs": abs,
+    "lower": str.lower,
+    "upper": str.upper,
+    "length": len,
+    "contains": lambda a, b: b in a,
+    "startswith": str.startswith,
+    "endswith": str.endswith,
+    "like": lambda a, b: bool(
+        re.fullmatch(re.escape(b).replace("%", ".*").replace("_", "."), a, re.DOTALL)
+    ),
+    "microseconds": lambda a: int(math.copysign(math.floor(abs(a) * SECOND + 0.5), a)),
+}
+
+
+class Values:
+    """Evaluates expressions and predicates with the given parameters."""
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        self.params = params
+
+    def seconds(self, value: expression.Expression) -> int:
+        """Microseconds of a length of time."""
+        microseconds: int = round(self.value(value, {}) * SECOND)
+        return microseconds
+
+    def value(self, node: Any, env: Mapping[Any, Any]) -> Any:
+        """Value of an expression; ``env`` maps sides to rows, or None to the rows of a group."""
+        if isinstance(node, expression.Param):
+            return self.params.get(node.name, node.default)
+        if isinstance(node, expression.Literal):
+            return node.value
+        if isinstance(node, expression.Column):
+            row = env[node.side]
+            return column(row[0] if isinstance(row, list) else row, node.name)
+        if isinstance(node, aggregates.Aggregate):
+            return self.aggregate(node, env[None])
+        if isinstance(node, expression.IsIn):
+            found = self.value(node.argument, env)
+            same = [alike(found, each) for each in node.values if each is not None]
+            return None if found is None else any(bool(a == b) for a, b in same)
+        if isinstance(node, When):
+            for condition, value in node.cases:
+                if self.value(condition, env):
+                    return self.value(value, env)
+            return self.value(node.default, env)
+        if isinstance(node, predicates.UdfResult):
+            return self.udf(node, env)
+        return self.call(node, [self.value(each, env) for each in node.arguments])
+
+    def call(self, node: expression.Call, given: list[Any]) -> Any:
+        """Value of an operation; null in, null out, except where nulls are what it is about."""
+        if node.operation == "is_null":
+            return given[0] is None
+        if node.operation == "fill_null":
+            return given[1] if given[0] is None else given[0]
+        if node.operation in ("and", "or"):
+            decisive = node.operation == "or"
+            if any(each is not None and bool(each) is decisive for each in given):
+                return decisive
+            return None if None in given else not decisive
+        if node.operation in ("greatest", "least"):
+            return extreme(given, max if node.operation == "greatest" else min)
+        if any(each is None for each in given):
+            return None
+        return CALLS[node.operation](*(alike(*given) if len(given) == 2 else given))
+
+    def aggregate(self, node: aggregates.Aggregate, rows: list[Row]) -> Any:
+        """Value of an aggregate over rows in the usual order."""
+        if node.argument is None:
+            return len(rows)
+        values = [self.value(node.argument, {None: row}) for row in rows]
+        given = [value for value in values if value is not None]
+        if node.function in ("any", "all"):
+            return (any if node.function == "any" else all)(given)
+        if node.function in ("first", "last"):
+            return values[0 if node.function == "first" else -1]
+        if node.function == "n_unique":
+            return len(set(given))
+        if not given:
+            return None
+        if node.function in ("min", "max"):
+            return (min if node.function == "min" else max)(given)
+        total = sum(each if isinstance(each, (int, np.integer)) else float(each) for each in given)
+        return total / len(given) if node.function == "mean" else total
+
+    def udf(self, node: predicates.UdfResult, env: Mapping[Any, Any]) -> Any:
+        """Call a user's function on a single pair."""
+        batches = [
+            pa.RecordBatch.from_pydict({name: [env[side][name]] for name in node.udf.reads})
+            for side in node.sides
+        ]
+        return pa.array(node.udf.function(*batches))[0].as_py()
+
+    def holds(self, node: predicates.Predicate | None, a: Row, b: Row) -> bool | None:
+        """Whether a predicate holds for two rows; None where that is unknown."""
+        if node is None:
+            return True
+        if isinstance(node, predicates.Every | predicates.Some):
+            call = expression.Call("and" if isinstance(node, predicates.Every) else "or", ())
+            results = [self.holds(part, a, b) for part in node.parts]
+            return self.call(call, results)  # type: ignore[no-any-return]
+        if isinstance(node, predicates.Not):
+            result = self.holds(node.part, a, b)
+            return None if result is None else not result
+        if isinstance(node, time.TimeRelation):
+            return self.time_relation(node, a, b)
+        if isinstance(node, boxes.BoxRelation):
+            edges = [[row.get(name) for name in BOX] for row in (a, b)]
+            if None in edges[0] or None in edges[1]:
+                return None
+            return placed(node.name, edges[0], edges[1], self.settings(node))
+        return self.value(node.lower(), {"left": a, "right": b})  # type: ignore[no-any-return]
+
+    def time_relation(self, node: time.TimeRelation, a: Row, b: Row) -> bool | None:
+        """Whether a relation on time or an axis of boxes holds."""
+        timed = node.axis == "time"
+        if timed and node.name == "time_overlaps":
+            return overlap(a, b)
+        start, end = time.AXES[node.axis]
+        spans = [(row.get(start), row.get(end)) for row in (a, b)]
+        if None in (*spans[0], *spans[1]):
+            return None
+        given = dict.fromkeys(("min_gap", "max_gap", "tolerance"), INF) | {
+            name: round(value * SECOND) if timed else np.float32(value)
+            for name, value in self.settings(node).items()
+        }
+        return related(node.name, spans[0], spans[1], given)
+
+    def settings(self, node: time.TimeRelation | boxes.BoxRelation) -> dict[str, Any]:
+        """Return the settings of a predicate that are given."""
+        return {name: self.value(each, {}) for name, each in node.values if each is not None}
+
+
+def column(row: Row, name: str) -> Any:
+    """Value of a stored or derived column."""
+    if name in row:
+        return row[name]
+    if name in ("start", "end"):
+        return np.float64(row[f"{name}_us"] / SECOND)
+    if name == "duration":
+        return np.float64((row["end_us"] - row["start_us"]) / SECOND)
+    x1, y1, x2, y2 = (row[edge] for edge in BOX)
+    if x1 is None:
+        return None
+    two = np.float32(2)
+    derived = {"width": x2 - x1, "height": y2 - y1, "area": (x2 - x1) * (y2 - y1)}
+    return (derived | {"center_x": (x1 + x2) / two, "center_y": (y1 + y2) / two})[name]
