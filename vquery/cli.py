@@ -204,6 +204,7 @@ def label(collection: Path, concept: str, as_json: bool, **options: Any) -> None
         raise click.UsageError("give exactly one of --from, --where, --undo and --redo")
     if options["where"] and (options["value"] is None) == (not options["none_of_them"]):
         raise click.UsageError("--where needs either --value or --none")
+    said: dict[str, Any]
     with Collection.open(collection) as db:
         if options["undo"] or options["redo"]:
             done = db.undo() if options["undo"] else db.redo()

@@ -14,9 +14,7 @@ import pyarrow.compute as pc
 from vquery.api import exporting, indexing, labelling, propagation
 from vquery.api.relations import Detections, relation
 from vquery.api.tables import DetectionTable, StoredTable, Wanted, ids_of
-from vquery.engine.concept import run_concept
 from vquery.engine.intervals import Intervals
-from vquery.engine.parse import parse_relation
 from vquery.errors import LabelError, QueryError, StoreError
 from vquery.store.store import Store
 
@@ -154,7 +152,7 @@ class Collection:
         """Share one snapshot between the relations made while nothing changes."""
         newest = self._store.snapshot()
         for held in self._snapshots:
-            if held.state == newest.state:
+            if (held.generation, held.last_event) == (newest.generation, newest.last_event):
                 newest.close()
                 return held
         self._snapshots.append(newest)
@@ -173,6 +171,7 @@ class Collection:
         they are run, so give only files that you trust.
         """
         from vquery.engine.concept import load_concepts, registered
+        from vquery.engine.parse import parse_relation
 
         for file in concepts:
             load_concepts(Path(file))
@@ -182,6 +181,8 @@ class Collection:
 
     def concept(self, name: str | Callable[..., Intervals]) -> Intervals:
         """Run a concept, filling its parameters by name: ``db``, or a table such as ``faces``."""
+        from vquery.engine.concept import run_concept
+
         return run_concept(name, self._table_for)
 
     def _table_for(self, parameter: str) -> Any:

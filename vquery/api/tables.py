@@ -36,6 +36,11 @@ class StoredTable:
         """Columns and types."""
         return self.snapshot.schema(self.name)
 
+    @property
+    def num_rows(self) -> int:
+        """Rows of the table, for estimates."""
+        return self.snapshot.count(self.name)
+
     def read(self, columns: list[str] | None = None) -> pa.Table:
         """Read all rows, sorted."""
         return self.snapshot.read(self.name, columns=columns)
@@ -77,6 +82,11 @@ class DetectionTable:
     def schema(self) -> pa.Schema:
         """Columns and types."""
         return pa.schema([*PUBLIC_DETECTION, *(f for one in self.labels for f in one.fields())])
+
+    @property
+    def num_rows(self) -> int:
+        """Detections of all classes, for estimates."""
+        return self.snapshot.count("detections")
 
     def read(self, columns: list[str] | None = None) -> pa.Table:
         """Read all rows, sorted; labels are looked up only where they are asked for."""
@@ -149,5 +159,5 @@ def _rows_of(known: npt.NDArray[np.int64], ids: npt.NDArray[np.int64]) -> pa.Arr
 def ids_of(rows: pa.Table | Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Take detection ids out of a table or list."""
     if isinstance(rows, pa.Table):
-        return rows["detection_id"].to_numpy()
+        return np.asarray(rows["detection_id"].to_numpy(), np.int64)
     return np.asarray(rows, np.int64).reshape(-1)
