@@ -118,7 +118,7 @@ def predicate(given: dict[str, Any]) -> Any:
         settings = {spelled[key]: value for key, value in given.get("kw", {}).items()}
         made = TIME[name](**settings) if settings else TIME[name]
         return made.on(given["axis"].lower()) if given.get("axis") in ("X", "Y") else made
-    return BOXES[name](given)
+    return BOXES[name] if name in PLAIN_BOXES else BOXES[name](given)
 
 
 TIME = {
@@ -149,16 +149,17 @@ def near(name: str):
 
 
 BOXES = {
-    "left_of": lambda given: boxes.left_of,
-    "right_of": lambda given: boxes.right_of,
-    "above": lambda given: boxes.above,
-    "inside": lambda given: boxes.inside,
-    "contains": lambda given: boxes.encloses,
+    "left_of": boxes.left_of,
+    "right_of": boxes.right_of,
+    "above": boxes.above,
+    "inside": boxes.inside,
+    "contains": boxes.encloses,
     "iou_at_least": lambda given: boxes.iou(at_least=given["pos"][0]),
     "same_height": near("height"),
     "same_area": near("area"),
     "same_value": lambda given: near(given["pos"][0])(given),
 }
+PLAIN_BOXES = {"left_of", "right_of", "above", "inside", "contains"}
 
 ONE_ROW = {
     "height_at_least": lambda given: row.height >= given["pos"][0],
@@ -279,18 +280,22 @@ def match(case, rows_of):
         for each in given:
             if len(variables) == 1:
                 (limit,) = each["pos"]
-                test = eval(f"lambda {variables[0]}: {variables[0]}.height >= {limit}")  # noqa: S307
+                test = eval(f"lambda {variables[0]}: {variables[0]}.height >= {limit}")
                 wanted = wanted.where(test)
             elif each["name"] == "same_height":
                 a, b = variables
                 text = f"lambda {a}, {b}: ({a}.height - {b}.height).abs() < {epsilon(each)}"
-                wanted = wanted.where(eval(text))  # noqa: S307
+                wanted = wanted.where(eval(text))
             else:
                 wanted = wanted.where(predicate(each)(*variables))
     found = relation(case["left"]).group_by().match(wanted, exact=case["args"].get("exact", False))
     return [
-        {name: interval({k[len(name) + 1 :]: v for k, v in each.items() if k.startswith(f"{name}_")})
-         for name in names}
+        {
+            name: interval(
+                {k[len(name) + 1 :]: v for k, v in each.items() if k.startswith(f"{name}_")}
+            )
+            for name in names
+        }
         for each in rows_of(found)
     ]
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     Rows = npt.NDArray[np.signedinteger[Any]]
     Boxes = dict[str, Floats]
 
-APART = "pair that shares no time"
-BOXES_APART = "pair whose boxes share no area"
+APART = "pairs that share no time"
+BOXES_APART = "pairs whose boxes share no area"
 
 
 def merged(

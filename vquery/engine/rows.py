@@ -28,7 +28,7 @@ from vquery.expr.relations import (
 from vquery.expr.time import microseconds
 from vquery.expr.types import has_box
 from vquery.plan.sql import POSITION, quoted
-from vquery.plan.steps import Step, keeps_own_order
+from vquery.plan.steps import Step, bounds_made, keeps_own_order
 from vquery.schema import BOX, KEYS
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from vquery.engine.executor import Executor
     from vquery.expr.expression import Expression
 
-INVERTED = "row whose start would come after its end"
-INVERTED_BOX = "row whose box would have its edges exchanged"
+INVERTED = "rows whose start would come after their end"
+INVERTED_BOX = "rows whose box would have its edges exchanged"
 
 
 class SourceReader:
@@ -100,18 +100,19 @@ def compute(
 def mutate(run: Executor, step: Step, given: pa.Table) -> pa.Table:
     """Add or replace computed columns."""
     node: Mutate = step.node  # type: ignore[assignment]
-    bounds = {*KEYS, *BOX}
-    wanted = {name: each for name, each in node.columns if name in step.columns or name in bounds}
+    bounds = bounds_made(node)
+    needed = [name for name in node.schema.names if name in bounds or name in step.columns]
+    wanted = {name: each for name, each in node.columns if name in needed}
     made = compute(run, node.input, wanted, given)
     columns = {}
-    for name in [*step.columns, *(name for name in wanted if name not in step.columns)]:
+    for name in needed:
         column = made.get(name)
         if column is None:
             column = given[name]
         dtype = node.schema.field(name).type
         columns[name] = column if column.type == dtype else column.cast(dtype)
     table = pa.table(columns)
-    if bounds & set(wanted):
+    if bounds:
         table = _checked_bounds(run, step, table)
     return table.select(list(step.columns))
 

@@ -40,7 +40,7 @@ def _reported(table: pa.Table, dropped: dict[str, int]) -> pa.Table:
     if not dropped:
         return table
     for reason, number in dropped.items():
-        logger.warning("left out %d × %s", number, reason)
+        logger.warning("left out %s: %d", reason, number)
     return table.replace_schema_metadata({DROPPED: json.dumps(dropped).encode()})
 
 

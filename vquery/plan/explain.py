@@ -68,7 +68,7 @@ def _rows(step: Step, outcomes: Mapping[int, Outcome]) -> str:
     outcome = outcomes.get(id(step))
     if outcome is None:
         return f"({estimated})"
-    dropped = "".join(f", left out {each:,} × {why}" for why, each in outcome.dropped.items())
+    dropped = "".join(f", left out {why}: {each:,}" for why, each in outcome.dropped.items())
     seconds = f"{outcome.seconds * 1000:.1f} ms"
     return f"({estimated}; actual {outcome.rows:,} rows, {seconds}{dropped})"
 

@@ -123,7 +123,8 @@ def _single_needs(node: Relation, child: Relation, out: set[str]) -> set[str]:
         return out | _reads([node.condition], scope_of(child))
     if isinstance(node, Mutate):
         made = dict(node.columns)
-        used = [made[name] for name in made if name in out or name in (*KEYS, *BOX)]
+        out = out | bounds_made(node)
+        used = [made[name] for name in made if name in out]
         return (out - set(made)) | _reads(used, scope_of(child))
     if isinstance(node, Project):
         return {old for new, old in node.columns if new in out}
@@ -208,6 +209,12 @@ def _columns(expression: Expression, scope: Scope) -> list[tuple[str, str | None
 def order_columns(relation: Relation) -> set[str]:
     """Columns that the usual order looks at."""
     return {*KEYS, *(BOX if has_box(relation.schema) else ())}
+
+
+def bounds_made(node: Mutate) -> set[str]:
+    """Columns that have to be checked, because the step computes times or boxes."""
+    touched = {name for name, _ in node.columns} & {*KEYS, *BOX}
+    return order_columns(node) if touched else set()
 
 
 def keeps_own_order(node: Relation) -> bool:
