@@ -198,7 +198,7 @@ def get(name: str, to: Path | None = None, *, known: Mapping[str, Model] = KNOWN
         If the name is unknown, the address cannot be reached, or the bytes are not the
         published ones. The folder then holds what it held before.
     """
-    best = {one.kind: one for one in reversed(known.values())}
+    best = {one.kind: one for one in reversed(list(known.values()))}
     model = known.get(name) or best.get(name)
     if model is None:
         raise MediaError(f"there is no known model {name!r}. Known: {', '.join(known)}")

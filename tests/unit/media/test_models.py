@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
@@ -38,7 +39,8 @@ class Server:
                     "Content-Length", str(server.announce.get(self.path, len(content)))
                 )
                 self.end_headers()
-                self.wfile.write(content)
+                with contextlib.suppress(ConnectionError):  # the client reads no more than it must
+                    self.wfile.write(content)
 
             def log_message(self, *arguments: object) -> None:
                 pass
