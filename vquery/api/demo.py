@@ -181,7 +181,7 @@ def _index_stage(report: DemoReport, db: Collection, truth: Truth, seconds: floa
     report.stages += [
         Stage(
             "shots",
-            f"{shots.num_rows - shots['video'].unique().length()} borders",
+            f"{shots.num_rows - len(shots['video'].unique())} borders",
             f"{borders}",
             f"{right} of them found",
             seconds,
