@@ -9,10 +9,14 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
 
 SMALL = 20_000
-"""Up to this many rows numpy answers before numba would have been imported."""
+"""Up to this many rows numpy answers before numba would have been imported ..."""
+
+MANY = 2_000_000
+"""... unless they make more pairs than this: numpy needs several times the memory of the result."""
 
 
 @functools.cache
@@ -41,14 +45,18 @@ def backend() -> str:
     return wanted or "numba"
 
 
-def implementation(operation: str, rows: int) -> ModuleType:
+def implementation(
+    operation: str, rows: int, pairs: Callable[[ModuleType], int] | None = None
+) -> ModuleType:
     """Return the module that carries out ``operation`` on inputs of ``rows`` rows together.
 
     The results do not depend on the choice. Small inputs do not pay for the import of numba: as
-    long as nothing else has loaded the compiled form they go to numpy.
+    long as nothing else has loaded the compiled form they go to numpy, unless ``pairs``, asked with
+    the numpy module, counts many.
     """
     compiled = f"vquery_kernels.{operation}.cpu"
-    plain = f"vquery_kernels.{operation}.reference"
-    if rows <= SMALL and compiled not in sys.modules:
-        return importlib.import_module(plain)
-    return importlib.import_module(compiled if backend() == "numba" else plain)
+    plain = importlib.import_module(f"vquery_kernels.{operation}.reference")
+    small = rows <= SMALL and compiled not in sys.modules
+    if small and (pairs is None or pairs(plain) <= MANY):
+        return plain
+    return importlib.import_module(compiled) if backend() == "numba" else plain

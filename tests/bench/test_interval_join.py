@@ -66,6 +66,13 @@ def back_to_back(videos, lengths, pauses):
     return {"video": video, "t1": start[inside], "t2": np.minimum(end[inside], HOUR)}
 
 
+def graphics_of(videos, rng):
+    """450 a video, 4 to 12 s long, anywhere: their ends do not ascend with their starts."""
+    start = np.sort(rng.integers(0, HOUR - 12 * SECOND, (videos, 450)), axis=1).ravel()
+    end = start + rng.integers(4 * SECOND, 12 * SECOND + 1, start.size)
+    return {"video": np.repeat(np.arange(videos), 450), "t1": start, "t2": end}
+
+
 def workload(faces, seed=1):
     rng = np.random.default_rng(seed)
     videos = max(1, round(faces / FACES_PER_VIDEO))
@@ -76,6 +83,7 @@ def workload(faces, seed=1):
         "faces": faces_of(videos, rng),
         "shots": back_to_back(videos, shot, np.zeros_like(shot)),
         "captions": back_to_back(videos, word, pause),
+        "graphics": graphics_of(videos, rng),
     }
     for table in tables.values():
         table["video"] = table["video"].astype(np.int32)
@@ -114,6 +122,10 @@ def q3(tables, join):
     return [*join(rows(tables["faces"]), rows(tables["captions"]))]
 
 
+def q8(tables, join):
+    return [*join(rows(tables["faces"]), rows(tables["graphics"]))]
+
+
 def q4(tables, number):
     faces = tables["faces"]
     component = number(faces["video"] * np.int64(1_000) + faces["name"], faces["t1"], faces["t2"])
@@ -143,6 +155,7 @@ ARRAYS = {
     "Q1": (q1, lambda a, b: overlap_join(*a, *b), numpy_overlap),
     "Q2b": (q2b, lambda a, b: overlap_join(*a, *b), numpy_overlap),
     "Q3": (q3, lambda a, b: overlap_join(*a, *b), numpy_overlap),
+    "Q8 time": (q8, lambda a, b: overlap_join(*a, *b), numpy_overlap),
     "Q4": (
         q4,
         lambda *table: coalesce(*table, gap=5 * SECOND),
@@ -193,6 +206,8 @@ SQL = {
     ("Q2b", "DuckDB bin"): bins_sql("faces", "shots"),
     ("Q3", "DuckDB plain"): pairs_sql("faces", "captions"),
     ("Q3", "DuckDB bin"): bins_sql("faces", "captions"),
+    ("Q8 time", "DuckDB plain"): pairs_sql("faces", "graphics"),
+    ("Q8 time", "DuckDB bin"): bins_sql("faces", "graphics"),
     ("Q4", "DuckDB plain"): ISLANDS.format(by="video, name", gap=5 * SECOND)
     + "select t1, t2, n from islands",
     ("Q5", "DuckDB plain"): ISLANDS.format(by="video", gap=0)

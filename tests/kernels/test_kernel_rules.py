@@ -211,6 +211,8 @@ def test_misuse_names_the_argument():
         subtract([0], [2], [1], *span_)
     with pytest.raises(ValueError, match="gap must be at least 0"):
         coalesce(*span_, gap=-1)
+    with pytest.raises(ValueError, match="left_start must not be after left_end"):
+        overlap_join_blocks([0], [2], [1], *span_, max_pairs=1)
     with pytest.raises(ValueError, match="max_pairs must be at least 1"):
         overlap_join_blocks(*span_, *span_, max_pairs=0)
     with pytest.raises(ValueError, match="max_pairs must be at least 1"):

@@ -85,6 +85,17 @@ print(overlap_join([0], [0], [9], [0], [5], [6])[0].tolist(), "numba" in sys.mod
     assert python(program) == "[0] True\n"
 
 
+def test_small_inputs_with_many_pairs_are_compiled():
+    program = """
+import sys
+import numpy as np
+from vquery_kernels.overlap_join import overlap_join
+zeros = np.zeros(1500, int)
+print(overlap_join(zeros, zeros, zeros, zeros, zeros, zeros)[0].size, "numba" in sys.modules)
+"""
+    assert python(program) == "2250000 True\n"
+
+
 def test_numpy_answers_where_numba_is_missing():
     program = """
 import sys

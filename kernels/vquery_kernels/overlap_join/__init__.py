@@ -68,7 +68,8 @@ def overlap_join(
     (array([0], dtype=int32), array([0], dtype=int32))
     """
     left, right = _sides(left_group, left_start, left_end, right_group, right_start, right_end)
-    pairs: Pairs = _of(left, right).overlap_join(left, right, touching=touching, pool=pool)
+    module = _of_many(left, right, touching=touching)
+    pairs: Pairs = module.overlap_join(left, right, touching=touching, pool=pool)
     return pairs
 
 
@@ -98,7 +99,7 @@ def overlap_join_blocks(
     if max_pairs < 1:
         raise ValueError(f"max_pairs must be at least 1, got {max_pairs}")
     left, right = _sides(left_group, left_start, left_end, right_group, right_start, right_end)
-    blocks: Iterator[Pairs] = _of(left, right).overlap_join_blocks(
+    blocks: Iterator[Pairs] = _of_many(left, right, touching=touching).overlap_join_blocks(
         left, right, touching=touching, max_pairs=max_pairs, pool=pool
     )
     return blocks
@@ -163,3 +164,10 @@ def _sides(
 
 def _of(left: Spans, right: Spans) -> ModuleType:
     return implementation("overlap_join", left.start.size + right.start.size)
+
+
+def _of_many(left: Spans, right: Spans, *, touching: bool) -> ModuleType:
+    def pairs(plain: ModuleType) -> int:
+        return int(plain.overlap_count(left, right, touching=touching).sum())
+
+    return implementation("overlap_join", left.start.size + right.start.size, pairs)

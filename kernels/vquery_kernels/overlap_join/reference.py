@@ -56,10 +56,12 @@ def overlap_join_blocks(
     """See :func:`vquery_kernels.overlap_join.overlap_join_blocks`."""
     count = overlap_count(left, right, touching=touching)
     order = sort_order(left.group, left.start)
-    for low, high in blocks_of(count[order], max_pairs):
-        rows = order[low:high]
+
+    def block(rows: Int64s) -> Pairs:
         places, right_rows = overlap_join(_take(left, rows), right, touching=touching, pool=None)
-        yield _emit(rows[places], right_rows, left, right, pool)
+        return _emit(rows[places], right_rows, left, right, pool)
+
+    return (block(order[low:high]) for low, high in blocks_of(count[order], max_pairs))
 
 
 def overlap_count(left: Spans, right: Spans, *, touching: bool) -> Int64s:

@@ -71,7 +71,7 @@ def window_join(
     (array([0, 0], dtype=int32), array([1, 0], dtype=int32))
     """
     given = _windows(left_group, low, high, right_group, key)
-    pairs: Pairs = _of(given).window_join(given, pool=pool)
+    pairs: Pairs = _of_many(given).window_join(given, pool=pool)
     return pairs
 
 
@@ -97,7 +97,9 @@ def window_join_blocks(
     if max_pairs < 1:
         raise ValueError(f"max_pairs must be at least 1, got {max_pairs}")
     given = _windows(left_group, low, high, right_group, key)
-    blocks: Iterator[Pairs] = _of(given).window_join_blocks(given, max_pairs=max_pairs, pool=pool)
+    blocks: Iterator[Pairs] = _of_many(given).window_join_blocks(
+        given, max_pairs=max_pairs, pool=pool
+    )
     return blocks
 
 
@@ -148,3 +150,10 @@ def _windows(
 
 def _of(given: Windows) -> ModuleType:
     return implementation("window_join", given.low.size + given.key.size)
+
+
+def _of_many(given: Windows) -> ModuleType:
+    def pairs(plain: ModuleType) -> int:
+        return int(plain.window_count(given).sum())
+
+    return implementation("window_join", given.low.size + given.key.size, pairs)
