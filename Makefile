@@ -4,11 +4,12 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+DEMO   ?= $(or $(TMPDIR),/tmp)/vquery-demo
 
 .PHONY: demo test check fix bench clean size
 
 demo: $(STAMP)
-	$(BIN)/vquery demo --output demo-output
+	$(BIN)/vquery demo --output $(DEMO)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest
@@ -31,7 +32,7 @@ size:
 	@find vquery kernels datasets -name '*.py' | xargs wc -l | sort -rn | head -40
 
 clean:
-	rm -rf $(VENV) dist build demo-output
+	rm -rf $(VENV) dist build
 
 # Re-made whenever the project's needs change.
 $(STAMP): pyproject.toml constraints.txt

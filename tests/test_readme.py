@@ -1,0 +1,64 @@
+"""Every code block of the README runs, in order, on a small newsroom."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from vquery_newsroom import render
+
+README = Path(__file__).parents[1] / "README.md"
+FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks() -> list[tuple[str, str]]:
+    found = FENCE.findall(README.read_text("utf-8"))
+    return [(kind, textwrap.dedent(body)) for _, kind, body in found]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as the README assumes it: FOLDER with videos, and seeds.csv."""
+    place = tmp_path_factory.mktemp("readme")
+    newsroom = render(place / "newsroom", videos=2, seconds=12.0, workers=1)
+    newsroom.videos_dir.rename(place / "FOLDER")
+    newsroom.seeds.rename(place / "seeds.csv")
+    return place
+
+
+def run_shell(body: str, place: Path) -> None:
+    """Run the vquery lines of a shell block; `make` and `pip` are what the tests run under."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for line in body.splitlines():
+        command = shlex.split(line, comments=True)
+        if command and command[0] == "vquery":
+            done = subprocess.run(
+                command, cwd=place, env=os.environ | {"PATH": path}, capture_output=True, text=True
+            )
+            assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+
+
+def test_every_block_runs(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    monkeypatch.delenv("VQUERY_MODELS", raising=False)
+    names: dict[str, object] = {}
+    ran = {"python": 0, "sh": 0}
+    for kind, body in blocks():
+        if kind == "python":
+            exec(compile(body, str(README), "exec"), names)
+        elif kind == "sh":
+            run_shell(body, place)
+        else:
+            assert kind == "", f"a block of kind {kind!r} that no test runs"
+            continue
+        ran[kind] += 1
+    assert ran["python"] >= 4
+    assert ran["sh"] >= 4
+    assert (place / "training" / "manifest.json").is_file()
