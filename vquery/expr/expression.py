@@ -343,18 +343,19 @@ def literal(value: Any) -> Literal:
     Traceback (most recent call last):
     vquery.errors.QueryError: nan compares with nothing: use .is_null() for missing values
     """
-    if hasattr(value, "item") and hasattr(value, "dtype"):
-        value = value.item()  # a numpy scalar
+    if type(value).__module__ == "numpy" and hasattr(value, "item"):
+        value = value.item()
     if isinstance(value, pa.Scalar):
         value = value.as_py()
     if isinstance(value, float) and math.isnan(value):
         raise QueryError("nan compares with nothing: use .is_null() for missing values")
+    refused = QueryError(f"expected a number, a text, a truth value or a date, got {value!r}")
     try:
-        pa.scalar(value)
+        dtype = pa.scalar(value).type
     except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
-        raise QueryError(
-            f"expected a number, a text, a truth value or a date, got {value!r}"
-        ) from error
+        raise refused from error
+    if pa.types.is_nested(dtype):
+        raise refused
     return Literal(value)
 
 

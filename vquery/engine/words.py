@@ -1,0 +1,35 @@
+"""The words of the query language: what a text may use, and what the package exports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vquery.expr import aggregates, boxes, merge, pattern, placeholders, predicates, time
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+MODULES: dict[ModuleType, tuple[str, ...]] = {
+    placeholders: ("row", "face", "caption", "shot", "when", "param", "lit", "greatest", "least"),
+    time: (
+        "time_overlaps",
+        *("before", "meets", "overlaps", "starts", "during", "finishes", "equals"),
+        *("after", "met_by", "overlapped_by", "started_by", "contains", "finished_by"),
+    ),
+    boxes: (
+        *("left_of", "right_of", "above", "below", "inside", "encloses"),
+        *("boxes_overlap", "iou", "aligned"),
+    ),
+    predicates: ("same",),
+    merge: ("span", "intersection", "time_intersection", "left", "right"),
+    pattern: ("pattern",),
+    aggregates: (
+        *("count", "n_unique", "sum", "mean", "min", "max"),
+        *("first", "last", "any", "all"),
+    ),
+}
+
+WORDS: dict[str, Any] = {
+    name: getattr(module, name) for module, names in MODULES.items() for name in names
+}
+"""Every word by name. A function of the user (``udf``) is none: a text cannot name one."""
