@@ -32,6 +32,7 @@ MOMENTUM_S = 0.5
 SMOOTH_S = 0.1
 """Time constant of the measured speed: detectors tremble."""
 SIZE_WEIGHT = 1.0
+"""What a change of size by `GROWTH` costs, where a perfect overlap gains 1."""
 SCORE_WEIGHT = 0.05
 MEMORY_SAMPLES = 2
 """A track's next box may be this many samples away, however long the time between them."""
@@ -145,7 +146,7 @@ def _assign(
     if not len(old) or not len(new):
         return np.empty(0, np.int64), np.empty(0, np.int64)
     likeness, possible = _likeness(old, new, elapsed_s)
-    # every possible pair is worth more than none, and any number of them more than one fewer
+    # a possible pair is never worth less than leaving both alone, which is worth nothing
     value = np.where(possible, likeness + SCORE_WEIGHT * score, 0.0)
     if possible.sum(0).max() <= 1 and possible.sum(1).max() <= 1:
         left, right = np.nonzero(possible)  # nobody competes
@@ -160,7 +161,7 @@ def _assign(
 def _likeness(
     old: NDArray[np.float64], new: NDArray[np.float64], elapsed_s: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """How well each new box continues each old one (> 0), and whether it can at all."""
+    """How well each new box continues each old one (0 to 3), and whether it can at all."""
     a, b = old[:, None], new[None]
     size_a, size_b = a[..., 2:] - a[..., :2], b[..., 2:] - b[..., :2]
     shared = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
