@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import json
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery.api.tables import Wanted, labels_of
-from vquery.export.items import ITEM, Labelled, split_videos
+from vquery.export.dense import interpolated
+from vquery.export.items import ITEM, Labelled
 from vquery.export.write import write_export
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from vquery.export.report import Written
     from vquery.store.snapshot import Snapshot
     from vquery.store.store import Store
+
+CROPS = "picture.detection"
 
 
 def export(
@@ -27,99 +30,85 @@ def export(
     *,
     format: str,  # noqa: A002 - as in Collection.export
     concept: str,
-    split: tuple[float, float, float],
+    split: Sequence[float],
     threshold: float | None,
     seed: int,
     images: bool,
     progress: Callable[[int, int], None] | None,
+    keyframes_only: bool = False,
 ) -> Written:
     """Write the labels of a concept; see `Collection.export`."""
     with store.snapshot() as snapshot:
         seeds = store.labels(concept, snapshot)
-        labelled = gather(snapshot, seeds, concept, split, threshold, seed)
-        return write_export(labelled, folder, format=format, pictures=images, progress=progress)
+        labelled = gather(snapshot, seeds, concept, threshold, dense=not keyframes_only)
+        return write_export(
+            labelled,
+            folder,
+            format=format,
+            split=split,
+            seed=seed,
+            pictures=images,
+            progress=progress,
+        )
 
 
 def gather(
-    snapshot: Snapshot,
-    seeds: pa.Table,
-    concept: str,
-    split: tuple[float, float, float],
-    threshold: float | None,
-    seed: int,
+    snapshot: Snapshot, seeds: pa.Table, concept: str, threshold: float | None, *, dense: bool
 ) -> Labelled:
-    """Collect every labelled detection with its split."""
-    rows = snapshot.read("detections")
-    found = labels_of(
-        snapshot,
-        seeds,
-        rows["detection_id"].to_numpy(),
-        Wanted(concept, threshold=threshold, detail=True),
+    """Collect every labelled detection; with ``dense`` also the boxes that tracks lack."""
+    rows = _with_labels(snapshot, seeds, concept, threshold)
+    items = [rows.filter(pc.is_valid(rows["label"])).cast(ITEM)]
+    if dense:
+        items.append(interpolated(rows, lambda video: snapshot.read("frames", videos=[video])))
+    has_crops = CROPS in snapshot.tables()
+    return Labelled(
+        concept=concept,
+        items=pa.concat_tables(items),
+        videos={row["video"]: row for row in snapshot.videos().to_pylist()},
+        unlabelled=rows.filter(pc.is_null(rows["label"])).select(["video", "frame"]),
+        crop=lambda item: snapshot.picture(CROPS, item) if has_crops else None,
+        provenance=_provenance(snapshot, seeds, threshold),
     )
-    named = pc.is_valid(found[concept])
-    items, labels = rows.filter(named), found.filter(named)
-    counts = Counter(items["video"].to_pylist())
-    sides = split_videos(dict(counts), split, seed=seed)
-    columns = {
-        **{name: items[name] for name in ITEM.names if name in items.column_names},
-        "detector": items["source"],
+
+
+def _with_labels(
+    snapshot: Snapshot, seeds: pa.Table, concept: str, threshold: float | None
+) -> pa.Table:
+    """Return all detections with the columns of ITEM; ``label`` is null where there is none."""
+    rows = snapshot.read("detections")
+    wanted = Wanted(concept, threshold=threshold, detail=True)
+    labels = labels_of(snapshot, seeds, rows["detection_id"].to_numpy(), wanted)
+    columns = {name: rows[name] for name in ITEM.names if name in rows.column_names} | {
+        "detector": rows["source"],
         "label": labels[concept],
         "probability": labels[f"{concept}_probability"],
         "label_source": labels[f"{concept}_source"],
-        "run_id": _runs(snapshot, items, labels, concept),
-        "split": pa.array([sides[video] for video in items["video"].to_pylist()], pa.string()),
+        "run_id": _runs(snapshot, rows, labels[f"{concept}_source"], concept),
     }
-    videos = {row["video"]: row for row in snapshot.videos().to_pylist()}
-    return Labelled(
-        concept=concept,
-        items=pa.table([columns[name] for name in ITEM.names], schema=ITEM),
-        videos=videos,
-        others=_others(rows.filter(pc.invert(named))),
-        crop=lambda item: snapshot.picture("picture.detection", item),
-        provenance=_provenance(snapshot, seeds, split, threshold, seed),
-    )
+    nullable = pa.schema([field.with_nullable(nullable=True) for field in ITEM])
+    return pa.table([columns[name] for name in ITEM.names], schema=nullable)
 
 
 def _runs(
-    snapshot: Snapshot, items: pa.Table, labels: pa.Table, concept: str
-) -> pa.ChunkedArray | pa.Array:
+    snapshot: Snapshot, rows: pa.Table, source: pa.ChunkedArray, concept: str
+) -> pa.ChunkedArray:
     """Name the propagation that gave each label; human labels have none."""
-    soft = snapshot.read("soft_labels")
+    soft = snapshot.read("soft_labels", columns=["detection_id", "concept", "run_id"])
     soft = soft.filter(pc.equal(soft["concept"], concept))
-    at = pc.index_in(items["detection_id"], value_set=soft["detection_id"])
-    runs = soft["run_id"].take(at)
-    human = pc.equal(labels[f"{concept}_source"], "human")
-    return pc.if_else(human, pa.scalar(None, pa.int64()), runs)
+    at = pc.index_in(rows["detection_id"], value_set=soft["detection_id"])
+    return pc.if_else(
+        pc.equal(source, "human"), pa.scalar(None, pa.int64()), soft["run_id"].take(at)
+    )
 
 
-def _others(rows: pa.Table) -> dict[tuple[str, int], int]:
-    return dict(Counter(zip(rows["video"].to_pylist(), rows["frame"].to_pylist(), strict=True)))
-
-
-def _provenance(
-    snapshot: Snapshot,
-    seeds: pa.Table,
-    split: tuple[float, float, float],
-    threshold: float | None,
-    seed: int,
-) -> dict[str, Any]:
-    runs = snapshot.runs().select(["run_id", "command", "arguments", "version", "started_us"])
+def _provenance(snapshot: Snapshot, seeds: pa.Table, threshold: float | None) -> dict[str, Any]:
+    runs = snapshot.runs().to_pylist()
+    for run in runs:
+        run["arguments"] = json.loads(run["arguments"])
+        del run["report"]
     return {
         "collection_generation": snapshot.generation,
-        "split": {"shares": list(split), "seed": seed, "by": "video"},
         "threshold": threshold,
-        "human_labels": [
-            {
-                "detection_id": s["detection_id"],
-                "label": s["label"],
-                "by": s["by"],
-                "at_us": s["at_us"],
-            }
-            for s in seeds.to_pylist()
-        ],
-        "runs": runs.to_pylist(),
-        "videos": [
-            {"video": row["video"], "sha256": row["sha256"]}
-            for row in snapshot.videos().to_pylist()
-        ],
+        "human_labels": seeds.drop_columns(["concept"]).to_pylist(),
+        "runs": runs,
     }

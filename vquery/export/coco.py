@@ -1,8 +1,9 @@
 """COCO: ``annotations/SPLIT.json`` beside ``images/SPLIT/VIDEO/FRAME.jpg``.
 
-Boxes are ``[x, y, width, height]`` in pixels from the top left. Ids start at 1 and are unique
-over a file, because readers take 0 for "no match". Besides the fields of COCO, images carry the
-video's (``video_id``, ``frame_id``, ``time_s``) and annotations their provenance.
+Boxes are ``[x, y, width, height]`` in pixels from the top left, clipped to the picture. Ids start
+at 1 and are unique over a file, because readers take 0 for "no match". Besides the fields of
+COCO, images carry the video's (``video_id``, ``frame_id`` from 0, ``time_s``) and annotations
+their provenance. Category numbers are the same in all splits.
 """
 
 from __future__ import annotations
@@ -12,94 +13,114 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from vquery.export.folder import write_json
-from vquery.export.items import SPLITS, Labelled, picture_name, pixel_boxes
+from vquery.export.items import Labelled, by_frame, picture_file, picture_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    import pyarrow as pa
+
     from vquery.export.report import Written
+
+DECIMALS = 3
+"""Of pixels: finer than any detector."""
 
 
 def write_coco(labelled: Labelled, folder: Path, written: Written) -> None:
     """Write one annotation file per split that has items."""
-    for split in SPLITS:
-        items = labelled.of_split(split)
-        if items.num_rows:
-            content = coco(labelled, split, written)
-            write_json(folder / "annotations" / f"{split}.json", content)
-
-
-def coco(labelled: Labelled, split: str, written: Written) -> dict[str, Any]:
-    """Return the content of the annotation file of one split."""
-    items = labelled.of_split(split)
-    names = sorted(pc.unique(items["video"]).to_pylist())
-    videos = {
-        name: {"id": i, "name": name, **_size(labelled, name)} for i, name in enumerate(names, 1)
-    }
     categories = {label: i for i, label in enumerate(labelled.classes, start=1)}
-    images: dict[tuple[str, int], dict[str, Any]] = {}
-    annotations: list[dict[str, Any]] = []
-    for name in names:
-        mine = items.filter(pc.equal(items["video"], name))
-        boxes = pixel_boxes(mine, videos[name]["width"], videos[name]["height"])
-        for item, box in zip(mine.to_pylist(), boxes.tolist(), strict=True):
-            if box[2] <= 0 or box[3] <= 0:
-                written.skip("box without area inside the picture")
-                continue
-            image = images.setdefault(
-                (name, item["frame"]), _image(len(images) + 1, videos[name], item, split)
-            )
-            annotations.append(
-                _annotation(len(annotations) + 1, image, categories[item["label"]], item, box)
-            )
-    written.count(split, len(annotations))
-    return {
-        "info": {"description": f"labels of {labelled.concept!r}, {split}", "version": "1.0"},
-        "licenses": [],
-        "videos": list(videos.values()),
-        "images": list(images.values()),
-        "annotations": annotations,
-        "categories": [
-            {"id": i, "name": label, "supercategory": labelled.concept}
-            for label, i in categories.items()
-        ],
-    }
+    for split, items in labelled.splits():
+        videos = {
+            name: _video(i, labelled.videos[name])
+            for i, name in enumerate(pc.unique(items["video"]).to_pylist(), start=1)
+        }
+        write_json(
+            folder / "annotations" / f"{split}.json",
+            {
+                "info": {"description": f"labels of {labelled.concept!r}, {split}"},
+                "licenses": [],
+                "categories": [
+                    {"id": i, "name": label, "supercategory": labelled.concept}
+                    for label, i in categories.items()
+                ],
+            },
+            lists={
+                "videos": videos.values(),
+                "images": _images(items, videos, split),
+                "annotations": _annotations(items, videos, categories),
+            },
+        )
+        written.add(split, items)
 
 
-def _size(labelled: Labelled, video: str) -> dict[str, int]:
-    facts = labelled.videos[video]
-    return {"width": facts["width"], "height": facts["height"]}
-
-
-def _image(number: int, video: dict[str, Any], item: dict[str, Any], split: str) -> dict[str, Any]:
-    return {
+def _video(number: int, facts: dict[str, Any]) -> dict[str, Any]:
+    """Describe a video; its frame rate is nominal, ``time_s`` of the images is exact."""
+    video = {
         "id": number,
-        "file_name": f"{split}/{picture_name(video['name'], item['frame'])}",
-        "width": video["width"],
-        "height": video["height"],
-        "video_id": video["id"],
-        "frame_id": item["frame"],
-        "time_s": item["start_us"] / 1e6,
+        "name": facts["video"],
+        "width": facts["width"],
+        "height": facts["height"],
     }
+    if facts["fps_num"]:
+        video["fps"] = round(facts["fps_num"] / facts["fps_den"], 6)
+    return video
 
 
-def _annotation(
-    number: int, image: dict[str, Any], category: int, item: dict[str, Any], box: list[float]
-) -> dict[str, Any]:
-    return {
-        "id": number,
-        "image_id": image["id"],
-        "category_id": category,
-        "bbox": [round(value, 3) for value in box],
-        "area": round(box[2] * box[3], 3),
-        "iscrowd": 0,
-        "segmentation": [],
-        "video_id": image["video_id"],
-        "track_id": item["track"],
-        "score": item["score"],
-        "probability": item["probability"],
-        "label_source": item["label_source"],
-        "detection_id": item["detection_id"],
-        "detector": item["detector"],
-        "run_id": item["run_id"],
-    }
+def _images(
+    items: pa.Table, videos: dict[str, dict[str, Any]], split: str
+) -> Iterator[dict[str, Any]]:
+    for number, ((name, frame), rows) in enumerate(by_frame(items), start=1):
+        video = videos[name]
+        yield {
+            "id": number,
+            "file_name": f"{split}/{picture_folder(name)}/{picture_file(frame)}",
+            "width": video["width"],
+            "height": video["height"],
+            "video_id": video["id"],
+            "frame_id": frame,
+            "time_s": rows[0]["start_us"] / 1e6,
+        }
+
+
+def _annotations(
+    items: pa.Table, videos: dict[str, dict[str, Any]], categories: dict[str, int]
+) -> Iterator[dict[str, Any]]:
+    """Yield the annotations; images are numbered as in `_images`."""
+    number = 0
+    for image, ((name, _), rows) in enumerate(by_frame(items), start=1):
+        video = videos[name]
+        for row in rows:
+            number += 1
+            yield {
+                "id": number,
+                "image_id": image,
+                "category_id": categories[row["label"]],
+                **_place(row["box"], video["width"], video["height"]),
+                "iscrowd": 0,
+                "segmentation": [],
+                "video_id": video["id"],
+                "track_id": row["track"],
+                "score": rounded(row["score"]),
+                "probability": rounded(row["probability"]),
+                "label_source": row["label_source"],
+                "detection_id": row["detection_id"],
+                "detector": row["detector"],
+                "run_id": row["run_id"],
+            }
+
+
+def _place(box: list[float], width: int, height: int) -> dict[str, Any]:
+    x1, y1, x2, y2 = box
+    place = x1 * width, y1 * height, (x2 - x1) * width, (y2 - y1) * height
+    bbox = [round(value, DECIMALS) for value in place]
+    return {"bbox": bbox, "area": round(bbox[2] * bbox[3], DECIMALS)}
+
+
+def rounded(value: float | None) -> float | None:
+    """Write a float32 with the digits that it has.
+
+    >>> rounded(0.8999999761581421)
+    0.9
+    """
+    return None if value is None else round(value, 6)

@@ -2,20 +2,19 @@
 
 Read it with ``fo.Dataset.from_dir(dataset_dir="…/train",
 dataset_type=fo.types.FiftyOneImageDetectionDataset)``. Boxes are ``[x, y, width, height]``
-relative to the picture; what has no place of its own is an attribute.
+relative to the picture and clipped to it; what has no place of its own is an attribute.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from vquery import schema
+from vquery.export.coco import rounded
 from vquery.export.folder import write_json
-from vquery.export.items import SPLITS, picture_name
+from vquery.export.items import by_frame, picture_file, picture_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import pyarrow as pa
@@ -31,28 +30,32 @@ ATTRIBUTES = (
 def write_fiftyone(labelled: Labelled, folder: Path, written: Written) -> None:
     """Write one ``labels.json`` per split that has items."""
     numbers = {label: i for i, label in enumerate(labelled.classes)}
-    for split in SPLITS:
-        items = labelled.of_split(split)
-        if items.num_rows:
-            labels = _labels(items, numbers, written, split)
-            content = {"classes": labelled.classes, "labels": labels}
-            write_json(folder / split / "labels.json", content)
-
-
-def _labels(
-    items: pa.Table, numbers: dict[str, int], written: Written, split: str
-) -> dict[str, list[dict[str, Any]]]:
-    boxes = np.stack([items[name].to_numpy() for name in schema.BOX], axis=1).astype(float)
-    labels: dict[str, list[dict[str, Any]]] = {}
-    for item, (x1, y1, x2, y2) in zip(items.to_pylist(), boxes.tolist(), strict=True):
-        key = picture_name(item["video"], item["frame"]).removesuffix(".jpg")
-        labels.setdefault(key, []).append(
-            {
-                "label": numbers[item["label"]],
-                "bounding_box": [x1, y1, x2 - x1, y2 - y1],
-                "confidence": item["probability"],
-                "attributes": {name: item[name] for name in ATTRIBUTES if item[name] is not None},
-            }
+    for split, items in labelled.splits():
+        write_json(
+            folder / split / "labels.json",
+            {"classes": labelled.classes},
+            objects={"labels": _labels(items, numbers)},
         )
-        written.count(split, 1)
-    return labels
+        written.add(split, items)
+
+
+def _labels(items: pa.Table, numbers: dict[str, int]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Yield the boxes of each picture under its path in ``data/`` without the ending."""
+    for (video, frame), rows in by_frame(items):
+        name = f"{picture_folder(video)}/{picture_file(frame)}".removesuffix(".jpg")
+        yield name, [_detection(row, numbers[row["label"]]) for row in rows]
+
+
+def _detection(row: dict[str, Any], label: int) -> dict[str, Any]:
+    x1, y1, x2, y2 = row["box"]
+    attributes = {name: row[name] for name in ATTRIBUTES if row[name] is not None}
+    if "score" in attributes:
+        attributes["score"] = rounded(row["score"])
+    detection = {
+        "label": label,
+        "bounding_box": [x1, y1, x2 - x1, y2 - y1],
+        "attributes": attributes,
+    }
+    if row["probability"] is not None:
+        detection["confidence"] = rounded(row["probability"])
+    return detection

@@ -5,82 +5,106 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vquery.errors import ExportError, MediaError
+from vquery.errors import ExportError, IngestError, MediaError
 from vquery.export.folder import write_bytes
-from vquery.export.items import picture_name
+from vquery.export.items import picture_file
+from vquery.index.hashing import content_sha256
 from vquery.media.pictures import encode_jpeg
 from vquery.media.video import FrameReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
+    from vquery.media.pictures import Picture
+
 QUALITY = 95
+WITHOUT = "or export without pictures (images=False, --no-images)"
 
 
 def write_frames(
-    wanted: Mapping[str, Mapping[int, Path]],
+    wanted: Mapping[str, tuple[Path, set[int]]],
     videos: Mapping[str, Mapping[str, Any]],
     *,
+    same_size: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> int:
-    """Write the frames of each video to the paths given; return how many.
+    """Write frames of videos as JPEG; return how many.
 
     Parameters
     ----------
     wanted
-        Frame number to path, by video.
+        By video: the folder for its pictures, and the numbers of the frames.
     videos
         VIDEO rows by name: ``uri`` and ``kind`` say where the pictures come from.
+    same_size
+        Whether the pictures of a video must have its width and height, because the labels are in
+        pixels. In a folder of pictures they may differ.
     progress
         Called with the number of pictures written so far.
 
     Raises
     ------
     ExportError
-        If a video has moved or can no longer be read, or lacks a frame that it had.
+        If a video has moved, is not what was indexed, or can no longer be read in full. That
+        one has moved is said before any is decoded.
     """
+    for video in wanted:
+        _check_place(video, videos[video])
     done = 0
-    for video, paths in wanted.items():
-        seen = 0
-        for frame in _frames(video, videos[video], set(paths)):
-            write_bytes(paths[frame.index], encode_jpeg(frame.image, quality=QUALITY))
-            seen += 1
+    for video, (folder, numbers) in wanted.items():
+        left = set(numbers)
+        for number, image in _pictures(video, videos[video], numbers):
+            if same_size:
+                _check_size(video, videos[video], number, image)
+            write_bytes(folder / picture_file(number), encode_jpeg(image, quality=QUALITY))
+            left.discard(number)
             done += 1
             if progress is not None:
                 progress(done)
-        if seen < len(paths):
+        if left:
             raise ExportError(
-                f"{video}: {len(paths) - seen} of {len(paths)} frames can no longer be read. "
-                "Put the file back as it was indexed, or export without pictures"
+                f"{video}: {len(left)} of {len(numbers)} frames can no longer be read, the first "
+                f"is {min(left)}. Put the file back as it was indexed, {WITHOUT}"
             )
     return done
 
 
-def _frames(video: str, facts: Mapping[str, Any], numbers: set[int]) -> Any:
-    place = facts.get("uri")
-    if not place or not Path(place).exists():
+def _check_place(video: str, facts: Mapping[str, Any]) -> None:
+    if not facts["uri"] or not Path(facts["uri"]).exists():
+        raise ExportError(f"{video}: no longer at {facts['uri']}. Put it back, {WITHOUT}")
+
+
+def _check_size(video: str, facts: Mapping[str, Any], number: int, image: Picture) -> None:
+    height, width = image.shape[:2]
+    if (width, height) != (facts["width"], facts["height"]):
         raise ExportError(
-            f"{video}: the file is no longer at {place}. Put it back, or export without pictures"
+            f"{video}: frame {number} has {width}x{height} pixels, the first one "
+            f"{facts['width']}x{facts['height']}, and this format counts in pixels. Choose a "
+            "format with relative boxes: yolo, fiftyone or parquet"
         )
+
+
+def _pictures(
+    video: str, facts: Mapping[str, Any], numbers: set[int]
+) -> Iterator[tuple[int, Picture]]:
+    """Yield the frames wanted, reading from the first frame on: only that counts frames right."""
+    place = Path(facts["uri"])
     fps = f"{facts['fps_num']}/{facts['fps_den']}" if facts["kind"] == "images" else None
     last = max(numbers)
     try:
+        if content_sha256(place) != facts["sha256"]:
+            raise ExportError(
+                f"{video}: {place} has changed since it was indexed, so its frames may not be "
+                f"those of the labels. Put the old file back, {WITHOUT}"
+            )
         with FrameReader(
             place, images_fps=fps, wanted=lambda number, _: number in numbers
         ) as reader:
             for frame in reader:
                 if frame.image is not None:
-                    yield frame
+                    yield frame.index, frame.image
                 if frame.index >= last:
                     return
-    except MediaError as error:
-        raise ExportError(f"{video}: {error}") from error
-
-
-def paths_of(frames: Mapping[tuple[str, int], str], folder: Path) -> dict[str, dict[int, Path]]:
-    """Sort ``(video, frame) -> split`` into paths ``folder/SPLIT/VIDEO/FRAME.jpg`` by video."""
-    wanted: dict[str, dict[int, Path]] = {}
-    for (video, frame), split in frames.items():
-        wanted.setdefault(video, {})[frame] = folder / split / picture_name(video, frame)
-    return wanted
+    except (MediaError, IngestError) as error:
+        raise ExportError(f"{video}: {error}. Put the file back as it was, {WITHOUT}") from error

@@ -1,8 +1,11 @@
-"""What every format is given: the labelled items, the videos they are in, and their pictures."""
+"""What every format is given: the labelled items, the videos they are in, and their crops."""
 
 from __future__ import annotations
 
+import hashlib
+import re
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,34 +13,45 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery import schema
-from vquery.errors import ExportError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     import numpy.typing as npt
 
+    from vquery.export.report import Written
+
 ITEM = pa.schema(
     [
-        pa.field("detection_id", pa.int64(), nullable=False),
+        pa.field("detection_id", pa.int64()),
         *schema.TIME_FIELDS,
         *schema.BOX_FIELDS,
-        pa.field("frame", pa.int64()),
         pa.field("class", pa.string()),
         pa.field("score", pa.float32()),
         pa.field("track", pa.int64()),
+        pa.field("frame", pa.int64()),
+        pa.field("shot_id", pa.int64()),
         pa.field("detector", pa.string()),
         pa.field("label", pa.string(), nullable=False),
         pa.field("probability", pa.float32()),
         pa.field("label_source", pa.string()),
         pa.field("run_id", pa.int64()),
-        pa.field("split", pa.string()),
     ]
 )
-"""One labelled detection. ``label_source`` is human or propagated, ``run_id`` the propagation."""
+"""One labelled box in one frame. ``label_source`` is human, propagated, or interpolated (then it
+has no ``detection_id``); ``run_id`` is the propagation that gave the label."""
 
 SPLITS = ("train", "val", "test")
+ORDER = [(name, "ascending") for name in ("video", "frame", "start_us", "detection_id")]
+BATCH = 4096
+LEAST_PIXELS = 1.0
+LONGEST_NAME = 120
+"""Bytes of a folder's name; file systems take 255."""
+
+NO_PICTURES = "box in a video that has no pictures"
+NO_FRAME = "box without a frame"
+TOO_SMALL = "box of less than a pixel inside the picture"
 
 
 @dataclass(frozen=True)
@@ -49,22 +63,21 @@ class Labelled:
     concept
         What is labelled, such as "name".
     items
-        Schema ITEM, sorted.
+        Schema ITEM; while it is written also ``split``.
     videos
-        Schema VIDEO, of the collection.
-    others
-        Boxes in the same frames that have no label: ``video, frame`` and how many. They are no
-        negatives: nobody has looked.
+        Schema VIDEO, of the collection, by name.
+    unlabelled
+        ``video, frame`` of each box that has no label. They are no negatives: nobody has looked.
     crop
         JPEG of a detection, None where there is none.
     provenance
-        What the manifest says about the collection, the runs and the labels.
+        What the manifest says about the collection, the runs and the human labels.
     """
 
     concept: str
     items: pa.Table
     videos: dict[str, dict[str, Any]]
-    others: dict[tuple[str, int], int]
+    unlabelled: pa.Table
     crop: Callable[[int], bytes | None]
     provenance: dict[str, Any] = field(default_factory=dict)
 
@@ -73,70 +86,90 @@ class Labelled:
         """The labels, sorted: their order is the order of class numbers."""
         return sorted(pc.unique(self.items["label"]).to_pylist())
 
-    def of_split(self, split: str) -> pa.Table:
-        """Return the items of one split."""
-        return self.items.filter(pc.equal(self.items["split"], split))
+    def splits(self) -> Iterator[tuple[str, pa.Table]]:
+        """Yield every split that has items, with them."""
+        for split in SPLITS:
+            items = self.items.filter(pc.equal(self.items["split"], split))
+            if items.num_rows:
+                yield split, items
 
 
-def split_videos(
-    counts: dict[str, int], shares: tuple[float, float, float], *, seed: int = 0
-) -> dict[str, str]:
-    """Give whole videos to train, val and test, so that frames of one never stand on two sides.
+def usable(labelled: Labelled, written: Written) -> pa.Table:
+    """Return the items that have a place in a picture, by video and frame; count the others."""
+    items = labelled.items.sort_by(ORDER)
+    sizes = picture_sizes(labelled, items)
+    corners = clipped(items) * np.tile(sizes, 2)
+    # written so that NaN is too small
+    large = ((corners[:, 2:] - corners[:, :2]) >= LEAST_PIXELS).all(axis=1)
+    frames = pc.fill_null(items["frame"], -1).to_numpy()
+    keep = np.ones(items.num_rows, bool)
+    for reason, good in (
+        (NO_PICTURES, sizes[:, 0] > 0),
+        (NO_FRAME, frames >= 0),
+        (TOO_SMALL, large),
+    ):
+        written.skip(reason, int((keep & ~good).sum()))
+        keep &= good
+    return items.filter(pa.array(keep))
 
-    Videos are taken in a random order fixed by ``seed``, the largest first among those that
-    fill a split best; the share of items follows as closely as whole videos allow. Every split
-    with a share gets a video as long as there are enough; with one video all is train.
 
-    Parameters
-    ----------
-    counts
-        Items by video.
-    shares
-        Of train, val and test; they add up to 1.
+def picture_sizes(labelled: Labelled, items: pa.Table) -> npt.NDArray[np.float64]:
+    """Return width and height in pixels of each item's picture, ``(n, 2)``; 0 without pictures."""
+    video = items["video"].combine_chunks().dictionary_encode()
+    of_video = [_size(labelled.videos[name]) for name in video.dictionary.to_pylist()]
+    sizes: npt.NDArray[np.float64] = np.array(of_video, np.float64).reshape(-1, 2)
+    return sizes.take(video.indices.to_numpy(), axis=0)
 
-    Raises
-    ------
-    ExportError
-        If the shares are not three numbers from 0 to 1 that add up to 1.
 
-    >>> split_videos({"a": 80, "b": 10, "c": 10}, (0.8, 0.1, 0.1))["a"]
-    'train'
-    >>> split_videos({"a": 5}, (0.8, 0.1, 0.1))
-    {'a': 'train'}
+def _size(video: dict[str, Any]) -> tuple[int, int]:
+    if video["kind"] == "none":
+        return 0, 0
+    return video["width"] or 0, video["height"] or 0
+
+
+def clipped(items: pa.Table) -> npt.NDArray[np.float64]:
+    """Return ``x1, y1, x2, y2`` clipped to the picture, float64 ``(n, 4)`` in [0, 1]."""
+    columns = [items[name].to_numpy() for name in schema.BOX]
+    return np.clip(np.stack(columns, axis=1).astype(np.float64), 0, 1)
+
+
+def by_frame(items: pa.Table) -> Iterator[tuple[tuple[str, int], list[dict[str, Any]]]]:
+    """Yield ``(video, frame)`` and the rows of each frame, in the order of the items.
+
+    A row has ``box`` besides its columns: ``x1, y1, x2, y2``, clipped to the picture. Only a few
+    thousand rows are in memory as Python values at a time.
     """
-    if len(shares) != 3 or any(share < 0 for share in shares) or abs(sum(shares) - 1) > 1e-6:
-        raise ExportError(f"split must be three shares that add up to 1, got {shares}")
-    order = np.random.default_rng(seed).permutation(len(counts))
-    videos = sorted(counts)
-    ranked = sorted((videos[i] for i in order), key=lambda video: -counts[video])
-    total = sum(counts.values())
-    missing = {name: share * total for name, share in zip(SPLITS, shares, strict=True) if share}
-    given: dict[str, str] = {}
-    for i, video in enumerate(ranked):
-        empty = [name for name in missing if name not in given.values()]
-        left = len(ranked) - i
-        among = empty if 0 < len(empty) >= left else list(missing)
-        best = max(among, key=lambda name: missing[name])
-        given[video] = best
-        missing[best] -= counts[video]
-    return {video: given[video] for video in videos}
+    for key, rows in groupby(_rows(items), key=lambda row: (row["video"], row["frame"])):
+        yield key, list(rows)
 
 
-def pixel_boxes(items: pa.Table, width: int, height: int) -> npt.NDArray[np.float64]:
-    """Return boxes in pixels, ``x, y, width, height`` from the top left, clipped to the picture.
+def _rows(items: pa.Table) -> Iterator[dict[str, Any]]:
+    for start in range(0, items.num_rows, BATCH):
+        some = items.slice(start, BATCH)
+        boxes = clipped(some).tolist()
+        for row, box in zip(some.to_pylist(), boxes, strict=True):
+            yield row | {"box": box}
 
-    A box that lies wholly outside comes out with no area.
+
+def picture_folder(video: str) -> str:
+    """Name the folder of a video's pictures: one level, another for every video, fit for any disk.
+
+    Names that could be taken for another's get a part of their SHA-256.
+
+    >>> picture_folder("news/monday.mp4"), picture_folder("news__monday.mp4")
+    ('news__monday.mp4', 'news__monday.mp4-fd40c4ea')
     """
-    corners = np.stack([items[name].to_numpy() for name in schema.BOX], axis=1).astype(np.float64)
-    corners = np.clip(corners, 0, 1) * (width, height, width, height)
-    return np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
+    flat = re.sub(r'[\x00-\x1f\x7f<>:"|?*\\]', "_", video.replace("/", "__")).strip(". ")
+    name = flat.encode()[:LONGEST_NAME].decode(errors="ignore")
+    if name.split("__") == video.split("/"):
+        return name
+    return f"{name}-{hashlib.sha256(video.encode()).hexdigest()[:8]}"
 
 
-def picture_name(video: str, frame: int) -> str:
-    """Name the picture of a frame: unique, flat inside its split, and safe on any system.
+def picture_file(frame: int) -> str:
+    """Name the picture of a frame.
 
-    >>> picture_name("news/monday.mp4", 17)
-    'news__monday.mp4/000017.jpg'
+    >>> picture_file(17)
+    '000017.jpg'
     """
-    folder = video.replace("/", "__").replace("\\", "__")
-    return f"{folder}/{frame:06d}.jpg"
+    return f"{frame:06d}.jpg"

@@ -4,20 +4,35 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass
 class Written:
     """Counts of one export.
 
-    >>> written = Written()
-    >>> written.count("train", 3); written.skip("no crop")
-    >>> written.total, dict(written.skipped)
-    (3, {'no crop': 1})
+    Attributes
+    ----------
+    by_split, by_source
+        Labels written.
+    by_class
+        Labels written, by split and label.
+    skipped
+        Labels left out, by reason.
+    pictures
+        Pictures of frames.
+    manifest
+        What ``manifest.json`` says.
     """
 
     by_split: Counter[str] = field(default_factory=Counter)
+    by_source: Counter[str] = field(default_factory=Counter)
+    by_class: dict[str, Counter[str]] = field(default_factory=dict)
     skipped: Counter[str] = field(default_factory=Counter)
     pictures: int = 0
     manifest: dict[str, Any] = field(default_factory=dict)
@@ -27,10 +42,31 @@ class Written:
         """Count the labels written."""
         return self.by_split.total()
 
-    def count(self, split: str, labels: int) -> None:
-        """Add labels that were written."""
-        self.by_split[split] += labels
+    def add(self, split: str, items: pa.Table) -> None:
+        """Count items that were written."""
+        if not items.num_rows:
+            return
+        self.by_split[split] += items.num_rows
+        self.by_source.update(counts(items["label_source"]))
+        self.by_class.setdefault(split, Counter()).update(counts(items["label"]))
 
-    def skip(self, reason: str) -> None:
-        """Count a label that could not be written."""
-        self.skipped[reason] += 1
+    def skip(self, reason: str, labels: int = 1) -> None:
+        """Count labels that could not be written.
+
+        >>> written = Written()
+        >>> written.skip("no crop"); written.skip("no frame", 0); written.skipped
+        Counter({'no crop': 1})
+        """
+        if labels:
+            self.skipped[reason] += labels
+
+
+def counts(column: pa.ChunkedArray) -> dict[str, int]:
+    """Count the values of a column, in the order of the values.
+
+    >>> import pyarrow as pa
+    >>> counts(pa.chunked_array([["b", "a", "b"]]))
+    {'a': 1, 'b': 2}
+    """
+    found = {str(one["values"]): one["counts"] for one in pc.value_counts(column).to_pylist()}
+    return dict(sorted(found.items()))

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import pyarrow.compute as pc
+import pyarrow as pa
 
 from vquery.errors import ExportError
 from vquery.export.coco import write_coco
 from vquery.export.fiftyone import write_fiftyone
 from vquery.export.folder import new_folder, write_json
-from vquery.export.frames import paths_of, write_frames
+from vquery.export.frames import write_frames
+from vquery.export.items import picture_folder, usable
+from vquery.export.manifest import manifest
 from vquery.export.parquet import write_parquet
 from vquery.export.report import Written
+from vquery.export.splits import split_videos
 from vquery.export.yolo import write_yolo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from vquery.export.items import Labelled
@@ -27,7 +32,7 @@ FORMATS = {
     "parquet": write_parquet,
     "fiftyone": write_fiftyone,
 }
-PICTURES = {"coco": "images", "yolo": "images", "fiftyone": "{split}/data"}
+PICTURES = {"coco": "images/{split}", "yolo": "images/{split}", "fiftyone": "{split}/data"}
 """Where pictures lie, by format; Parquet carries crops inside."""
 
 
@@ -36,6 +41,8 @@ def write_export(
     target: Path,
     *,
     format: str,  # noqa: A002 - the public name
+    split: Sequence[float] = (0.8, 0.1, 0.1),
+    seed: int = 0,
     pictures: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> Written:
@@ -45,6 +52,8 @@ def write_export(
     ----------
     format
         coco, yolo, parquet or fiftyone.
+    split, seed
+        Shares of train, val and test, see `split_videos`.
     pictures
         Whether to decode the videos once more and write the frames that have labels.
     progress
@@ -53,8 +62,8 @@ def write_export(
     Raises
     ------
     ExportError
-        If the format is unknown, nothing is labelled, the folder exists, a video has moved, or
-        the disk is full or read-only.
+        If the format is unknown, nothing is labelled or can be written, the folder exists, a
+        video has moved or changed, or the disk is full or read-only.
     """
     if format not in FORMATS:
         raise ExportError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
@@ -64,62 +73,41 @@ def write_export(
         )
     written = Written()
     with new_folder(target) as folder:
+        labelled = _split(labelled, split, seed, written)
         FORMATS[format](labelled, folder, written)
+        _check_any(labelled, written)
         if pictures and format in PICTURES:
             written.pictures = _write_pictures(labelled, folder, format, progress)
-        written.manifest = _manifest(labelled, format, written)
+        written.manifest = manifest(labelled, written, format, split, seed)
         write_json(folder / "manifest.json", written.manifest)
     return written
 
 
-def _frames(labelled: Labelled) -> dict[tuple[str, int], str]:
-    columns = (labelled.items[name].to_pylist() for name in ("video", "frame", "split"))
-    return {(video, frame): split for video, frame, split in zip(*columns, strict=True)}
+def _split(labelled: Labelled, shares: Sequence[float], seed: int, written: Written) -> Labelled:
+    """Keep the items that can be written and give each the split of its video."""
+    items = usable(labelled, written)
+    videos = items["video"].to_pylist()
+    sides = split_videos(Counter(videos), shares, seed=seed)
+    column = pa.array([sides[video] for video in videos], pa.string())
+    return replace(labelled, items=items.append_column("split", column))
+
+
+def _check_any(labelled: Labelled, written: Written) -> None:
+    if not written.total:
+        reasons = "; ".join(f"{count} times: {reason}" for reason, count in written.skipped.items())
+        raise ExportError(
+            f"none of the labels of {labelled.concept!r} can be written ({reasons}). Index the "
+            "videos themselves, or choose another format"
+        )
 
 
 def _write_pictures(
     labelled: Labelled, folder: Path, format_: str, progress: Callable[[int, int], None] | None
 ) -> int:
-    frames = _frames(labelled)
-    where = PICTURES[format_]
-    if "{split}" in where:
-        wanted: dict[str, dict[int, Path]] = {}
-        for split in set(frames.values()):
-            mine = {key: "data" for key, its in frames.items() if its == split}
-            wanted |= paths_of(mine, folder / split)
-    else:
-        wanted = paths_of(frames, folder / where)
-    told = None if progress is None else lambda done: progress(done, len(frames))
-    return write_frames(wanted, labelled.videos, progress=told)
-
-
-def _manifest(labelled: Labelled, format_: str, written: Written) -> dict[str, Any]:
-    """Say what is in the folder, where it comes from, and what is not in it."""
-    items = labelled.items
-    splits: dict[str, dict[str, Any]] = {}
-    for split in pc.unique(items["split"]).to_pylist():
-        mine = labelled.of_split(split)
-        splits[split] = {
-            "videos": sorted(pc.unique(mine["video"]).to_pylist()),
-            "labels": written.by_split[split],
-            "classes": _counts(mine["label"]),
-        }
-    seen = {(video, frame) for video, frame in _frames(labelled)}
-    return {
-        "format": format_,
-        "concept": labelled.concept,
-        "classes": labelled.classes,
-        "splits": splits,
-        "label_sources": _counts(items["label_source"]),
-        "pictures": written.pictures,
-        "unlabelled_boxes_in_exported_frames": sum(
-            count for frame, count in labelled.others.items() if frame in seen
-        ),
-        "left_out": dict(written.skipped),
-        "note": "Boxes without a label are unknown, not negative.",
-        **labelled.provenance,
-    }
-
-
-def _counts(column: Any) -> dict[str, int]:
-    return {str(entry["values"]): entry["counts"] for entry in pc.value_counts(column).to_pylist()}
+    frames = labelled.items.group_by(["video", "frame", "split"], use_threads=False).aggregate([])
+    wanted: dict[str, tuple[Path, set[int]]] = {}
+    for row in frames.to_pylist():
+        place = folder / PICTURES[format_].format(split=row["split"]) / picture_folder(row["video"])
+        wanted.setdefault(row["video"], (place, set()))[1].add(row["frame"])
+    told = None if progress is None else lambda done: progress(done, frames.num_rows)
+    return write_frames(wanted, labelled.videos, same_size=format_ == "coco", progress=told)

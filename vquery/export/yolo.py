@@ -9,17 +9,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import numpy as np
-import pyarrow.compute as pc
-
-from vquery import schema
 from vquery.export.folder import write_bytes
-from vquery.export.items import SPLITS, picture_name
+from vquery.export.items import SPLITS, by_frame, picture_file, picture_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
     from pathlib import Path
-
-    import pyarrow as pa
 
     from vquery.export.items import Labelled
     from vquery.export.report import Written
@@ -28,46 +23,47 @@ if TYPE_CHECKING:
 def write_yolo(labelled: Labelled, folder: Path, written: Written) -> None:
     """Write the text files of every split and ``data.yaml``."""
     numbers = {label: i for i, label in enumerate(labelled.classes)}
-    for split in SPLITS:
-        items = labelled.of_split(split)
-        for video in pc.unique(items["video"]).to_pylist():
-            mine = items.filter(pc.equal(items["video"], video))
-            for frame, lines in _lines(mine, numbers, written, split).items():
-                name = picture_name(video, frame).removesuffix(".jpg")
-                text = "".join(f"{line}\n" for line in lines)
-                write_bytes(folder / "labels" / split / f"{name}.txt", text.encode())
-    write_bytes(folder / "data.yaml", _yaml(labelled).encode())
+    for split, items in labelled.splits():
+        for (video, frame), rows in by_frame(items):
+            lines = [_line(numbers[row["label"]], row["box"]) for row in rows]
+            name = picture_file(frame).removesuffix(".jpg")
+            path = folder / "labels" / split / picture_folder(video) / f"{name}.txt"
+            write_bytes(path, "".join(lines).encode())
+        written.add(split, items)
+    write_bytes(folder / "data.yaml", data_yaml(labelled.classes, written.by_split).encode())
 
 
-def _lines(
-    items: pa.Table, numbers: dict[str, int], written: Written, split: str
-) -> dict[int, list[str]]:
-    corners = np.stack([items[name].to_numpy() for name in schema.BOX], axis=1).astype(float)
-    x1, y1, x2, y2 = np.clip(corners, 0, 1).T
-    values = np.stack([(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1], axis=1)
-    found: dict[int, list[str]] = {}
-    for frame, label, (cx, cy, width, height) in zip(
-        items["frame"].to_pylist(), items["label"].to_pylist(), values.tolist(), strict=True
-    ):
-        if width <= 0 or height <= 0:
-            written.skip("box without area inside the picture")
-            continue
-        line = f"{numbers[label]} {cx:.6f} {cy:.6f} {width:.6f} {height:.6f}"
-        found.setdefault(frame, []).append(line)
-        written.count(split, 1)
-    return found
+def _line(number: int, box: list[float]) -> str:
+    x1, y1, x2, y2 = box
+    return f"{number} {(x1 + x2) / 2:.6f} {(y1 + y2) / 2:.6f} {x2 - x1:.6f} {y2 - y1:.6f}\n"
 
 
-def _yaml(labelled: Labelled) -> str:
-    """Write ``data.yaml``; JSON strings are YAML strings, whatever is in a label."""
-    present = set(pc.unique(labelled.items["split"]).to_pylist())
-    lines = ["path: ."]
-    lines += [f"{split}: images/{split}" for split in SPLITS if split in present]
-    if "val" not in present:
-        lines.append("val: images/train  # one video only: there is nothing to hold out")
-    lines += ["names:"]
-    lines += [
-        f"  {i}: {json.dumps(label, ensure_ascii=False)}"
-        for i, label in enumerate(labelled.classes)
-    ]
+def data_yaml(classes: Sequence[str], splits: Collection[str]) -> str:
+    r"""Write ``data.yaml``. It names no ``path``: readers then start from its own folder.
+
+    >>> print(data_yaml(["O'Neil: \"x\"", "Zoë"], ["train"]))
+    train: images/train
+    val: images/train  # no video was left for val: this is not held out
+    names:
+      0: "O'Neil: \"x\""
+      1: "Zoë"
+    """
+    lines = [f"{split}: images/{split}" for split in SPLITS if split in splits]
+    if "val" not in splits and "train" in splits:
+        # readers insist on both; a stand-in that is said beats a file that does not load
+        lines.append("val: images/train  # no video was left for val: this is not held out")
+    lines.append("names:")
+    lines += [f"  {i}: {_quoted(label)}" for i, label in enumerate(classes)]
     return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    r"""Write a YAML string: as in JSON, but what cannot be printed is escaped by its code.
+
+    >>> _quoted("a\u2028b\x7f")
+    '"a\\U00002028b\\U0000007f"'
+    """
+    return "".join(
+        character if character.isprintable() else f"\\U{ord(character):08x}"
+        for character in json.dumps(text, ensure_ascii=False)
+    )
