@@ -116,9 +116,6 @@ class Statement:
         wanted = _argument_types(expression.operation, types)
         parts = zip(expression.arguments, wanted, strict=True)
         texts = [self.text(each, dtype) for each, dtype in parts]
-        whole = all(each.kind is Kind.INTEGER for each in types)
-        if expression.operation == "/" and whole:
-            texts = [f"CAST({text} AS DOUBLE)" for text in texts]
         if expression.operation == "+" and any(each.kind is Kind.STRING for each in types):
             return f"({' || '.join(texts)})"
         return CALLS[expression.operation](*texts)
@@ -163,8 +160,9 @@ def _argument_types(operation: str, types: list[Type]) -> list[pa.DataType | Non
     """Types in which the arguments have to be handed over."""
     if operation in ("is_null", "not", "and", "or"):
         return [None] * len(types)
-    if operation == "microseconds":
-        return [pa.float64()]
+    whole_division = operation == "/" and all(each.kind is Kind.INTEGER for each in types)
+    if operation == "microseconds" or whole_division:
+        return [pa.float64()] * len(types)
     met: Type | None = types[0]
     for each in types[1:]:
         met = common(met, each) if met is not None else None

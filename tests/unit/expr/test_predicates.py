@@ -50,6 +50,10 @@ def test_seconds_round_to_the_nearest_microsecond():
     assert microseconds(Literal(1 / 3)).value == 333_333
 
 
+def print_nothing(a, b):
+    del a, b
+
+
 @pytest.mark.parametrize(
     ("misuse", "message"),
     [
@@ -71,9 +75,9 @@ def test_seconds_round_to_the_nearest_microsecond():
         (lambda: as_predicate(None), "is needed"),
         (lambda: time_overlaps & 3, "is needed"),
         (lambda: as_predicate(lambda a, b: a.score > b.score and a.x1 < b.x1), "vq.udf"),
-        (lambda: as_predicate(lambda a, b: len(a.name) > 3), "vq.udf"),
+        (lambda: as_predicate(lambda a, b: len(a.name) > b.x1), "vq.udf"),
         (lambda: as_predicate(lambda a: a.score > 1), "vq.udf"),
-        (lambda: as_predicate(lambda a, b: None), "must return a condition"),
+        (lambda: as_predicate(print_nothing), "must return a condition"),
         (lambda: udf(len, reads="score"), "list of columns"),
         (lambda: merge.as_merge_op(max), "merge_op="),
     ],
