@@ -81,6 +81,13 @@ class FaceDescriptor:
         -------
         dict of str to float32 (n, d)
             Unit vectors by space.
+
+        Examples
+        --------
+        >>> black, nowhere = np.zeros((9, 9, 3), np.uint8), np.array([[2, 2, 2, 2]], np.float32)
+        >>> vector = FaceDescriptor().describe(black, nowhere)["face"]
+        >>> vector.shape, round(float((vector**2).sum()), 3)
+        ((1, 768), 1.0)
         """
         corners, marks = _in_pixels(image, boxes, landmarks)
         cuts = np.empty((2, len(corners), CHIP_PX, CHIP_PX, 3), np.uint8)

@@ -262,7 +262,8 @@ def _suppress(found: NDArray[np.int32], scores: NDArray[np.float32]) -> list[int
 
 
 def _whole_strides(pixels: int) -> int:
-    return -(-pixels // STRIDE_PX) * STRIDE_PX
+    """Round up to whole cells, two at least: OpenCV 4.14 answers a single row with garbage."""
+    return max(-(-pixels // STRIDE_PX), 2) * STRIDE_PX
 
 
 def _no_faces() -> Faces:

@@ -159,10 +159,11 @@ class TestYuNet:
         assert right_eye[1] < nose[1] < right_mouth[1]
 
     def test_nothing(self, weights: Path) -> None:
-        for shape in ((1, 1), (1, 500), (500, 1), (90, 160)):
-            found = YuNet(weights).detect(np.zeros((*shape, 3), np.uint8))
-            check(found)
-            assert len(found) == 0
+        for shape in ((1, 1), (1, 500), (500, 1), (20, 500), (60, 500), (90, 160)):
+            for _ in range(3):
+                found = YuNet(weights, score=0.3).detect(np.zeros((*shape, 3), np.uint8))
+                check(found)
+                assert len(found) == 0
 
     def test_the_same_place_at_any_shape_and_size(
         self, weights: Path, portrait: np.ndarray
@@ -184,10 +185,13 @@ class TestYuNet:
         short, full = YuNet(weights), YuNet(weights)
         assert short._crop_input
         full._crop_input = False
-        for picture in (portrait[:500], portrait[:, :700], portrait):
+        strip = np.hstack([cv2.resize(portrait[50:500, 300:700], (80, 90))] * 10)
+        for picture in (portrait[:500], portrait[:, :700], portrait, strip):
             a, b = short.detect(picture), full.detect(picture)
-            assert len(a) == len(b) == 1
-            assert overlap(a.boxes[0], b.boxes[0]) > 0.95
+            assert len(a) == len(b) == (10 if picture is strip else 1)
+            by_place = [np.argsort(one.boxes[:, 0]) for one in (a, b)]
+            for i, j in zip(*by_place, strict=True):
+                assert overlap(a.boxes[i], b.boxes[j]) > 0.95
 
     def test_the_picture_before_leaves_no_trace(self, weights: Path, portrait: np.ndarray) -> None:
         detector = YuNet(weights)
