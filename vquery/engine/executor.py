@@ -68,7 +68,9 @@ class Executor:
         self.session = Session()
         self.actual: dict[int, Actual] = {}
         self._results: dict[int, pa.Table] = {}
-        self._sources = rows.SourceReader(all_steps(root))
+        steps = list(all_steps(root))
+        self._uses = Counter(id(each) for step in steps for each in step.inputs)
+        self._sources = rows.SourceReader(steps)
 
     def __enter__(self) -> Executor:
         return self
@@ -114,7 +116,9 @@ class Executor:
             actual.seconds = time.perf_counter() - started
             actual.rows = result.num_rows
             self._results[id(step)] = result
-        return self._results[id(step)]
+        self._uses[id(step)] -= 1
+        last = self._uses[id(step)] <= 0  # nobody else needs it: let it go
+        return self._results.pop(id(step)) if last else self._results[id(step)]
 
 
 def all_steps(root: Step) -> Iterator[Step]:

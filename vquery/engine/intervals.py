@@ -154,7 +154,8 @@ class Intervals:
             If a column has different types.
         """
         nodes = tuple(_node_of(other, "union()") for other in others)
-        return Intervals(Union((self._node, *nodes)))
+        first = self._node.inputs if isinstance(self._node, Union) else (self._node,)
+        return Intervals(Union((*first, *nodes)))
 
     def join(
         self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import keyword
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -12,7 +11,7 @@ import pyarrow as pa
 from vquery.errors import QueryError
 from vquery.expr.node import Node
 from vquery.expr.operations import OPERATIONS, type_of_call
-from vquery.expr.types import Kind, Scope, Type, common, kind_of
+from vquery.expr.types import Kind, Scope, Type, common, kind_of, written_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -332,31 +331,8 @@ NOTHING = Scope({}, {})
 
 
 def literal(value: Any) -> Literal:
-    """Check a written value.
-
-    Raises
-    ------
-    QueryError
-        If it is not a number, text, truth value, date or None.
-
-    >>> literal(float("nan"))
-    Traceback (most recent call last):
-    vquery.errors.QueryError: nan compares with nothing: use .is_null() for missing values
-    """
-    if type(value).__module__ == "numpy" and hasattr(value, "item"):
-        value = value.item()
-    if isinstance(value, pa.Scalar):
-        value = value.as_py()
-    if isinstance(value, float) and math.isnan(value):
-        raise QueryError("nan compares with nothing: use .is_null() for missing values")
-    refused = QueryError(f"expected a number, a text, a truth value or a date, got {value!r}")
-    try:
-        dtype = pa.scalar(value).type
-    except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
-        raise refused from error
-    if pa.types.is_nested(dtype):
-        raise refused
-    return Literal(value)
+    """Make a literal of a written value, see :func:`vquery.expr.types.written_value`."""
+    return Literal(written_value(value))
 
 
 def lift(value: Any) -> Expression:
@@ -388,7 +364,13 @@ def _logic(operation: str, left: Any, right: Any) -> Expression:
                 f"{sign} joins conditions, got {side!r}: put each comparison in brackets,"
                 f' as in (row.name == "Bernie") {sign} (row.score > 0.5)'
             )
-    return call(operation, left, right)
+    # one flat list however many conditions, so that a long chain is not a deep tree
+    return call(operation, *_parts(operation, left), *_parts(operation, right))
+
+
+def _parts(operation: str, side: Any) -> tuple[Any, ...]:
+    flat = isinstance(side, Call) and side.operation == operation
+    return side.arguments if flat else (side,)
 
 
 def _bracketed(each: Expression) -> str:

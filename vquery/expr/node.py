@@ -56,32 +56,43 @@ def transform(node: NodeT, change: Callable[[Node], Node]) -> NodeT:
     node, so that shared parts of a query are still recognised as shared.
     """
     done: dict[int, Node] = {}
-
-    def visit(current: Node) -> Node:
-        if id(current) not in done:
-            done[id(current)] = change(_rebuilt(current, visit))
-        return done[id(current)]
-
-    return visit(node)  # type: ignore[return-value]
+    for current in _children_first(node):
+        done[id(current)] = change(_rebuilt(current, done))
+    return done[id(node)]  # type: ignore[return-value]
 
 
-def _rebuilt(node: Node, visit: Callable[[Node], Node]) -> Node:
+def _children_first(node: Node) -> Iterator[Node]:
+    """Yield every node once, after what it holds; by a stack, as queries may be deep."""
+    seen: set[int] = set()
+    pending = [(node, False)]
+    while pending:
+        current, opened = pending.pop()
+        if opened:
+            yield current
+        elif id(current) not in seen:
+            seen.add(id(current))
+            pending.append((current, True))
+            pending.extend((child, False) for child in reversed(list(children(current))))
+
+
+def _rebuilt(node: Node, done: dict[int, Node]) -> Node:
     changes = {}
     for field in dataclasses.fields(node):  # type: ignore[arg-type]
         if not field.init:
             continue
         before = getattr(node, field.name)
-        after = _visited(before, visit)
+        after = _replaced(before, done)
         if after is not before:
             changes[field.name] = after
     return dataclasses.replace(node, **changes) if changes else node  # type: ignore[type-var]
 
 
-def _visited(value: Any, visit: Callable[[Node], Node]) -> Any:
+def _replaced(value: Any, done: dict[int, Node]) -> Any:
     if isinstance(value, Node):
-        return visit(value)
+        return done[id(value)]
     if isinstance(value, tuple):
-        items = tuple(_visited(item, visit) for item in value)
+        items = [_replaced(item, done) for item in value]
         same = all(new is old for new, old in zip(items, value, strict=True))
-        return value if same else items
+        # a named tuple takes its items one by one
+        return value if same else type(value)(*items) if hasattr(value, "_fields") else tuple(items)
     return value

@@ -165,9 +165,9 @@ def score_rule(left: Relation, right: Relation, rule: Any) -> Expression | None:
     QueryError
         For another rule, or scores that are not numbers.
     """
-    function = SCORE_RULES.get(rule) if isinstance(rule, str) else rule
+    function = SCORE_RULES.get(rule) if isinstance(rule, str) or rule in (min, max) else rule
     if not callable(function):
-        known = ", ".join(map(repr, SCORE_RULES))
+        known = ", ".join(repr(name) for name in SCORE_RULES if isinstance(name, str))
         raise QueryError(f"score= must be {known} or a function of two scores, got {rule!r}")
     if not all("score" in side.schema.names for side in (left, right)):
         return None
@@ -182,8 +182,10 @@ def score_rule(left: Relation, right: Relation, rule: Any) -> Expression | None:
     return when(first.is_null(), second).when(second.is_null(), first).otherwise(result)
 
 
-SCORE_RULES: dict[str, Callable[[Expression, Expression], Expression]] = {
+SCORE_RULES: dict[Any, Callable[[Expression, Expression], Expression]] = {
     "min": lambda left, right: call("least", left, right),
+    min: lambda left, right: call("least", left, right),  # Python's own cannot be traced
+    max: lambda left, right: call("greatest", left, right),
     "product": lambda left, right: left * right,
     "left": lambda left, right: left,  # noqa: ARG005
     "right": lambda left, right: right,  # noqa: ARG005

@@ -61,16 +61,16 @@ class Predicate(Node):
         return Bound(predicate, tuple(variables)) if variables else predicate
 
     def __and__(self, other: Any) -> Predicate:
-        return Every((self, as_predicate(other)))
+        return Every((*_flat(Every, self), *_flat(Every, other)))
 
     def __rand__(self, other: Any) -> Predicate:
-        return Every((as_predicate(other), self))
+        return Every((*_flat(Every, other), *_flat(Every, self)))
 
     def __or__(self, other: Any) -> Predicate:
-        return Some((self, as_predicate(other)))
+        return Some((*_flat(Some, self), *_flat(Some, other)))
 
     def __ror__(self, other: Any) -> Predicate:
-        return Some((as_predicate(other), self))
+        return Some((*_flat(Some, other), *_flat(Some, self)))
 
     def __invert__(self) -> Predicate:
         return Not(self)
@@ -342,10 +342,13 @@ def number_setting(predicate: str, name: str, value: Any) -> Expression:
 
 
 def _joined(operation: str, parts: Sequence[Expression]) -> Expression:
-    first, *rest = parts
-    for part in rest:
-        first = call(operation, first, part)
-    return first
+    return parts[0] if len(parts) == 1 else call(operation, *parts)
+
+
+def _flat(kind: type[Every | Some], given: Any) -> tuple[Predicate, ...]:
+    """Parts of a predicate of this kind, so that a long chain is not a deep tree."""
+    predicate = as_predicate(given)
+    return predicate.parts if isinstance(predicate, kind) else (predicate,)
 
 
 def _bracketed(part: Predicate) -> str:

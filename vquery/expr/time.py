@@ -94,10 +94,7 @@ class TimeRelation(Predicate):
             for bound in self.differences()
             for condition in _conditions(bound, AXES[self.axis])
         ]
-        first, *rest = conditions
-        for condition in rest:
-            first = first & condition
-        return first
+        return conditions[0] if len(conditions) == 1 else call("and", *conditions)
 
     def __repr__(self) -> str:
         shown = [

@@ -8,8 +8,9 @@ A number written in a query is *weak*: it takes the type of the column that it m
 from __future__ import annotations
 
 import enum
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -192,3 +193,31 @@ def two_rows(left: pa.Schema, right: pa.Schema, names: tuple[str, str]) -> Scope
 def has_box(schema: pa.Schema) -> bool:
     """Whether a relation has boxes: all four columns."""
     return set(BOX) <= set(schema.names)
+
+
+def written_value(value: Any) -> Any:
+    """Check a value written in a query and return it as a plain Python value.
+
+    Raises
+    ------
+    QueryError
+        If it is not a number, text, truth value, date or None.
+
+    >>> written_value(float("nan"))
+    Traceback (most recent call last):
+    vquery.errors.QueryError: nan compares with nothing: use .is_null() for missing values
+    """
+    if type(value).__module__ == "numpy" and hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, pa.Scalar):
+        value = value.as_py()
+    if isinstance(value, float) and math.isnan(value):
+        raise QueryError("nan compares with nothing: use .is_null() for missing values")
+    refused = QueryError(f"expected a number, a text, a truth value or a date, got {value!r}")
+    try:
+        dtype = pa.scalar(value).type
+    except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
+        raise refused from error
+    if pa.types.is_nested(dtype):
+        raise refused
+    return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from vquery.expr.expression import Call, Expression, IsIn, Literal
@@ -57,9 +58,9 @@ def selectivity(condition: Expression) -> float:
         return 1.0
     parts = [selectivity(each) for each in condition.arguments]
     if condition.operation == "and":
-        return parts[0] * parts[1]
+        return math.prod(parts)
     if condition.operation == "or":
-        return parts[0] + parts[1] - parts[0] * parts[1]
+        return 1 - math.prod(1 - part for part in parts)
     if condition.operation == "not":
         return 1 - parts[0]
     return {"==": EQUALITY, "is_null": EQUALITY, "!=": 1 - EQUALITY}.get(condition.operation, RANGE)

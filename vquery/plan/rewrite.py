@@ -108,7 +108,7 @@ def _pushed(below: Relation, condition: Expression) -> Relation:
     if not stay:
         return below
     if isinstance(below, Filter):
-        stay.insert(0, below.condition)
+        stay = [*conjuncts(below.condition), *stay]
         below = below.input
     return Filter(below, conjunction(stay))
 
@@ -188,7 +188,4 @@ def conjuncts(condition: Expression) -> list[Expression]:
 
 def conjunction(parts: list[Expression]) -> Expression:
     """Return the condition that all parts hold."""
-    first, *rest = parts
-    for part in rest:
-        first = Call("and", (first, part))
-    return first
+    return parts[0] if len(parts) == 1 else Call("and", tuple(parts))

@@ -24,7 +24,7 @@ def test_bare_and_called_are_the_same_predicate():
 def test_composition():
     near = time_overlaps | before(max_gap=10) | after(max_gap=10)
     assert repr(near & ~left_of) == (
-        "((time_overlaps | before(max_gap=10)) | after(max_gap=10)) & ~left_of"
+        "(time_overlaps | before(max_gap=10) | after(max_gap=10)) & ~left_of"
     )
     assert repr(time_overlaps & (lambda a, b: a.score > b.score)) == (
         "time_overlaps & lambda left, right: left.score > right.score"
