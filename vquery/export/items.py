@@ -117,8 +117,8 @@ def picture_sizes(labelled: Labelled, items: pa.Table) -> npt.NDArray[np.float64
     """Return width and height in pixels of each item's picture, ``(n, 2)``; 0 without pictures."""
     video = items["video"].combine_chunks().dictionary_encode()
     of_video = [_size(labelled.videos[name]) for name in video.dictionary.to_pylist()]
-    sizes: npt.NDArray[np.float64] = np.array(of_video, np.float64).reshape(-1, 2)
-    return sizes.take(video.indices.to_numpy(), axis=0)
+    rows: npt.NDArray[np.int32] = video.indices.to_numpy()
+    return np.array(of_video, np.float64).reshape(-1, 2)[rows]
 
 
 def _size(video: dict[str, Any]) -> tuple[int, int]:
@@ -130,7 +130,8 @@ def _size(video: dict[str, Any]) -> tuple[int, int]:
 def clipped(items: pa.Table) -> npt.NDArray[np.float64]:
     """Return ``x1, y1, x2, y2`` clipped to the picture, float64 ``(n, 4)`` in [0, 1]."""
     columns = [items[name].to_numpy() for name in schema.BOX]
-    return np.clip(np.stack(columns, axis=1).astype(np.float64), 0, 1)
+    corners: npt.NDArray[np.float64] = np.stack(columns, axis=1).astype(np.float64)
+    return corners.clip(0, 1)
 
 
 def by_frame(items: pa.Table) -> Iterator[tuple[tuple[str, int], list[dict[str, Any]]]]:
@@ -157,7 +158,7 @@ def picture_folder(video: str) -> str:
     Names that could be taken for another's get a part of their SHA-256.
 
     >>> picture_folder("news/monday.mp4"), picture_folder("news__monday.mp4")
-    ('news__monday.mp4', 'news__monday.mp4-fd40c4ea')
+    ('news__monday.mp4', 'news__monday.mp4-8cba1737')
     """
     flat = re.sub(r'[\x00-\x1f\x7f<>:"|?*\\]', "_", video.replace("/", "__")).strip(". ")
     name = flat.encode()[:LONGEST_NAME].decode(errors="ignore")
