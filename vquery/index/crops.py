@@ -23,12 +23,17 @@ CROP_LONGEST_PX = 192
 THUMBNAIL_LONGEST_PX = 256
 QUALITY = 85
 BATCH = 256
+PART_BYTES = 32 << 20
+"""Vectors of one part, which are in memory until it is closed."""
 
 
 class Describer(Protocol):
     """What turns boxes into unit vectors, in one or more spaces."""
 
-    spaces: Mapping[str, int]
+    @property
+    def spaces(self) -> Mapping[str, int]:
+        """Dimensions by space."""
+        ...
 
     def describe(
         self,
@@ -41,7 +46,9 @@ class Describer(Protocol):
 
 
 class ItemWriter:
-    """Buffers pictures and vectors of items and writes them in batches.
+    """Buffers pictures and vectors of items and writes them in batches, in order of their ids.
+
+    Memory does not grow with the number of items: vectors go to a new part now and then.
 
     Parameters
     ----------
@@ -52,15 +59,18 @@ class ItemWriter:
     """
 
     def __init__(self, root: Path, video: str, pictures: str, spaces: Mapping[str, int]) -> None:
+        self._root = root
         self._video = video
         self._pictures = PartWriter(root, pictures, schema.PICTURE)
-        self._vectors = {
-            space: PartWriter(root, f"embedding.{space}", schema.embedding(size))
-            for space, size in spaces.items()
-        }
+        self._sizes = dict(spaces)
+        self._vectors = {space: self._start(space) for space in spaces}
+        self._parts: list[Part] = []
         self._ids: list[int] = []
         self._jpegs: list[bytes | None] = []
         self._waiting: dict[str, list[npt.NDArray[np.float32]]] = {space: [] for space in spaces}
+
+    def _start(self, space: str) -> PartWriter:
+        return PartWriter(self._root, f"embedding.{space}", schema.embedding(self._sizes[space]))
 
     def add(
         self,
@@ -80,32 +90,46 @@ class ItemWriter:
         if not self._ids:
             return
         ids = pa.array(self._ids, pa.int64())
-        video = pa.array([self._video] * len(ids), pa.string())
+        video = pa.repeat(self._video, len(ids))
         jpegs = pa.array(self._jpegs, pa.binary())
         self._pictures.write(pa.table([ids, video, jpegs], schema=schema.PICTURE))
-        for space, writer in self._vectors.items():
-            rows = np.concatenate(self._waiting[space]).astype(np.float32, copy=False)
-            flat = pa.array(rows.ravel(), pa.float32())
-            vectors = pa.FixedSizeListArray.from_arrays(flat, rows.shape[1])
-            writer.write(pa.table([ids, video, vectors], schema=writer.schema))
-            self._waiting[space] = []
+        for space, waiting in self._waiting.items():
+            flat = pa.array(np.concatenate(waiting, dtype=np.float32).ravel())
+            vectors = pa.FixedSizeListArray.from_arrays(flat, self._sizes[space])
+            self._write(space, pa.table([ids, video, vectors], schema=self._vectors[space].schema))
+            waiting.clear()
         self._ids, self._jpegs = [], []
+
+    def _write(self, space: str, rows: pa.Table) -> None:
+        self._vectors[space].write(rows)
+        if self._vectors[space].rows * self._sizes[space] * 4 >= PART_BYTES:
+            self._parts.append(self._vectors[space].close())
+            self._vectors[space] = self._start(space)
 
     def close(self) -> list[Part]:
         """Write what is left; empty tables give no part."""
         self._flush()
-        parts = []
-        for writer in (self._pictures, *self._vectors.values()):
-            if writer.rows:
-                parts.append(writer.close())
-            else:
-                writer.abort()
-        return parts
+        self._parts += close_parts((self._pictures, *self._vectors.values()))
+        return self._parts
 
     def abort(self) -> None:
         """Remove what was written."""
         for writer in (self._pictures, *self._vectors.values()):
             writer.abort()
+        for part in self._parts:
+            (self._root / part.path).unlink(missing_ok=True)
+        self._parts = []
+
+
+def close_parts(writers: Iterable[PartWriter]) -> list[Part]:
+    """Close the writers that hold rows; remove the files of the others."""
+    parts = []
+    for writer in writers:
+        if writer.rows:
+            parts.append(writer.close())
+        else:
+            writer.abort()
+    return parts
 
 
 def crops(image: npt.NDArray[np.uint8], boxes: npt.NDArray[np.float32]) -> list[bytes | None]:

@@ -1,77 +1,38 @@
 """Bring a collection up to date with a folder: only what is new is done, and what is done stays.
 
-A unit of work is one video's pictures, its captions, or one file of detections. Each is committed
-as a whole, so an interrupted run loses at most the units in work, and the same command completes
-the rest.
+A unit of work is one video with everything beside it, or the captions or one file of detections
+that came later. Each is committed as a whole, so an interrupted run loses at most the units in
+work, and the same command completes the rest.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import time
-from collections import Counter
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from vquery import schema
-from vquery.errors import IngestError, StoreError, VQueryError
-from vquery.index import captions
-from vquery.index.discover import Found, Source, discover
-from vquery.index.hashing import content_sha256, stamp
-from vquery.index.jobs import Job, Outcome, Settings
-from vquery.index.pool import run_jobs
-from vquery.index.work import part_from_json
-from vquery.media.video import probe
-from vquery.store.register import NewVideo
+from vquery.errors import IngestError, StoreError
+from vquery.index import ledger as units
+from vquery.index.captions import LateCaptions
+from vquery.index.discover import discover
+from vquery.index.hashing import content_sha256
+from vquery.index.intake import Intake
+from vquery.index.ledger import Ledger
+from vquery.index.planning import LOOKED_AT, Planner, Task
+from vquery.index.pool import cores, run_jobs
+from vquery.index.report import IndexReport, Progress
+from vquery.index.survey import Survey, largest_first, survey
+from vquery.index.work import open_models, part_from_json
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from vquery.store.snapshot import Snapshot
+    from vquery.index.jobs import Outcome, Settings
     from vquery.store.store import Store
     from vquery.store.writer import Writer
 
-CAPTION_BATCH_ROWS = 200_000
-
-
-class Progress(Protocol):
-    """What a run tells while it works."""
-
-    def planned(self, videos: int, frames: int | None) -> None:
-        """Say how much there is to do; frames are None where the containers do not tell."""
-
-    def advanced(self, video: str, done: int, announced: int | None) -> None:
-        """Say how many frames of a video are done."""
-
-    def finished(self, outcome: Outcome) -> None:
-        """Say that one video is done, or why it is not."""
-
-
-@dataclass
-class IndexReport:
-    """What a run found and did; every file that was left aside is in ``skipped`` or ``failed``."""
-
-    videos: int = 0
-    indexed: int = 0
-    unchanged: int = 0
-    aliases: dict[str, str] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
-    skipped: dict[str, list[str]] = field(default_factory=dict)
-    rows_skipped: Counter[str] = field(default_factory=Counter)
-    counts: Counter[str] = field(default_factory=Counter)
-    detectors: Counter[str] = field(default_factory=Counter)
-    notes: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-
-    def to_dict(self) -> dict[str, object]:
-        """Return plain values, for JSON."""
-        facts = dict(vars(self))
-        return {k: dict(v) if isinstance(v, Counter) else v for k, v in facts.items()}
+__all__ = ["IndexReport", "Progress", "index_folder"]
 
 
 def index_folder(
@@ -82,7 +43,7 @@ def index_folder(
     workers: int | None = None,
     progress: Progress | None = None,
     rate: tuple[int, int] | None = None,
-    size: tuple[int, int] = (1, 1),
+    size: tuple[int, int] | None = None,
     wait_s: float = 10.0,
 ) -> IndexReport:
     """Index what is new under ``root``; see the module.
@@ -93,29 +54,39 @@ def index_folder(
         Processes; by default one a core.
     rate, size
         Frame rate and picture size of detection files that have no video.
+    wait_s
+        Seconds to wait for another process that writes.
 
     Raises
     ------
     IngestError
         If ``root`` does not exist or holds nothing to index.
+    MediaError
+        If the face detector or the user's network cannot be opened.
     StoreError
-        If another process is writing, a video's content has changed, or the collection was
-        indexed with other settings.
+        If another process is writing, the disk is full, or the collection was indexed with other
+        settings. What was finished before is kept.
     """
     began = time.monotonic()
     found = discover(root, images=settings.images_fps is not None)
     if not found.sources:
         raise IngestError.at(root, "holds no video, caption or detection file")
+    workers = workers or cores()
+    ledger = Ledger(store)
+    seen = survey(found, ledger, images_fps=settings.images_fps, threads=workers)
     arguments = {"folder": str(root), "settings": dataclasses.asdict(settings)}
-    with store.writer("index", arguments, wait_s=wait_s) as writer:
-        run = _Run(store, writer, settings, found, rate, size)
-        run.check_settings()
-        run.register()
-        run.captions()
-        run.media(workers or os.cpu_count() or 1, progress)
-        run.report.seconds = time.monotonic() - began
-        writer.finish(run.report.to_dict())
-    return run.report
+    with store.writer(
+        "index", arguments, wait_s=wait_s, input_sha256=seen.input_sha256()
+    ) as writer:
+        ledger.reload()
+        report = IndexReport(
+            videos=len(found.sources), failed=dict(seen.failed), skipped=dict(found.skipped)
+        )
+        run = _Run(store, writer, ledger, settings, report)
+        run.run(seen, workers, progress, rate, size)
+        report.seconds = time.monotonic() - began
+        writer.finish(report.to_dict())
+    return report
 
 
 class _Run:
@@ -125,224 +96,161 @@ class _Run:
         self,
         store: Store,
         writer: Writer,
+        ledger: Ledger,
         settings: Settings,
-        found: Found,
-        rate: tuple[int, int] | None,
-        size: tuple[int, int],
+        report: IndexReport,
     ) -> None:
         self.store = store
         self.writer = writer
+        self.ledger = ledger
         self.settings = settings
-        self.found = found
-        self.rate = rate
-        self.size = size
-        self.report = IndexReport(videos=len(found.sources), skipped=dict(found.skipped))
-        self.sources: dict[str, Source] = {}
-        self.hashes: dict[str, str] = {}
-        self.ids: dict[str, int] = {}
-        self.frames: dict[str, int | None] = {}
+        self.report = report
 
-    def check_settings(self) -> None:
-        """Refuse to mix settings: detections of one collection must be comparable."""
-        facts = json.dumps(dataclasses.asdict(self.settings) | {"models": None}, sort_keys=True)
-        unit = f"settings/{facts}"
-        others = [one for one in self.store.units("settings/") if one != unit]
-        if others and any(source.kind != "none" for source in self.found.sources):
-            before = json.loads(others[0].removeprefix("settings/"))
-            now = json.loads(facts)
+    def run(
+        self,
+        seen: Survey,
+        workers: int,
+        progress: Progress | None,
+        rate: tuple[int, int] | None,
+        size: tuple[int, int] | None,
+    ) -> None:
+        """Do what is not done."""
+        fresh = list(self.ledger.fresh)
+        if any(entry.has_media for entry in seen.entries):
+            fresh += self._settings_unit()
+        if fresh:
+            self._commit([], fresh)
+        with self.store.snapshot() as snapshot:
+            intake = Intake(self.writer, snapshot, self.report)
+            entries = intake.take(seen.entries)
+            planner = Planner(
+                self.writer, self.ledger, snapshot, self.settings, self.report, rate, size
+            )
+            planned = [planner.task(entry) for entry in largest_first(entries)]
+        tasks = {task.entry.video: task for task in planned if task is not None}
+        looking = {video for video, task in tasks.items() if task.job.look}
+        late = LateCaptions(self.writer, self.ledger, self.report)
+        touched = late.read(entry for entry in entries if entry.video not in looking)
+        touched |= self._work(tasks, intake, workers, progress)
+        mine = {entry.video for entry in entries}
+        self.report.indexed = len(touched)
+        self.report.unchanged = len(mine - touched - set(self.report.failed))
+
+    def _settings_unit(self) -> list[str]:
+        """Refuse to mix settings: detections of one collection must be comparable.
+
+        The place of weights and the rate of picture folders may differ; of the user's network
+        only the content counts.
+        """
+        facts: dict[str, Any] = dataclasses.asdict(self.settings)
+        del facts["models"], facts["images_fps"]
+        if self.settings.embedding is not None:
+            facts["embedding"] = content_sha256(Path(self.settings.embedding))
+        now = json.dumps(facts, sort_keys=True)
+        others = self.ledger.tails("settings") - {now}
+        if others:
+            before = json.loads(min(others))
             differs = ", ".join(
                 f"{name} was {before.get(name)!r} and is {value!r}"
-                for name, value in now.items()
+                for name, value in facts.items()
                 if before.get(name) != value
             )
             raise StoreError(
                 f"{self.writer.root}: indexed with other settings ({differs}). "
                 "Give the same ones, or make another collection"
             )
-        if not self.writer.is_done(unit) and any(s.kind != "none" for s in self.found.sources):
-            self.writer.commit([], units=[unit])
+        return [] if self.ledger.is_done(f"settings/{now}") else [f"settings/{now}"]
 
-    def register(self) -> None:
-        """Probe and hash what is there and give it ids; what cannot be opened gets none."""
-        known = dict(
-            unit.removeprefix("hash/").rsplit("/", 1) for unit in self.store.units("hash/")
-        )
-        fresh: list[str] = []
-        for source in self.found.sources:
-            try:
-                sha = self._hash(source, known, fresh)
-            except VQueryError as error:
-                self.report.failed[source.video] = str(error)
-                continue
-            self.sources[source.video] = source
-            self.hashes[source.video] = sha
-        registered = self.writer.register(
-            NewVideo(
-                video,
-                sha256=None if source.kind == "none" else self.hashes[video],
-                kind=source.kind,
-                uri=str(source.path.resolve()),
-            )
-            for video, source in self.sources.items()
-        )
-        self.ids = dict(registered)
-        self.report.aliases = dict(registered.aliases)
-        if fresh:
-            self.writer.commit([], units=fresh)
-
-    def _hash(self, source: Source, known: dict[str, str], fresh: list[str]) -> str:
-        """Take the hash from an earlier run where size and time of the file are as they were."""
-        mark = f"{source.video}/{stamp(source.path)}"
-        if mark in known:
-            return known[mark]
-        if source.kind != "none":
-            info = probe(source.path, images_fps=self.settings.images_fps)
-            self.frames[source.video] = info.frames_hint
-        sha = content_sha256(source.path)
-        fresh.append(f"hash/{mark}/{sha}")
-        return sha
-
-    def captions(self) -> None:
-        """Read the captions that are new or have changed, many files to a commit."""
-        tables: dict[str, list[pa.Table]] = {"cues": [], "words": []}
-        units: list[str] = []
-        replaced: list[str] = []
-        for video, source in self.sources.items():
-            if not source.captions or video not in self.ids:
-                continue
-            hashes = [content_sha256(path) for path in source.captions]
-            unit = f"captions/{video}/{'-'.join(hashes)}"
-            if self.writer.is_done(unit):
-                self.report.unchanged += source.kind == "none"
-                continue
-            if not self._read_captions(video, source, tables):
-                continue
-            units.append(unit)
-            if self.store.units(f"captions/{video}/"):
-                replaced.append(video)
-            if sum(table.num_rows for table in tables["words"]) >= CAPTION_BATCH_ROWS:
-                self._commit_captions(tables, units, replaced)
-        self._commit_captions(tables, units, replaced)
-
-    def _read_captions(self, video: str, source: Source, tables: dict[str, list[pa.Table]]) -> bool:
-        outcome = Outcome(video)
-        try:
-            read = captions.read_all(source.captions, video, self.ids[video], outcome)
-        except VQueryError as error:
-            self.report.failed[", ".join(path.name for path in source.captions)] = str(error)
-            return False
-        for name, table in read.items():
-            tables[name].append(table)
-        self.report.indexed += source.kind == "none" and not source.detections
-        self._count(outcome)
-        return True
-
-    def _commit_captions(
-        self, tables: dict[str, list[pa.Table]], units: list[str], replaced: list[str]
-    ) -> None:
-        if not units:
-            return
-        parts = []
-        for name, waiting in tables.items():
-            rows = pa.concat_tables(waiting)
-            if rows.num_rows:
-                parts.append(self.writer.write(name, rows))
-            waiting.clear()
-        forget = [f"captions/{video}/" for video in replaced]
-        replace = {name: list(replaced) for name in tables} if replaced else {}
-        self.writer.commit(parts, units=units, replace=replace, forget=forget)
-        units.clear()
-        replaced.clear()
-
-    def media(self, workers: int, progress: Progress | None) -> None:
-        """Look at the videos that are new, and add detections that are new."""
-        units: dict[str, list[str]] = {}
-        with self.store.snapshot() as snapshot:
-            jobs = [
-                job
-                for video in self.sources
-                if video in self.ids and (job := self._job(video, units, snapshot)) is not None
-            ]
+    def _work(
+        self, tasks: dict[str, Task], intake: Intake, workers: int, progress: Progress | None
+    ) -> set[str]:
+        """Do all tasks; return the videos of which something was stored."""
+        looks = [task for task in tasks.values() if task.job.look]
+        if looks:
+            open_models(self.settings)  # what is wrong with them is wrong for every video
         if progress is not None:
-            hints = [self.frames.get(job.video) for job in jobs]
+            hints = [task.entry.frames for task in looks]
             known = [hint for hint in hints if hint is not None]
-            progress.planned(len(jobs), sum(known) if len(known) == len(hints) else None)
+            progress.planned(len(tasks), sum(known) if len(known) == len(hints) else None)
         told = progress.advanced if progress is not None else None
-        for outcome in run_jobs(jobs, workers=workers, progress=told):
-            self._commit(outcome, units[outcome.video])
-            if progress is not None:
-                progress.finished(outcome)
+        jobs = [task.job for task in tasks.values()]
+        touched = set()
+        with closing(run_jobs(jobs, workers=workers, progress=told)) as outcomes:
+            for outcome in outcomes:
+                if self._store(tasks[outcome.video], outcome, intake):
+                    touched.add(outcome.video)
+                if progress is not None:
+                    progress.finished(outcome)
+        self._note_detectors()
+        return touched
 
-    def _job(self, video: str, units: dict[str, list[str]], snapshot: Snapshot) -> Job | None:
-        source = self.sources[video]
-        look = source.kind != "none" and not self.writer.is_done(f"media/{video}")
-        files = [path for path in source.detections if self._is_new(video, path, units)]
-        if look:
-            units.setdefault(video, []).append(f"media/{video}")
-        if not look and not files:
-            self.report.unchanged += source.kind != "none" or bool(source.detections)
-            return None
-        first, first_track = (1, 1) if look else _next_numbers(snapshot, video)
-        size = self.size if look else _size(snapshot, video, self.size)
-        return Job(
-            root=str(self.writer.root),
-            video=video,
-            video_id=self.ids[video],
-            path=str(source.path),
-            kind=source.kind,
-            sha256=self.hashes[video],
-            settings=self.settings,
-            detections=tuple(str(path) for path in files),
-            look=look,
-            first_detection=first,
-            first_track=first_track,
-            rate=self.rate,
-            size=size,
+    def _store(self, task: Task, outcome: Outcome, intake: Intake) -> bool:
+        """Commit what a job gave; tell what it could not read."""
+        entry, failed = task.entry, self.report.failed
+        if outcome.fatal:
+            raise StoreError(outcome.error)
+        if outcome.error is not None:
+            failed[entry.video] = outcome.error
+            failed |= {copy.video: f"same content as {entry.video}" for copy in entry.copies}
+            return False
+        names = {str(file.path): file.name for file in (*entry.captions, *entry.detections)}
+        failed |= {names[path]: reason for path, reason in outcome.unread.items()}
+        if task.job.look and not intake.store(entry):
+            return False
+        done = self._units(task, outcome)
+        if not done:
+            return False
+        parts = [part_from_json(part) for part in outcome.parts]
+        video = entry.video
+        again = {table: [video] for table in (*LOOKED_AT, *(part.table for part in parts))}
+        forget = [f"{head}/{entry.video_id}/" for head in ("media", "plain", "captions")]
+        self.writer.commit(
+            parts,
+            units=done,
+            videos=[outcome.facts] if outcome.facts else [],
+            replace=again if task.again else {},
+            forget=forget if task.again else (),
         )
-
-    def _is_new(self, video: str, path: Path, units: dict[str, list[str]]) -> bool:
-        unit = f"detections/{video}/{path.name}/{content_sha256(path)}"
-        if self.writer.is_done(unit):
-            return False
-        if self.store.units(f"detections/{video}/{path.name}/"):
-            self.report.failed[path.name] = (
-                f"{path}: changed since it was indexed, and labels may refer to its detections. "
-                "Put the old file back, give the new one another name, or make a new collection"
-            )
-            return False
-        units.setdefault(video, []).append(unit)
+        self.ledger.add(done)
+        self.report.add(outcome)
+        if outcome.detector is not None:
+            self.report.detectors[outcome.detector] += 1
         return True
 
-    def _commit(self, outcome: Outcome, units: list[str]) -> None:
-        if outcome.error is not None:
-            self.report.failed[outcome.video] = outcome.error
+    def _units(self, task: Task, outcome: Outcome) -> list[str]:
+        """Name what is done with an outcome."""
+        entry, job = task.entry, task.job
+        done = []
+        if job.look:
+            done.append(units.media(entry.video_id, entry.sha256))
+            if not job.detect:
+                done.append(f"plain/{entry.video_id}/{entry.sha256}")
+            captions = [file for file in entry.captions if str(file.path) in outcome.read]
+            if captions:
+                files = [(file.path.name, file.sha256) for file in captions]
+                done.append(units.captions(entry.video_id, files))
+        done += [
+            units.detections(entry.video_id, file.path.name, file.sha256)
+            for file in entry.detections
+            if str(file.path) in outcome.read
+        ]
+        detector = f"detector/{outcome.detector}"
+        if outcome.detector is not None and not self.ledger.is_done(detector):
+            done.append(detector)
+        return done
+
+    def _commit(self, parts: list[Any], done: list[str]) -> None:
+        self.writer.commit(parts, units=done)
+        self.ledger.add(done)
+
+    def _note_detectors(self) -> None:
+        """Say which detector was used and what it misses, and whether others were used before."""
+        used = self.report.detectors
+        if not used:
             return
-        parts = [part_from_json(part) for part in outcome.parts]
-        videos = [outcome.facts] if outcome.facts else []
-        self.writer.commit(parts, units=units, videos=videos)
-        self.report.indexed += 1
-        if outcome.detector:
-            self.report.detectors[outcome.detector] += 1
-        if outcome.detector_note and outcome.detector_note not in self.report.notes:
-            self.report.notes.append(outcome.detector_note)
-        self._count(outcome)
-
-    def _count(self, outcome: Outcome) -> None:
-        self.report.counts.update(outcome.counts)
-        self.report.rows_skipped.update(outcome.skipped)
-        self.report.notes += [f"{outcome.video}: {note}" for note in outcome.notes]
-
-
-def _next_numbers(snapshot: Snapshot, video: str) -> tuple[int, int]:
-    """Find the first free numbers of detections and tracks in a video."""
-    rows = snapshot.read("detections", columns=["detection_id", "track"], videos=[video])
-    last = [pc.max(rows[name]).as_py() or 0 for name in ("detection_id", "track")]
-    return last[0] % schema.IDS_PER_VIDEO + 1, last[1] % schema.IDS_PER_VIDEO + 1
-
-
-def _size(snapshot: Snapshot, video: str, given: tuple[int, int]) -> tuple[int, int]:
-    rows = snapshot.videos()
-    one = rows.filter(pc.equal(rows["video"], video)).to_pylist()
-    if one and one[0]["width"]:
-        return one[0]["width"], one[0]["height"]
-    return given
+        detector, _ = open_models(self.settings)
+        if detector is not None:
+            self.report.note(detector.note)
+        before = sorted(self.ledger.tails("detector") - set(used))
+        if before:
+            self.report.note(f"faces of videos indexed before were found by {', '.join(before)}")

@@ -1,12 +1,13 @@
 """Bare detections wait here until their shot is over; then they get tracks, ends and ids.
 
 A detection lasts from its frame to the next sampled frame, cut at the end of the shot and of the
-video, so that sampled detections of one moment overlap.
+video and where footage is missing, so that sampled detections of one moment overlap.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,24 +23,44 @@ if TYPE_CHECKING:
 
     from vquery.store.parts import PartWriter
 
+    Ints = npt.NDArray[np.int64]
+
+MOST_SAMPLES = 4096
+"""Samples that wait at most: a shot may last for hours."""
+CARRY_S = 4.0
+CARRY_SAMPLES = 8
+"""What tracks are continued from when the first part of a shot has been written already."""
+END_OF_TIME = 1 << 62
+
 
 @dataclass
 class Sample:
-    """One sampled frame and what was found in it."""
+    """One sampled frame and what was found in it.
 
-    frame: int
+    Attributes
+    ----------
+    frame
+        Number of the frame; None where there are no frames.
+    boxes, scores, classes
+        float32 (n, 4), float32 (n,), n texts.
+    tracks
+        Tracks that came with the detections; None lets them be found.
+    ends_us
+        Ends that came with the detections; None lets the next sample end them.
+    until_us
+        The next sample is not believed to end them later than this.
+    """
+
+    frame: int | None
     start_us: int
     boxes: npt.NDArray[np.float32]
     scores: npt.NDArray[np.float32]
     classes: Sequence[str]
     tracks: Sequence[int | None] | None = None
     ends_us: Sequence[int] | None = None
-    """Ends that came with the detections; None lets the next sample end them."""
-    lasts_us: int | None = None
-    """The longest that a detection lasts which the next sample ends."""
+    until_us: int = END_OF_TIME
 
 
-@dataclass
 class DetectionRows:
     """Collects the samples of one video in order of time and writes them out shot by shot.
 
@@ -49,107 +70,188 @@ class DetectionRows:
         Part of the table ``detections``.
     source
         The detector or the file.
-    first
-        Number of the first detection in the video, from 1.
-    first_track
-        Number of the first track in the video, from 1.
+    first, first_track
+        Numbers of the first detection and track in the video, from 1.
+
+    Attributes
+    ----------
+    count
+        Detections taken so far.
+    next_track
+        Number of the next track in the video.
     """
 
-    writer: PartWriter
-    video: str
-    video_id: int
-    source: str
-    first: int = 1
-    first_track: int = 1
-    fps: float = 25.0
-    _samples: list[Sample] = field(default_factory=list)
-    _given: dict[int, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.next_id = self.video_id * schema.IDS_PER_VIDEO + self.first
-        self._track = self.first_track
+    def __init__(
+        self,
+        writer: PartWriter,
+        video: str,
+        video_id: int,
+        source: str,
+        *,
+        first: int = 1,
+        first_track: int = 1,
+    ) -> None:
         self.count = 0
+        self.next_track = first_track
+        self._writer = writer
+        self._video = video
+        self._source = source
+        self._base = video_id * schema.IDS_PER_VIDEO
+        self._first = first
+        self._written = 0
+        self._samples: list[Sample] = []
+        self._given: dict[int, int] = {}
+        self._carry = _Carry.empty()
 
-    def add(self, sample: Sample) -> npt.NDArray[np.int64]:
+    def add(self, sample: Sample) -> Ints:
         """Take a sampled frame, empty ones too; return the ids of its detections."""
         self._samples.append(sample)
-        ids = np.arange(self.next_id, self.next_id + len(sample.boxes), dtype=np.int64)
-        self.next_id += len(sample.boxes)
-        return ids
+        n = len(sample.boxes)
+        schema.item_ids(0, self._first + self.count, n)  # refuses more than there is room for
+        first = self._base + self._first + self.count
+        self.count += n
+        return np.arange(first, first + n, dtype=np.int64)
 
-    @property
-    def next_track(self) -> int:
-        """Number of the next track in the video."""
-        return self._track
+    def cut(self, end_us: int) -> None:
+        """Say that footage is missing from this time on: nothing seen before lasts longer."""
+        if self._samples:
+            self._samples[-1].until_us = min(self._samples[-1].until_us, end_us)
+
+    def spill(self, before_us: int, shot_id: int | None) -> None:
+        """Write what can be written of a long shot, all of which before this time is settled."""
+        if len(self._samples) <= MOST_SAMPLES:
+            return
+        keep = self._index_of(min(before_us, self._samples[-1].start_us))
+        if keep:
+            self._write(keep, self._samples[keep].start_us, shot_id)
 
     def close_shot(self, end_us: int, shot_id: int | None) -> None:
         """Write every detection that starts before ``end_us``, the end of the shot.
 
         A single picture is an instant, whose shot ends when it starts.
         """
-        keep = next(
-            (i for i, one in enumerate(self._samples) if one.start_us >= max(end_us, 1)),
+        self._write(self._index_of(max(end_us, 1)), end_us, shot_id)
+        self._carry = _Carry.empty()
+
+    def _index_of(self, time_us: int) -> int:
+        """Count the samples that start before a time."""
+        return next(
+            (i for i, one in enumerate(self._samples) if one.start_us >= time_us),
             len(self._samples),
         )
-        shot, self._samples = self._samples[:keep], self._samples[keep:]
-        if any(len(sample.boxes) for sample in shot):
-            self.writer.write(self._table(shot, end_us, shot_id))
 
-    def _table(self, shot: list[Sample], end_us: int, shot_id: int | None) -> pa.Table:
-        counts = [len(sample.boxes) for sample in shot]
+    def _write(self, count: int, end_us: int, shot_id: int | None) -> None:
+        samples, self._samples = self._samples[:count], self._samples[count:]
+        if any(len(sample.boxes) for sample in samples):
+            self._writer.write(self._table(samples, end_us, shot_id))
+
+    def _table(self, samples: list[Sample], end_us: int, shot_id: int | None) -> pa.Table:
+        counts = [len(sample.boxes) for sample in samples]
         total = sum(counts)
-        starts = np.array([sample.start_us for sample in shot], np.int64)
-        boxes = np.concatenate([sample.boxes for sample in shot]).astype(np.float32)
-        ids = self.video_id * schema.IDS_PER_VIDEO + self.first + self.count
-        self.count += total
+        boxes = np.concatenate([sample.boxes for sample in samples]).astype(np.float32)
+        frames = [sample.frame for sample in samples for _ in range(len(sample.boxes))]
+        ids = schema.item_ids(
+            self._base // schema.IDS_PER_VIDEO, self._first + self._written, total
+        )
+        self._written += total
+        starts = np.repeat(np.array([sample.start_us for sample in samples], np.int64), counts)
         columns = {
-            "detection_id": pa.array(np.arange(ids, ids + total, dtype=np.int64)),
-            "video": pa.array([self.video] * total, pa.string()),
-            "start_us": pa.array(np.repeat(starts, counts)),
-            "end_us": pa.array(_ends(shot, end_us)),
+            "detection_id": ids,
+            "video": pa.repeat(self._video, total),
+            "start_us": pa.array(starts),
+            "end_us": pa.array(_ends(samples, end_us)),
             **{name: pa.array(boxes[:, i]) for i, name in enumerate(schema.BOX)},
-            "class": pa.array([c for sample in shot for c in sample.classes], pa.string()),
-            "score": pa.array(np.concatenate([sample.scores for sample in shot]), pa.float32()),
-            "track": pa.array(self._tracks(shot, counts), pa.int64()),
-            "frame": pa.array(np.repeat([sample.frame for sample in shot], counts)),
+            "class": pa.array([c for sample in samples for c in sample.classes], pa.string()),
+            "score": pa.array(np.concatenate([sample.scores for sample in samples]), pa.float32()),
+            "track": pa.array(self._tracks(samples, boxes, starts), pa.int64()),
+            "frame": pa.array(frames, pa.int64()),
             "shot_id": pa.array([shot_id] * total, pa.int64()),
-            "source": pa.array([self.source] * total, pa.string()),
+            "source": pa.repeat(self._source, total),
         }
         return pa.table(columns)
 
-    def _tracks(self, shot: list[Sample], counts: list[int]) -> list[int | None]:
+    def _tracks(
+        self, samples: list[Sample], boxes: npt.NDArray[np.float32], starts: Ints
+    ) -> list[int | None]:
         """Tracks that came with the detections are kept; others are found inside the shot."""
-        base = self.video_id * schema.IDS_PER_VIDEO
-        if any(sample.tracks is not None for sample in shot):
-            given = [
-                track for sample in shot for track in (sample.tracks or [None] * len(sample.boxes))
+        if samples[0].tracks is not None:
+            given = [track for sample in samples for track in sample.tracks or ()]
+            return [
+                None if track is None else self._base + self._renumber(track) for track in given
             ]
-            return [None if track is None else base + self._renumber(track) for track in given]
-        numbers = track_boxes(
-            np.repeat([sample.frame for sample in shot], counts),
-            np.concatenate([sample.boxes for sample in shot]),
-            np.concatenate([sample.scores for sample in shot]),
-            start_us=np.repeat([sample.start_us for sample in shot], counts),
-            fps=self.fps,
+        classes = np.array([c for sample in samples for c in sample.classes])
+        scores = np.concatenate([sample.scores for sample in samples])
+        new = _Carry(starts, boxes, scores, classes, np.full(len(starts), -1, np.int64))
+        self._carry = self._carry.then(new)
+        for kind in dict.fromkeys(classes.tolist()):
+            self._find_tracks(np.flatnonzero(self._carry.classes == kind))
+        numbers = self._carry.tracks[-len(starts) :]
+        self._carry = self._carry.tail(samples)
+        return [self._base + int(number) for number in numbers]
+
+    def _find_tracks(self, rows: Ints) -> None:
+        """Give numbers to the tracks of one class; those that went on before keep theirs."""
+        held = self._carry
+        found = track_boxes(
+            held.starts[rows], held.boxes[rows], held.scores[rows], start_us=held.starts[rows]
         )
-        found = [base + self._track + int(number) for number in numbers]
-        self._track += int(numbers.max()) + 1
-        return list(found)
+        known: dict[int, int] = {}  # by number found; the latest box with a number decides
+        for at in np.flatnonzero(held.tracks[rows] >= 0)[::-1]:
+            number = int(held.tracks[rows[at]])
+            if number not in known.values():
+                known.setdefault(int(found[at]), number)
+        for row, one in zip(rows.tolist(), found.tolist(), strict=True):
+            if held.tracks[row] >= 0:
+                continue
+            if one not in known:
+                known[one] = self.next_track
+                self.next_track += 1
+            held.tracks[row] = known[one]
 
     def _renumber(self, track: int) -> int:
         if track not in self._given:
-            self._given[track] = self._track
-            self._track += 1
+            self._given[track] = self.next_track
+            self.next_track += 1
         return self._given[track]
 
 
-def _ends(shot: list[Sample], shot_end: int) -> npt.NDArray[np.int64]:
+@dataclass
+class _Carry:
+    """Detections of the open shot that tracks are found among: (n,), boxes (n, 4), in order."""
+
+    starts: Ints
+    boxes: npt.NDArray[np.float32]
+    scores: npt.NDArray[np.float32]
+    classes: npt.NDArray[np.str_]
+    tracks: Ints
+    """Number in the video, -1 where there is none yet."""
+
+    @classmethod
+    def empty(cls) -> _Carry:
+        none = np.empty(0, np.int64)
+        return cls(
+            none, np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, "U1"), none
+        )
+
+    def then(self, other: _Carry) -> _Carry:
+        """Return both, one after the other."""
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
+        return _Carry(*(np.concatenate(pair) for pair in pairs))
+
+    def tail(self, samples: list[Sample]) -> _Carry:
+        """Keep the detections of the last samples."""
+        last = samples[-1].start_us - round(CARRY_S * 1e6)
+        last = min(last, samples[-CARRY_SAMPLES:][0].start_us)
+        keep = self.starts >= last
+        return _Carry(*(column[keep] for column in vars(self).values()))
+
+
+def _ends(samples: list[Sample], shot_end: int) -> Ints:
     ends: list[int] = []
-    following = [sample.start_us for sample in shot[1:]] + [shot_end]
-    for sample, after in zip(shot, following, strict=True):
+    following = [after.start_us for _, after in pairwise(samples)] + [shot_end]
+    for sample, after in zip(samples, following, strict=True):
         if sample.ends_us is not None:
             ends += sample.ends_us
-            continue
-        lasts = shot_end if sample.lasts_us is None else sample.start_us + sample.lasts_us
-        ends += [min(after, lasts, shot_end)] * len(sample.boxes)
+        else:
+            ends += [min(after, sample.until_us, shot_end)] * len(sample.boxes)
     return np.array(ends, np.int64)

@@ -6,25 +6,24 @@ is still open are held back, because tracks and the ends of spans need the whole
 
 from __future__ import annotations
 
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from vquery import schema
 from vquery.errors import MediaError
-from vquery.index.crops import ItemWriter, crops, thumbnail
+from vquery.index.crops import ItemWriter, close_parts, crops, thumbnail
 from vquery.index.rows import DetectionRows, Sample
 from vquery.index.sampling import Every
-from vquery.media import descriptors, models
-from vquery.media.descriptors import FaceDescriptor, FrameDescriptor
+from vquery.media import models
+from vquery.media.descriptors import FaceDescriptor, FrameDescriptor, OnnxDescriptor
 from vquery.media.faces import Haar, YuNet, open_face_detector
-from vquery.media.tables import boundary_frame, frames_table, shots_table, transitions_table
 from vquery.media.shots import ShotDetector
+from vquery.media.tables import boundary_frame, frames_table, shots_table, transitions_table
 from vquery.store.parts import PartWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     import pyarrow as pa
 
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from vquery.index.jobs import Job, Settings
     from vquery.media.faces import FaceDetector
     from vquery.media.pictures import Picture
+    from vquery.media.shots import Transition
     from vquery.media.video import Frame, FrameReader
     from vquery.store.parts import Part
 
@@ -42,7 +42,7 @@ REPORT_EVERY = 16
 
 def open_describer(settings: Settings) -> Describer:
     """Open the user's ONNX file, or the built-in descriptor."""
-    return descriptors.OnnxDescriptor(Path(settings.embedding)) if settings.embedding else FaceDescriptor()
+    return OnnxDescriptor(Path(settings.embedding)) if settings.embedding else FaceDescriptor()
 
 
 def open_detector(settings: Settings) -> FaceDetector | None:
@@ -78,48 +78,51 @@ class Look:
     """
 
     def __init__(self, job: Job, detector: FaceDetector | None, describer: Describer) -> None:
-        root = Path(job.root)
         self.job = job
         self.detector = detector
         self.describer = describer
         self.base = job.video_id * schema.IDS_PER_VIDEO
         self.shots = ShotDetector()
         self.frame_describer = FrameDescriptor()
-        self._root = root
+        self._root = Path(job.root)
         self._writers: list[PartWriter] = []
-        self.frame_items = ItemWriter(root, job.video, "picture.frame", self.frame_describer.spaces)
-        self.items = ItemWriter(root, job.video, "picture.detection", describer.spaces)
+        self.frame_items = self._items("picture.frame", self.frame_describer)
+        self.items = self._items("picture.detection", describer)
         self.rows = DetectionRows(
             self._part("detections"),
             job.video,
             job.video_id,
             detector.name if detector else "",
             first=job.first_detection,
+            first_track=job.first_track,
         )
         self._pick_frame = Every(1 / job.settings.frames_per_second)
         self._pick_detect = Every(job.settings.every_s)
+        self._recent: deque[Frame] = deque()
         self._closed = 0
-        self._lasts_us: int | None = None
+        self._end_us = 0
 
     def _part(self, table: str) -> PartWriter:
         writer = PartWriter(self._root, table)
         self._writers.append(writer)
         return writer
 
+    def _items(self, pictures: str, describer: Describer | FrameDescriptor) -> ItemWriter:
+        return ItemWriter(self._root, self.job.video, pictures, describer.spaces)
+
     def run(self, reader: FrameReader, report: Report | None = None) -> None:
         """Read the video to its end."""
         info = reader.info
-        self.rows.fps = info.fps_num / info.fps_den if info.fps_num else self.rows.fps
-        if info.kind == "images":  # a gap between pictures stays a gap
-            self._lasts_us = round(max(self.job.settings.every_s, 1 / self.rows.fps) * 1e6)
         for done, frame in enumerate(reader, start=1):
+            if info.kind == "images" and done > 1 and frame.start_us > self._end_us:
+                self.rows.cut(self._end_us)  # a gap between pictures stays a gap
+            self._end_us = reader.end_us
             self._take(frame)
-            if len(self.shots.transitions) > self._closed:
-                self._close_shots(reader)
+            self._settle()
             if report is not None and done % REPORT_EVERY == 0:
                 report(done, info.frames_hint)
         self.shots.finish()
-        self._close_shots(reader)
+        self._settle()
         self.rows.close_shot(reader.end_us, self._shot_id())
 
     def _take(self, frame: Frame) -> None:
@@ -129,33 +132,33 @@ class Look:
         self.shots.push(frame.index, frame.start_us, image)
         if self._pick_frame.due(frame.start_us):
             vector = self.frame_describer.describe(image)
-            self.frame_items.add(
-                [self.base + frame.index + 1], [thumbnail(image)], {"frame": vector[None]}
-            )
+            item = self.base + frame.index + 1
+            self.frame_items.add([item], [thumbnail(image)], {"frame": vector[None]})
         if self.detector is not None and self._pick_detect.due(frame.start_us):
             self._detect(self.detector, frame, image)
+        frame.image = None
+        self._recent.append(frame)
 
     def _detect(self, detector: FaceDetector, frame: Frame, image: Picture) -> None:
         faces = detector.detect(image)
-        found = Sample(
-            frame.index,
-            frame.start_us,
-            faces.boxes,
-            faces.scores,
-            ["face"] * len(faces),
-            lasts_us=self._lasts_us,
-        )
-        ids = self.rows.add(found)
+        classes = ["face"] * len(faces)
+        ids = self.rows.add(Sample(frame.index, frame.start_us, faces.boxes, faces.scores, classes))
         if len(ids):
             vectors = self.describer.describe(image, faces.boxes, faces.landmarks)
             self.items.add(ids, crops(image, faces.boxes), vectors)
 
-    def _close_shots(self, reader: FrameReader) -> None:
-        numbers, starts = reader.numbers, reader.starts_us
+    def _settle(self) -> None:
+        """Write the shots that have ended, and what must not wait for the end of the open one."""
         for found in self.shots.transitions[self._closed :]:
-            row = np.searchsorted(numbers, boundary_frame(found))
-            self.rows.close_shot(int(starts[row]), self._shot_id())
+            self.rows.close_shot(self._boundary_us(found), self._shot_id())
             self._closed += 1
+        self.rows.spill(self.shots.settled_us, self._shot_id())
+        while len(self._recent) > 1 and self._recent[0].start_us < self.shots.settled_us:
+            self._recent.popleft()
+
+    def _boundary_us(self, found: Transition) -> int:
+        number = boundary_frame(found)
+        return next(frame.start_us for frame in self._recent if frame.index >= number)
 
     def _shot_id(self) -> int:
         return self.base + self._closed + 1
@@ -173,16 +176,7 @@ class Look:
 
     def abort(self) -> None:
         """Remove everything written."""
-        for writer in (self.frame_items, self.items, *self._writers):
+        self.frame_items.abort()
+        self.items.abort()
+        for writer in self._writers:
             writer.abort()
-
-
-def close_parts(writers: Sequence[PartWriter]) -> list[Part]:
-    """Close the writers that hold rows; remove the files of the others."""
-    parts = []
-    for writer in writers:
-        if writer.rows:
-            parts.append(writer.close())
-        else:
-            writer.abort()
-    return parts

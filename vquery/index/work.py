@@ -1,4 +1,4 @@
-"""Do one job: look at a video, add the detections of its files, hand back parts and counts."""
+"""Do one job: look at a video, add what the files beside it hold, hand back parts and counts."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vquery.errors import VQueryError
+from vquery.errors import StoreError, VQueryError
 from vquery.index.attach import attach_detections
+from vquery.index.captions import read_all
+from vquery.index.crops import close_parts
 from vquery.index.jobs import Outcome
 from vquery.index.video import Look, open_describer, open_detector
 from vquery.media.video import FrameReader
-from vquery.store.parts import Part
+from vquery.store.parts import Part, PartWriter
 from vquery.store.store import Store
 
 if TYPE_CHECKING:
@@ -27,8 +29,14 @@ if TYPE_CHECKING:
 
 
 @lru_cache(maxsize=1)
-def _opened(settings: Settings) -> tuple[FaceDetector | None, Describer]:
-    """Keep the models of one setting open from video to video."""
+def open_models(settings: Settings) -> tuple[FaceDetector | None, Describer]:
+    """Open the detector and the descriptor of some settings, and keep them from video to video.
+
+    Raises
+    ------
+    MediaError
+        If one of them cannot be opened.
+    """
     return open_detector(settings), open_describer(settings)
 
 
@@ -43,24 +51,24 @@ def do(job: Job, report: Report | None = None) -> Outcome:
         _do(job, outcome, parts, report)
     except VQueryError as error:
         outcome.error = str(error)
+        outcome.fatal = isinstance(error, StoreError)
     except Exception as error:  # noqa: BLE001 - one broken video must not stop the others
         outcome.error = f"{type(error).__name__}: {error}"
     if outcome.error is not None:
         for part in parts:
             (Path(job.root) / part.path).unlink(missing_ok=True)
-        outcome.parts = []
         return outcome
     outcome.parts = [part_to_json(part) for part in parts]
     return outcome
 
 
 def _do(job: Job, outcome: Outcome, parts: list[Part], report: Report | None) -> None:
-    detector, describer = _opened(job.settings)
-    if job.detections and job.settings.faces == "auto":
-        detector = None  # what came with the video is what the analyst wants
+    detector, describer = open_models(job.settings)
     frames = shots = None
     if job.look:
-        look, frames, shots = _look(job, detector, describer, outcome, parts, report)
+        look, frames, shots = _look(
+            job, detector if job.detect else None, describer, outcome, parts, report
+        )
         job = dataclasses.replace(
             job,
             first_detection=job.first_detection + look.rows.count,
@@ -69,6 +77,8 @@ def _do(job: Job, outcome: Outcome, parts: list[Part], report: Report | None) ->
         )
     elif job.kind != "none":
         frames, shots = _known(job)
+    if job.captions:
+        parts += _captions(job, outcome)
     if job.detections:
         parts += attach_detections(job, frames, shots, describer, outcome, report)
 
@@ -101,16 +111,21 @@ def _look(
         "height": info.height,
         "duration_us": reader.end_us,
     }
-    outcome.counts = {
-        "frames": reader.n_frames,
-        "shots": shots.num_rows,
-        "detections": look.rows.count,
-    }
+    outcome.count("frames", reader.n_frames)
+    outcome.count("shots", shots.num_rows)
+    outcome.count("detections", look.rows.count)
     outcome.notes += reader.warnings
     outcome.detector = detector.name if detector else None
-    if detector:
-        outcome.detector_note = detector.note
     return look, frames, shots
+
+
+def _captions(job: Job, outcome: Outcome) -> list[Part]:
+    writers = []
+    for name, rows in read_all(map(Path, job.captions), job.video, job.video_id, outcome).items():
+        writer = PartWriter(Path(job.root), name)
+        writer.write(rows)
+        writers.append(writer)
+    return close_parts(writers)
 
 
 def _known(job: Job) -> tuple[pa.Table, pa.Table]:
