@@ -1,22 +1,28 @@
 """The command line: one verb per stage, each one call into the api.
 
 Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 failed,
-2 wrong usage. Imports are inside the commands, so that ``vquery --help`` answers at once.
+2 wrong usage, 130 interrupted. Imports are inside the commands, so that ``vquery --help`` answers
+at once.
 """
 
 from __future__ import annotations
 
-import json
+import errno
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from vquery.errors import VQueryError
+from vquery.errors import LabelError, VQueryError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+"""As shells count for a program that a closed pipe ends."""
 
 COLLECTION = click.argument("collection", type=click.Path(path_type=Path))
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
@@ -25,19 +31,33 @@ CONCEPTS = click.option(
     "files",
     multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Python file with @vq.concept functions; may be given again.",
+    help="Python file that defines concepts; it is run. May be given again.",
 )
 
 
 class _Commands(click.Group):
-    """Turns vquery's own errors into one line and exit code 1."""
+    """Turns errors that are not ours to explain with a traceback into one line."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            sys.stdout.flush()  # a pipe that was closed is to be noticed here
         except VQueryError as error:
-            click.echo(f"vquery: {error}", err=True)
-            raise SystemExit(1) from error
+            _end(str(error), 1)
+        except KeyboardInterrupt:
+            _end("interrupted; what was finished is kept", INTERRUPTED)
+        except OSError as error:
+            if error.errno != errno.EPIPE:
+                _end(str(error), 1)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(BROKEN_PIPE) from None
+        else:
+            return result
+
+
+def _end(message: str, code: int) -> None:
+    click.echo(f"vquery: {message}", err=True)
+    raise SystemExit(code) from None
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -58,13 +78,31 @@ def main() -> None:
 @AS_JSON
 def demo(output: Path, seed: int, as_json: bool) -> None:  # noqa: FBT001
     """Render a synthetic newsroom and run the whole job on it, offline."""
+    from vquery.api.console import say, tell
     from vquery.api.demo import run_demo
 
-    report = run_demo(output, seed=seed, say=_say)
-    if as_json:
-        _print_json(report.to_dict())
-    else:
-        click.echo(report.text())
+    report = run_demo(output, seed=seed, say=say)
+    tell(report.to_dict(), report.text, as_json=as_json)
+
+
+def _size(_: click.Context, __: click.Parameter, text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    parts = text.lower().split("x")
+    if len(parts) != 2 or not all(part.isdecimal() and int(part) for part in parts):
+        raise click.BadParameter(f"must look like 640x480, got {text!r}")
+    return int(parts[0]), int(parts[1])
+
+
+def _rate(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
+    if text is None:
+        return None
+    from vquery.api.indexing import rate_of
+
+    try:
+        return "/".join(str(part) for part in rate_of(text))
+    except VQueryError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 @main.command()
@@ -77,7 +115,7 @@ def demo(output: Path, seed: int, as_json: bool) -> None:  # noqa: FBT001
 )
 @click.option(
     "--every",
-    type=float,
+    type=click.FloatRange(min=0),
     default=0.0,
     metavar="SECONDS",
     help="Detect faces only this often; default: in every frame.",
@@ -99,49 +137,47 @@ def demo(output: Path, seed: int, as_json: bool) -> None:  # noqa: FBT001
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="ONNX file that embeds crops, instead of the built-in descriptor.",
 )
-@click.option("--images", metavar="FPS", help="Take a folder of pictures for a video at this rate.")
-@click.option("--fps", help="Frame rate of detection files that have no video.")
-@click.option("--size", metavar="WxH", help="Picture size of detection files that have no video.")
+@click.option(
+    "--images",
+    metavar="FPS",
+    callback=_rate,
+    help="Take a folder of pictures for a video at this rate.",
+)
+@click.option(
+    "--fps", metavar="FPS", callback=_rate, help="Rate of detection files that have no video."
+)
+@click.option(
+    "--size", metavar="WxH", callback=_size, help="Picture size for detections without a video."
+)
 @click.option("--workers", type=click.IntRange(1), help="Processes; default: one a core.")
 @AS_JSON
-def index(collection: Path, folder: Path, as_json: bool, size: str | None, **options: Any) -> None:  # noqa: FBT001
-    """Index the videos of FOLDER with the captions and detections beside them."""
-    from vquery.api.collection import open_or_create
-    from vquery.api.console import IndexBar, index_text
+def index(folder: Path, collection: Path, as_json: bool, **options: Any) -> None:  # noqa: FBT001
+    """Index the videos of FOLDER with the captions and detections beside them.
 
+    Only what is new is done, so the same command completes one that was interrupted.
+    """
+    from vquery.api.console import IndexBar, index_text, tell
+    from vquery.api.indexing import require
+    from vquery.api.opening import open_or_create
+
+    require(folder)
     with open_or_create(collection) as db, IndexBar() as bar:
-        report = db.index(folder, size=_size(size), progress=bar, **options)
-    if as_json:
-        _print_json(report.to_dict())
-    else:
-        click.echo(index_text(report))
+        report = db.index(folder, progress=bar, **options)
+    tell(report.to_dict(), lambda: index_text(report), as_json=as_json)
     if report.failed:
         raise SystemExit(1)
-
-
-def _size(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    parts = text.lower().split("x")
-    if len(parts) != 2 or not all(part.isdigit() and int(part) for part in parts):
-        raise click.BadParameter(f"--size must look like 640x480, got {text!r}")
-    return int(parts[0]), int(parts[1])
 
 
 @main.command()
 @COLLECTION
 @AS_JSON
 def info(collection: Path, as_json: bool) -> None:  # noqa: FBT001
-    """Say what is in a collection: videos, tables, labels, runs."""
+    """Say what is in COLLECTION: videos, tables, labels, runs."""
     from vquery.api.collection import Collection
-    from vquery.api.console import info_text
+    from vquery.api.console import info_text, tell
 
-    with Collection.open(collection) as db:
-        facts = db.info()
-    if as_json:
-        _print_json(facts)
-    else:
-        click.echo(info_text(facts))
+    facts = Collection.open(collection).info()
+    tell(facts, lambda: info_text(facts), as_json=as_json)
 
 
 @main.command()
@@ -152,7 +188,7 @@ def info(collection: Path, as_json: bool) -> None:  # noqa: FBT001
 @click.option("--count", "only_count", is_flag=True, help="Print the number of rows only.")
 @click.option("--explain", is_flag=True, help="Print the plan instead of running it.")
 @click.option("--save", metavar="NAME", help="Keep the result in the collection.")
-@AS_JSON
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 def query(
     collection: Path,
     query: str,
@@ -163,58 +199,81 @@ def query(
     save: str | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Run QUERY: the name of a concept, or an expression such as "faces.filter(score > 0.9)"."""
+    """Run QUERY on COLLECTION: a concept by name, or an expression.
+
+    \b
+    vquery query news.vq "faces.filter(score > 0.9)"
+    vquery query news.vq panel --concepts concepts.py --save panels
+
+    Times are in seconds; in JSON they are whole microseconds.
+    """  # noqa: D301 - \b keeps click from filling the lines
     from vquery.api.collection import Collection
     from vquery.api.console import print_rows
 
+    if explain and (only_count or save or as_json):
+        raise click.UsageError("--explain runs nothing: leave out --count, --save and --json")
     with Collection.open(collection) as db:
         relation = db.query(query, concepts=files)
         if explain:
             click.echo(relation.explain())
-        elif only_count:
+            return
+        if save:
+            relation = db.save(save, relation)
+        if only_count:
             click.echo(relation.count())
         else:
-            rows = relation.collect()
-            if save:
-                db.save(save, rows)
-            print_rows(rows, limit=limit, as_json=as_json)
+            print_rows(relation.collect(), limit=limit, as_json=as_json)
 
 
 @main.command()
 @COLLECTION
 @click.option("--concept", default="name", show_default=True, help="What is labelled.")
-@click.option("--value", help="The label; leave it out with --none or --from.")
-@click.option("--none", "none_of_them", is_flag=True, help="Label rows as none of the classes.")
+@click.option("--value", help="The label that faces get by --where.")
+@click.option("--none", "none_of_them", is_flag=True, help='Instead of --value: "none of them".')
 @click.option(
     "--from",
     "seeds",
     type=click.Path(path_type=Path),
     help="CSV with video,time,x,y,label or detection_id,label.",
 )
-@click.option("--where", help='Faces to label, such as "track == 1000000003".')
+@click.option("--where", metavar="EXPR", help='Faces to label: "track == 1000000003".')
+@click.option("--by", metavar="PERSON", help="Who says so; default: your login name.")
 @click.option("--undo", is_flag=True, help="Take back the last label action.")
 @click.option("--redo", is_flag=True, help="Bring back what was undone.")
 @AS_JSON
-def label(collection: Path, concept: str, as_json: bool, **options: Any) -> None:  # noqa: FBT001
-    """Label faces, by a file of seeds or by a condition."""
+def label(collection: Path, concept: str, as_json: bool, **given: Any) -> None:  # noqa: FBT001
+    """Label faces of COLLECTION, by a file of seeds or by a condition."""
     from vquery.api.collection import Collection
+    from vquery.api.concepts import faces_where
+    from vquery.api.console import facts_text, tell
 
-    chosen = [name for name in ("seeds", "where", "undo", "redo") if options[name]]
-    if len(chosen) != 1:
-        raise click.UsageError("give exactly one of --from, --where, --undo and --redo")
-    if options["where"] and (options["value"] is None) == (not options["none_of_them"]):
-        raise click.UsageError("--where needs either --value or --none")
+    _check_label(given)
     said: dict[str, Any]
     with Collection.open(collection) as db:
-        if options["undo"] or options["redo"]:
-            done = db.undo() if options["undo"] else db.redo()
-            said = {"done": done}
-        elif options["seeds"]:
-            said = {"labelled": db.label_file(options["seeds"], concept)}
+        if given["undo"] or given["redo"]:
+            action = "undo" if given["undo"] else "redo"
+            done = db.undo() if given["undo"] else db.redo()
+            if done is None:
+                raise LabelError(f"{collection}: there is no label action to {action}")
+            said = {"undone" if given["undo"] else "redone": done}
+        elif given["seeds"]:
+            said = {"labelled": db.label_file(given["seeds"], concept, by=given["by"])}
         else:
-            rows = db.query(f"faces.filter({options['where']})")
-            said = {"labelled": db.label(rows, concept, options["value"])}
-    _tell(said, as_json=as_json)
+            rows = faces_where(db.faces, given["where"])
+            said = {"labelled": db.label(rows, concept, given["value"], by=given["by"])}
+    tell(said, lambda: facts_text(said), as_json=as_json)
+
+
+def _check_label(given: dict[str, Any]) -> None:
+    """Refuse options that do not belong together."""
+    ways = [name for name in ("seeds", "where", "undo", "redo") if given[name]]
+    if len(ways) != 1:
+        raise click.UsageError("give exactly one of --from, --where, --undo and --redo")
+    if ways == ["where"]:
+        if (given["value"] is None) != given["none_of_them"]:
+            raise click.UsageError("--where needs either --value or --none")
+    elif given["value"] is not None or given["none_of_them"]:
+        raise click.UsageError("--value and --none go with --where alone")
 
 
 @main.command()
@@ -229,16 +288,23 @@ def label(collection: Path, concept: str, as_json: bool, **options: Any) -> None
 )
 @AS_JSON
 def propagate(collection: Path, concept: str, threshold: float, as_json: bool) -> None:  # noqa: FBT001
-    """Spread the human labels of a concept to everything that looks alike."""
+    """Spread the human labels of COLLECTION to everything that looks alike."""
     from vquery.api.collection import Collection
-    from vquery.api.console import propagation_text, status
+    from vquery.api.console import propagation_text, status, tell
 
     with Collection.open(collection) as db, status("propagating"):
         facts = db.propagate(concept, threshold=threshold).summary()
-    if as_json:
-        _print_json(facts)
-    else:
-        click.echo(propagation_text(facts))
+    tell(facts, lambda: propagation_text(facts), as_json=as_json)
+
+
+def _shares(_: click.Context, __: click.Parameter, text: str) -> tuple[float, ...]:
+    try:
+        shares = tuple(float(share) for share in text.split(","))
+    except ValueError:
+        shares = ()
+    if len(shares) != 3:
+        raise click.BadParameter(f"must be three numbers such as 0.8,0.1,0.1, got {text!r}")
+    return shares
 
 
 @main.command()
@@ -246,61 +312,32 @@ def propagate(collection: Path, concept: str, threshold: float, as_json: bool) -
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "--format",
-    "format_",
     type=click.Choice(["coco", "yolo", "parquet", "fiftyone"]),
     default="coco",
     show_default=True,
+    help="What the training set looks like; parquet carries crops inside.",
 )
 @click.option("--labels", default="name", show_default=True, help="The concept to export.")
 @click.option(
     "--split",
     default="0.8,0.1,0.1",
     show_default=True,
+    callback=_shares,
     help="Shares of train, val and test; whole videos.",
 )
 @click.option("--threshold", type=click.FloatRange(0, 1), help="Least probability of a label.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the split.")
-@click.option("--no-images", is_flag=True, help="Write the labels only, not the frames.")
+@click.option("--no-images", "images", flag_value=False, default=True, help="Labels only.")
+@click.option("--keyframes-only", is_flag=True, help="Leave out boxes that are interpolated.")
 @AS_JSON
-def export(
-    collection: Path,
-    folder: Path,
-    format_: str,
-    labels: str,
-    split: str,
-    threshold: float | None,
-    seed: int,
-    no_images: bool,  # noqa: FBT001
-    as_json: bool,  # noqa: FBT001
-) -> None:
-    """Write the labels of a concept to FOLDER as a training set."""
+def export(collection: Path, folder: Path, as_json: bool, **options: Any) -> None:  # noqa: FBT001
+    """Write the labels of COLLECTION to FOLDER, a new one, as a training set."""
     from vquery.api.collection import Collection
-    from vquery.api.console import PictureBar, export_text
+    from vquery.api.console import PictureBar, export_text, tell
 
     with Collection.open(collection) as db, PictureBar() as bar:
-        written = db.export(
-            folder,
-            format=format_,
-            labels=labels,
-            split=_shares(split),
-            threshold=threshold,
-            seed=seed,
-            images=not no_images,
-            progress=bar,
-        )
-    if as_json:
-        _print_json(written.manifest)
-    else:
-        click.echo(export_text(folder, written))
-
-
-def _shares(text: str) -> tuple[float, float, float]:
-    try:
-        train, val, test = (float(share) for share in text.split(","))
-    except ValueError as error:
-        message = f"--split must be three numbers such as 0.8,0.1,0.1, got {text!r}"
-        raise click.BadParameter(message) from error
-    return train, val, test
+        written = db.export(folder, progress=bar, **options)
+    tell(written.manifest, lambda: export_text(folder, written), as_json=as_json)
 
 
 @main.group(invoke_without_command=True)
@@ -310,14 +347,11 @@ def models(ctx: click.Context, as_json: bool) -> None:  # noqa: FBT001
     """List model weights: which are found, and how to get the others."""
     if ctx.invoked_subcommand is not None:
         return
-    from vquery.api.console import models_text
+    from vquery.api.console import models_text, tell
     from vquery.api.models import listing
 
     rows = listing()
-    if as_json:
-        _print_json(rows)
-    else:
-        click.echo(models_text(rows))
+    tell(rows, lambda: models_text(rows), as_json=as_json)
 
 
 @models.command("get")
@@ -332,22 +366,6 @@ def models_get(name: str, to: Path | None) -> None:
     from vquery.api.models import get
 
     click.echo(get(name, to))
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)
-
-
-def _tell(facts: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        _print_json(facts)
-    else:
-        click.echo("\n".join(f"{name}: {value}" for name, value in facts.items()))
-
-
-def _print_json(value: Any) -> None:
-    json.dump(value, sys.stdout, indent=2, ensure_ascii=False, default=str)
-    sys.stdout.write("\n")
 
 
 if __name__ == "__main__":

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import getpass
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from vquery.api import exporting, indexing, labelling, propagation
-from vquery.api.relations import Detections, relation
-from vquery.api.tables import DetectionTable, StoredTable, Wanted, ids_of
-from vquery.engine.intervals import Intervals
-from vquery.errors import LabelError, QueryError, StoreError
+from vquery.api import facts, labelling
+from vquery.api.moment import Newest
+from vquery.api.relations import FACE, Detections, detections_of, relation, table_names
+from vquery.api.tables import crop
 from vquery.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
 
-    from vquery.export.report import Written
-    from vquery.index.pipeline import IndexReport
-    from vquery.store.snapshot import Snapshot
+    import pyarrow as pa
 
-HIDDEN = ("embedding.", "picture.")
+    from vquery.api.labelling import Rows, Values
+    from vquery.api.propagation import Propagation
+    from vquery.engine.concept import Concept
+    from vquery.engine.intervals import Intervals
+    from vquery.export.report import Written
+    from vquery.index.pipeline import IndexReport, Progress
 
 
 class Collection:
@@ -39,7 +35,7 @@ class Collection:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._snapshots: list[Snapshot] = []
+        self._newest = Newest(store)
 
     @classmethod
     def open(cls, path: Path | str) -> Self:
@@ -57,9 +53,10 @@ class Collection:
         return self._store.path
 
     def __repr__(self) -> str:
-        with self._store.snapshot() as snapshot:
-            videos, faces = snapshot.videos().num_rows, snapshot.count("detections")
-        return f"<Collection {self.path.name}: {videos} videos, {faces:,} detections>"
+        return facts.line(self._store)
+
+    def _repr_html_(self) -> str:
+        return facts.html(self._store)
 
     def __enter__(self) -> Self:
         return self
@@ -73,27 +70,26 @@ class Collection:
         self.close()
 
     def close(self) -> None:
-        """Let go of the snapshots, so that replaced files can be removed."""
-        for snapshot in self._snapshots:
-            snapshot.close()
-        self._snapshots.clear()
+        """Let go of the state that was read last, so that replaced files can be removed.
 
-    # -- tables -----------------------------------------------------------------------------
+        Relations that were made before go on working, and so does the collection.
+        """
+        self._newest.forget()
 
     @property
     def faces(self) -> Detections:
         """Detected faces with their ``name``: the human label, else the propagated one."""
-        return self._detections("faces", "face", (Wanted("name"),))
+        return detections_of(self._newest.get(), "faces", FACE)
 
     @property
     def detections(self) -> Detections:
         """Detections of every class, with ``name`` as in `faces`."""
-        return self._detections("detections", None, (Wanted("name"),))
+        return detections_of(self._newest.get(), "detections", None)
 
     @property
     def captions(self) -> Intervals:
         """Timed captions: ``cue_id, text, speaker``."""
-        return self["cues"]
+        return self["captions"]
 
     @property
     def words(self) -> Intervals:
@@ -112,13 +108,13 @@ class Collection:
 
     @property
     def videos(self) -> pa.Table:
-        """One row a video."""
+        """One row a video (schema VIDEO)."""
         with self._store.snapshot() as snapshot:
             return snapshot.videos()
 
     @property
     def runs(self) -> pa.Table:
-        """One row for every command that wrote."""
+        """One row for every command that wrote (schema RUN)."""
         with self._store.snapshot() as snapshot:
             return snapshot.runs()
 
@@ -128,71 +124,57 @@ class Collection:
         Raises
         ------
         StoreError
-            If there is no such table; the message lists those there are.
+            If there is no such table of intervals; the message lists those there are.
         """
-        if name in {"faces", "detections"}:
-            return self.faces if name == "faces" else self.detections
-        return relation(StoredTable(self._snapshot(), "cues" if name == "captions" else name))
+        return relation(self._newest.get(), name)
 
     def tables(self) -> list[str]:
-        """List the tables that can be queried."""
-        with self._store.snapshot() as snapshot:
-            stored = [name for name in snapshot.tables() if not name.startswith(HIDDEN)]
-        plain = [name for name in stored if name not in {"videos", "runs", "soft_labels"}]
-        return sorted({"faces", "captions", *plain})
-
-    def _detections(
-        self, name: str, only_class: str | None, labels: tuple[Wanted, ...]
-    ) -> Detections:
-        snapshot = self._snapshot()
-        seeds = self._store.labels(snapshot=snapshot)
-        return Detections.of(DetectionTable(snapshot, seeds, name, only_class, labels))
-
-    def _snapshot(self) -> Snapshot:
-        """Share one snapshot between the relations made while nothing changes."""
-        newest = self._store.snapshot()
-        for held in self._snapshots:
-            if (held.generation, held.last_event) == (newest.generation, newest.last_event):
-                newest.close()
-                return held
-        self._snapshots.append(newest)
-        return newest
+        """List the tables of intervals, which ``db[name]`` gives and queries may use."""
+        return table_names(self._newest.get())
 
     def picture(self, detection_id: int) -> bytes | None:
         """Return the JPEG crop of a detection, None where there is none."""
-        return self._snapshot().picture("picture.detection", detection_id)
-
-    # -- queries ----------------------------------------------------------------------------
+        return crop(self._newest.get().snapshot, detection_id)
 
     def query(self, text: str, *, concepts: Iterable[Path | str] = ()) -> Intervals:
         """Run the name of a concept, or an expression such as ``faces.filter(score > 0.9)``.
 
-        The text is parsed, never evaluated. ``concepts`` are Python files that define concepts;
-        they are run, so give only files that you trust.
+        The text is parsed, never evaluated, and may use tables, saved relations and concepts.
+
+        Parameters
+        ----------
+        text
+            What to run.
+        concepts
+            Python files that define concepts; they are run, so give only files that you trust.
+
+        Raises
+        ------
+        QueryError
+            If the text cannot be understood or a file cannot be run; the message says where.
         """
-        from vquery.engine.concept import load_concepts, registered
-        from vquery.engine.parse import parse_relation
+        from vquery.api import concepts as named
 
-        for file in concepts:
-            load_concepts(Path(file))
-        if text in registered():
-            return self.concept(text)
-        return parse_relation(text, {name: self[name] for name in self.tables()})
+        tables = self._tables()
+        return named.query(text, [Path(one) for one in concepts], tables, {"db": self, **tables})
 
-    def concept(self, name: str | Callable[..., Intervals]) -> Intervals:
-        """Run a concept, filling its parameters by name: ``db``, or a table such as ``faces``."""
-        from vquery.engine.concept import run_concept
+    def concept(self, concept: str | Concept | Callable[..., Intervals]) -> Intervals:
+        """Run a concept or a function, filling its parameters by name: ``db``, or a table.
 
-        return run_concept(name, self._table_for)
+        Raises
+        ------
+        QueryError
+            If there is no such concept or table, or it fails.
+        """
+        from vquery.api import concepts
 
-    def _table_for(self, parameter: str) -> Any:
-        if parameter == "db":
-            return self
-        if parameter not in self.tables():
-            raise QueryError(
-                f"a concept asks for {parameter!r}; there are db, {', '.join(self.tables())}"
-            )
-        return self[parameter]
+        found = concepts.named(concept) if isinstance(concept, str) else concept
+        return concepts.run(found, {"db": self, **self._tables()})
+
+    def _tables(self) -> dict[str, Intervals]:
+        """Make a relation of every table, all of one moment."""
+        moment = self._newest.get()
+        return {name: relation(moment, name) for name in table_names(moment)}
 
     def save(self, name: str, rows: Intervals | pa.Table) -> Intervals:
         """Keep a relation under a name; ``db[name]`` from then on, replacing what had it.
@@ -201,14 +183,28 @@ class Collection:
         ------
         StoreError
             If the name is taken by a built-in table or is no identifier.
+        SchemaError
+            If a table is none of intervals, see `vquery.from_arrow`.
         """
-        table = rows.collect() if isinstance(rows, Intervals) else rows
-        self._store.save(name, table)
+        from vquery.api.saving import save
+
+        save(self._store, name, rows)
         return self[name]
 
-    # -- index ------------------------------------------------------------------------------
-
-    def index(self, folder: Path | str, **options: Any) -> IndexReport:
+    def index(
+        self,
+        folder: Path | str,
+        *,
+        every: float = 0.0,
+        faces: Literal["auto", "yunet", "haar", "none"] = "auto",
+        models: Path | str | None = None,
+        embedding: Path | str | None = None,
+        images: float | str | None = None,
+        fps: float | str | None = None,
+        size: tuple[int, int] | None = None,
+        workers: int | None = None,
+        progress: Progress | None = None,
+    ) -> IndexReport:
         """Bring the collection up to date with a folder of videos, captions and detections.
 
         Only what is new is done, so the same call completes an interrupted one.
@@ -217,45 +213,61 @@ class Collection:
         ----------
         folder
             A folder, or one file.
-        every : float
-            Seconds between the frames that faces are detected in; 0 (default) is every frame.
-        faces : {"auto", "yunet", "haar", "none"}
+        every
+            Seconds between the frames that faces are detected in; 0 is every frame.
+        faces
             Face detector. "auto" takes YuNet where weights are found, else the one that ships
             with OpenCV, and none for videos with a file of detections beside them.
-        models, embedding : path, optional
+        models, embedding
             Folder with weights; ONNX file that embeds crops.
-        images : float or str, optional
+        images
             Take folders of pictures for videos at this rate.
-        workers : int, optional
-            Processes; by default one a core.
         fps, size
-            Frame rate and ``(width, height)`` of detection files without a video.
+            Frame rate, and width and height, of detection files without a video.
+        workers
+            Processes; by default one a core.
+        progress
+            Told what is planned, how far each video is, and when it is finished.
 
         Returns
         -------
         IndexReport
             Counts, and every file that failed or was left aside, with the reason.
+
+        Raises
+        ------
+        IngestError
+            If there is nothing to index, or an option cannot be.
+        StoreError
+            If another process is writing, a video has changed, or other settings were used before.
         """
-        return indexing.index(self._store, folder, **options)
+        from vquery.api import indexing
 
-    # -- labels -----------------------------------------------------------------------------
+        return indexing.index(
+            self._store,
+            folder,
+            every=every,
+            faces=faces,
+            models=models,
+            embedding=embedding,
+            images=images,
+            fps=fps,
+            size=size,
+            workers=workers,
+            progress=progress,
+        )
 
-    def label(
-        self,
-        rows: Intervals | pa.Table | Sequence[int] | np.ndarray[Any, Any],
-        concept: str,
-        value: str | Sequence[str | None] | None,
-        *,
-        by: str | None = None,
-    ) -> int:
+    def label(self, rows: Rows, concept: str, value: Values, *, by: str | None = None) -> int:
         """Label detections as one undoable action; return how many.
 
         Parameters
         ----------
         rows
-            A relation or table with ``detection_id``, or ids.
+            A relation, table or data frame with ``detection_id``, or ids.
+        concept
+            What is labelled, such as "name".
         value
-            The label, one for each row, or None for "none of them".
+            The label, or one for each row in its order; None says "none of them".
         by
             Who says so; by default the user's login name.
 
@@ -264,21 +276,7 @@ class Collection:
         LabelError
             If there are no rows, ids that do not exist, or two labels for one detection.
         """
-        ids = ids_of(rows.collect() if isinstance(rows, Intervals) else rows)
-        self._check_ids(ids)
-        query = repr(rows)[:2000] if isinstance(rows, Intervals) else None
-        self._store.label(ids, concept, value, who=by or _login(), query=query)
-        return len(np.unique(ids))
-
-    def _check_ids(self, ids: np.ndarray[Any, Any]) -> None:
-        with self._store.snapshot() as snapshot:
-            known = snapshot.read("detections", columns=["detection_id"])["detection_id"]
-        missing = ids[~pc.is_in(pa.array(ids), value_set=known).to_numpy(zero_copy_only=False)]
-        if len(missing):
-            raise LabelError(
-                f"{len(missing)} of {len(ids)} ids are not detections of this collection, "
-                f"such as {int(missing[0])}: take ids from db.faces"
-            )
+        return labelling.label(self._store, rows, concept, value, by=by)
 
     def label_file(self, path: Path | str, concept: str = "name", *, by: str | None = None) -> int:
         """Label from a CSV with ``video,time,x,y,label`` or ``detection_id,label``.
@@ -289,7 +287,7 @@ class Collection:
             Naming the row: a seed that hits no detection, two that contradict, a bad value.
         """
         ids, values = labelling.match_file(Path(path), self._store)
-        return self.label(ids, concept, values, by=by)
+        return labelling.label(self._store, ids, concept, values, by=by, query=f"seeds of {path}")
 
     def labels(self, concept: str | None = None) -> pa.Table:
         """Return the human labels in force (schema SEED), of one concept or of all."""
@@ -297,16 +295,19 @@ class Collection:
 
     def undo(self) -> str | None:
         """Take back the last label action; return what it was, None if there was none."""
-        return labelling.describe(self._store.undo())
+        return labelling.undo(self._store)
 
     def redo(self) -> str | None:
-        """Bring back what was undone; return what it was, None if there was nothing."""
-        return labelling.describe(self._store.redo())
+        """Bring back what was undone last; return what it was, None if there was nothing."""
+        return labelling.redo(self._store)
 
     def propagate(
-        self, concept: str, *, over: Intervals | None = None, threshold: float = 0.5
-    ) -> propagation.Propagation:
+        self, concept: str, *, over: Rows | None = None, threshold: float = 0.5
+    ) -> Propagation:
         """Spread the human labels of a concept to the detections that look alike.
+
+        The result is kept in the collection and takes the place of what was propagated of this
+        concept before, so that detections outside ``over`` have only their human labels then.
 
         Parameters
         ----------
@@ -318,17 +319,17 @@ class Collection:
         Returns
         -------
         Propagation
-            ``table`` (schema SOFT_LABEL, kept in the collection) and ``summary()``.
+            ``table`` (schema SOFT_LABEL) and ``summary()``.
 
         Raises
         ------
         LabelError
             If nothing is labelled, or two labels contradict inside one track.
         """
-        ids = ids_of((self.faces if over is None else over).collect())
-        return propagation.propagate(self._store, concept, ids, threshold=threshold)
+        from vquery.api import propagation
 
-    # -- export -----------------------------------------------------------------------------
+        rows = self.faces.select("detection_id") if over is None else over
+        return propagation.propagate(self._store, concept, rows, threshold=threshold)
 
     def export(
         self,
@@ -336,28 +337,43 @@ class Collection:
         *,
         format: str = "coco",  # noqa: A002 - the field's name for it
         labels: str = "name",
-        split: tuple[float, float, float] = (0.8, 0.1, 0.1),
+        split: Sequence[float] = (0.8, 0.1, 0.1),
         threshold: float | None = None,
         seed: int = 0,
         images: bool = True,
+        keyframes_only: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> Written:
         """Write the labels of a concept as a training set; whole videos go to one split.
 
         Parameters
         ----------
+        folder
+            Must not exist; it appears when everything is written.
         format
             "coco", "yolo", "parquet" or "fiftyone".
+        labels
+            The concept.
+        split
+            Shares of train, val and test, which add up to 1.
         threshold
             Least probability of a propagated label; by default that of its propagation.
+        seed
+            Of the random order in which videos are given to splits.
         images
             Whether to write the frames too (Parquet carries crops instead).
+        keyframes_only
+            Whether to leave out the boxes that are interpolated where a track has gaps.
+        progress
+            Called with pictures written and pictures to write.
 
         Raises
         ------
         ExportError
             If nothing is labelled, the folder exists, or it cannot be written.
         """
+        from vquery.api import exporting
+
         return exporting.export(
             self._store,
             Path(folder),
@@ -367,43 +383,14 @@ class Collection:
             threshold=threshold,
             seed=seed,
             images=images,
+            keyframes_only=keyframes_only,
             progress=progress,
         )
 
-    # -- upkeep -----------------------------------------------------------------------------
-
     def info(self) -> dict[str, Any]:
         """Say what is in the collection, as plain values."""
-        with self._store.snapshot() as snapshot:
-            videos = snapshot.videos()
-            counts = {name: snapshot.count(name) for name in snapshot.tables()}
-            runs = snapshot.runs().num_rows
-        seeds = self._store.labels()
-        return {
-            "path": str(self.path),
-            "videos": videos.num_rows,
-            "hours": round((pc.sum(videos["duration_us"]).as_py() or 0) / 3.6e9, 3),
-            "rows": {name: count for name, count in counts.items() if count},
-            "human_labels": labelling.counts(seeds),
-            "runs": runs,
-        }
+        return facts.info(self._store)
 
     def compact(self) -> int:
         """Merge small parts into larger ones; return how many were merged."""
         return self._store.compact()
-
-
-def open_or_create(path: Path | str) -> Collection:
-    """Open the collection at ``path``, or make it if there is nothing."""
-    path = Path(path)
-    if path.exists():
-        return Collection.open(path)
-    if path.suffix != ".vq":
-        raise StoreError(f"{path}: a collection is a folder named NAME.vq")
-    return Collection.create(path)
-
-
-def _login() -> str:
-    with suppress(OSError, KeyError):
-        return getpass.getuser()
-    return "unknown"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
@@ -19,7 +20,7 @@ from rich.progress import (
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -113,9 +114,45 @@ class PictureBar:
 
 @contextmanager
 def status(text: str) -> Iterator[None]:
-    """Show that work of unknown length is going on."""
-    with Console(stderr=True).status(text):
+    """Show on a terminal that work of unknown length is going on."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
         yield
+        return
+    with console.status(text):
+        yield
+
+
+def say(text: str) -> None:
+    """Tell on a terminal what is being done."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"{text}\n")
+
+
+def tell(facts: Any, text: Callable[[], str], *, as_json: bool) -> None:
+    """Print a result for a program or for a person."""
+    sys.stdout.write((_json(facts, indent=2) if as_json else text()) + "\n")
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    """Write JSON that every reader takes: no NaN, no infinity."""
+    return json.dumps(_plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    """Reduce to what JSON has.
+
+    >>> from pathlib import Path
+    >>> _plain({"a": float("nan"), "b": (1, Path("c"))})
+    {'a': None, 'b': [1, 'c']}
+    """
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
 
 
 def index_text(report: IndexReport) -> str:
@@ -143,7 +180,15 @@ def info_text(facts: Mapping[str, Any]) -> str:
     for concept, labels in facts["human_labels"].items():
         said = ", ".join(f"{label} {count}" for label, count in labels.items())
         lines.append(f"  human labels of {concept!r}: {said}")
+    for concept, found in facts["propagated"].items():
+        late = "" if found["up_to_date"] else " (human labels have changed since: propagate again)"
+        lines.append(f"  propagated {concept!r}: {found['labelled']:,} of {found['items']:,}{late}")
     return "\n".join(lines)
+
+
+def facts_text(facts: Mapping[str, Any]) -> str:
+    """Say plain facts, one a line."""
+    return "\n".join(f"{name}: {value}" for name, value in facts.items())
 
 
 def propagation_text(facts: Mapping[str, Any]) -> str:
@@ -177,7 +222,7 @@ def print_rows(rows: pa.Table, *, limit: int | None, as_json: bool) -> None:
     shown = rows if limit is None else rows.slice(0, limit)
     if as_json:
         for item in shown.to_pylist():
-            sys.stdout.write(json.dumps(item, ensure_ascii=False, default=str) + "\n")
+            sys.stdout.write(_json(item) + "\n")
     elif sys.stdout.isatty():
         _print_table(shown)
     else:

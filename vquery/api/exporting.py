@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vquery.api.tables import Wanted, labels_of
+from vquery.api.tables import HUMAN, Wanted, crop, labels_of, propagated
 from vquery.export.dense import interpolated
 from vquery.export.items import ITEM, Labelled
 from vquery.export.write import write_export
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from vquery.export.report import Written
     from vquery.store.snapshot import Snapshot
     from vquery.store.store import Store
-
-CROPS = "picture.detection"
 
 
 def export(
@@ -35,7 +33,7 @@ def export(
     seed: int,
     images: bool,
     progress: Callable[[int, int], None] | None,
-    keyframes_only: bool = False,
+    keyframes_only: bool,
 ) -> Written:
     """Write the labels of a concept; see `Collection.export`."""
     with store.snapshot() as snapshot:
@@ -60,13 +58,12 @@ def gather(
     items = [rows.filter(pc.is_valid(rows["label"])).cast(ITEM)]
     if dense:
         items.append(interpolated(rows, lambda video: snapshot.read("frames", videos=[video])))
-    has_crops = CROPS in snapshot.tables()
     return Labelled(
         concept=concept,
         items=pa.concat_tables(items),
         videos={row["video"]: row for row in snapshot.videos().to_pylist()},
         unlabelled=rows.filter(pc.is_null(rows["label"])).select(["video", "frame"]),
-        crop=lambda item: snapshot.picture(CROPS, item) if has_crops else None,
+        crop=lambda item: crop(snapshot, item),
         provenance=_provenance(snapshot, seeds, threshold),
     )
 
@@ -93,12 +90,10 @@ def _runs(
     snapshot: Snapshot, rows: pa.Table, source: pa.ChunkedArray, concept: str
 ) -> pa.ChunkedArray:
     """Name the propagation that gave each label; human labels have none."""
-    soft = snapshot.read("soft_labels", columns=["detection_id", "concept", "run_id"])
-    soft = soft.filter(pc.equal(soft["concept"], concept))
+    soft = propagated(snapshot, concept)
     at = pc.index_in(rows["detection_id"], value_set=soft["detection_id"])
-    return pc.if_else(
-        pc.equal(source, "human"), pa.scalar(None, pa.int64()), soft["run_id"].take(at)
-    )
+    human = pc.equal(source, HUMAN)
+    return pc.if_else(human, pa.scalar(None, pa.int64()), soft["run_id"].take(at))
 
 
 def _provenance(snapshot: Snapshot, seeds: pa.Table, threshold: float | None) -> dict[str, Any]:

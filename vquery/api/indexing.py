@@ -57,6 +57,17 @@ def index(
     )
 
 
+def require(folder: Path | str) -> None:
+    """Refuse a folder that is not there, before a collection is made for it.
+
+    >>> require("no/such/folder")
+    Traceback (most recent call last):
+    vquery.errors.IngestError: no/such/folder: no such file or folder; give ... the videos
+    """
+    if not Path(folder).exists():
+        raise IngestError.at(folder, "no such file or folder; give the one that holds the videos")
+
+
 def _file(path: Path | str) -> Path:
     found = Path(path).resolve()
     if not found.is_file():

@@ -1,29 +1,136 @@
-"""Seeds from files, and what label actions were, in words."""
+"""Human labels: the rows they are for, seeds from files, and label actions in words."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import getpass
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vquery.ingest.seeds import match_seeds, read_seeds
+from vquery.engine.intervals import Intervals
+from vquery.errors import LabelError
+from vquery.schema import IDS_PER_VIDEO
+from vquery.store.labels import detection_ids
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+    from typing import TypeAlias
+
+    import numpy.typing as npt
 
     from vquery.store.events import Event
+    from vquery.store.snapshot import Snapshot
     from vquery.store.store import Store
 
+    Ints: TypeAlias = npt.NDArray[np.int64]
+    Rows: TypeAlias = Intervals | pa.Table | Sequence[int] | Ints
+    Values: TypeAlias = str | Sequence[str | None] | pa.Array | pa.ChunkedArray | None
 
-def match_file(path: Path, store: Store) -> tuple[list[int], list[str | None]]:
+NONE_OF_THEM = "none of them"
+
+
+def label(
+    store: Store,
+    rows: Rows,
+    concept: str,
+    value: Values,
+    *,
+    by: str | None = None,
+    query: str | None = None,
+) -> int:
+    """Label detections as one action, found by ``query``; see `Collection.label`."""
+    ids = ids_of(rows)
+    with store.snapshot() as snapshot:
+        _check_known(ids, snapshot)
+    if query is None and isinstance(rows, Intervals):
+        query = rows.explain()
+    store.label(ids, concept, _checked(value), who=by or login(), query=query)
+    return len(np.unique(ids))
+
+
+def ids_of(rows: Rows, *, none: str = "the label hits nothing: no rows were given") -> Ints:
+    """Take the detection ids out of a relation, a table (or data frame) or a list, in its order.
+
+    Raises
+    ------
+    LabelError
+        If there is no column of ids, the ids are none, or (as ``none`` says) there are no rows.
+
+    >>> ids_of(pa.table({"detection_id": [5], "name": ["Ann"]})).tolist()
+    [5]
+    >>> ids_of([])
+    Traceback (most recent call last):
+    vquery.errors.LabelError: the label hits nothing: no rows were given
+    """
+    table = rows.collect() if isinstance(rows, Intervals) else rows
+    if not isinstance(table, pa.Table) and hasattr(table, "__arrow_c_stream__"):
+        table = pa.table(table)
+    if not len(table):
+        raise LabelError(none)
+    if not isinstance(table, pa.Table):
+        return detection_ids(table)
+    if "detection_id" not in table.column_names:
+        raise LabelError(
+            "labels are for detections, so rows need a column 'detection_id'; these have "
+            f"{', '.join(table.column_names)}. Take rows of db.faces"
+        )
+    return detection_ids(table["detection_id"])
+
+
+def _check_known(ids: Ints, snapshot: Snapshot) -> None:
+    """Refuse ids that no detection has; only the videos that they lie in are read."""
+    videos = snapshot.videos()
+    here = pc.is_in(videos["video_id"], value_set=pa.array(np.unique(ids // IDS_PER_VIDEO)))
+    among = videos.filter(here)["video"].to_pylist()
+    known = snapshot.read("detections", columns=["detection_id"], videos=among)["detection_id"]
+    missing = ids[~np.isin(ids, known.to_numpy())]
+    if len(missing):
+        raise LabelError(
+            f"{len(missing)} of {len(ids)} ids are not detections of this collection, "
+            f"such as {missing[0]}: take ids from db.faces"
+        )
+
+
+def _checked(value: Values) -> Any:
+    """Refuse labels that are no text or blank: only None says "none of them"."""
+    if value is None:
+        return None
+    values = [value] if isinstance(value, str) else value
+    if isinstance(values, (pa.Array, pa.ChunkedArray)):
+        values = values.to_pylist()
+    try:
+        wrong = [
+            one for one in values if not (one is None or (isinstance(one, str) and one.strip()))
+        ]
+    except TypeError:
+        wrong = [value]
+    if wrong:
+        raise LabelError(
+            f"a label is a text such as 'Bernie', or None for {NONE_OF_THEM!r}; got {wrong[0]!r}"
+        )
+    return value if isinstance(value, str) else list(values)
+
+
+def login() -> str:
+    """Name the user at work."""
+    with suppress(OSError, KeyError):
+        return getpass.getuser()
+    return "unknown"
+
+
+def match_file(path: Path, store: Store) -> tuple[Ints, list[str | None]]:
     """Read a file of seeds and find the detection that each hits; see `Collection.label_file`."""
+    from vquery.ingest.seeds import match_seeds, read_seeds
+
     seeds = read_seeds(path).tables["seeds"]
     with store.snapshot() as snapshot:
-        detections = snapshot.read("detections")
         seeds = _by_first_name(seeds, snapshot.aliases())
-    ids = match_seeds(seeds, detections, what=str(path))
-    return ids.tolist(), seeds["label"].to_pylist()
+        ids = match_seeds(seeds, snapshot.read("detections"), what=str(path))
+    return ids, seeds["label"].to_pylist()
 
 
 def _by_first_name(seeds: pa.Table, aliases: dict[str, str]) -> pa.Table:
@@ -33,21 +140,41 @@ def _by_first_name(seeds: pa.Table, aliases: dict[str, str]) -> pa.Table:
     return seeds.set_column(at, "video", pa.array(names, pa.string()))
 
 
-def describe(event: Event | None) -> str | None:
-    """Say what an action was, for whoever took it back."""
+def undo(store: Store) -> str | None:
+    """Take back the last label action and say what it was."""
+    return _described(store, store.undo())
+
+
+def redo(store: Store) -> str | None:
+    """Bring back what was undone and say what it was."""
+    return _described(store, store.redo())
+
+
+def _described(store: Store, event: Event | None) -> str | None:
     if event is None:
         return None
-    rows = event.rows.num_rows if event.rows is not None else 0
-    return f"{event.action} of {rows} detections ({event.payload.get('concept')}) by {event.who}"
+    rows = next(one.rows for one in store.events() if one.event_id == event.event_id)
+    count = rows.num_rows if rows is not None else 0
+    given = ""
+    if rows is not None and "label" in rows.column_names:
+        labels = [_shown(one) for one in pc.unique(rows["label"]).to_pylist()]
+        given = f" {labels[0]}" if len(labels) == 1 else f" {len(labels)} values"
+    things = "detection" if count == 1 else "detections"
+    concept = event.payload["concept"]
+    return f"{event.action} of {concept!r}:{given} for {count} {things}, by {event.who}"
 
 
 def counts(seeds: pa.Table) -> dict[str, dict[str, int]]:
-    """Count human labels by concept and label; "none of them" is written so."""
+    """Count human labels by concept and label."""
     found: dict[str, dict[str, int]] = {}
     for concept in sorted(pc.unique(seeds["concept"]).to_pylist()):
         mine = seeds.filter(pc.equal(seeds["concept"], concept))
         found[concept] = {
-            entry["values"] or "none of them": entry["counts"]
+            entry["values"] if entry["values"] is not None else NONE_OF_THEM: entry["counts"]
             for entry in pc.value_counts(mine["label"]).to_pylist()
         }
     return found
+
+
+def _shown(label: str | None) -> str:
+    return NONE_OF_THEM if label is None else repr(label)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from vquery.api.collection import Collection
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from vquery.errors import StoreError
 
 
 def open(path: Path | str) -> Collection:  # noqa: A001 - the field's name for it
@@ -33,4 +31,24 @@ def create(path: Path | str) -> Collection:
     StoreError
         If there is something at ``path`` already, or it cannot be written.
     """
+    return Collection.create(path)
+
+
+def open_or_create(path: Path | str) -> Collection:
+    """Open the collection at ``path``, or make it if there is nothing.
+
+    Raises
+    ------
+    StoreError
+        If a new one is not called ``NAME.vq``, or as for `open` and `create`.
+
+    >>> open_or_create("missing")
+    Traceback (most recent call last):
+    vquery.errors.StoreError: missing: there is no collection, and a new one is called NAME.vq
+    """
+    path = Path(path)
+    if path.exists():
+        return Collection.open(path)
+    if path.suffix != ".vq":
+        raise StoreError(f"{path}: there is no collection, and a new one is called NAME.vq")
     return Collection.create(path)

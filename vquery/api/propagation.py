@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery import schema
+from vquery.api.labelling import ids_of
+from vquery.api.tables import HUMAN, PROPAGATED
 from vquery.errors import LabelError
 from vquery.graph.names import name_tracks
 from vquery.graph.tracks import build_tracks
@@ -18,15 +20,16 @@ from vquery.graph.tracks import build_tracks
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from vquery.api.labelling import Rows
     from vquery.graph.names import Names
     from vquery.graph.tracks import TrackGraph
     from vquery.store.snapshot import Snapshot
     from vquery.store.store import Store
+    from vquery.store.writer import Writer
 
     Ints = npt.NDArray[np.int64]
 
 SPACES = ("face", "face_wide")
-PROPAGATED = "propagated"
 NAMED_SEEDS = 3
 
 
@@ -61,41 +64,77 @@ class Propagation:
             "graph": self.report,
         }
 
+    def __repr__(self) -> str:
+        facts = self.summary()
+        labels = ", ".join(f"{label} {count:,}" for label, count in facts["labels"].items())
+        return (
+            f"<Propagation: {facts['labelled']:,} of {facts['items']:,} items labelled "
+            f"from {facts['seeds']} seeds ({labels})>"
+        )
 
-def propagate(store: Store, concept: str, ids: Ints, *, threshold: float = 0.5) -> Propagation:
-    """Spread the human labels of a concept over the detections ``ids``; see `Collection`."""
-    arguments = {"concept": concept, "threshold": threshold, "items": len(ids)}
-    with store.writer("propagate", arguments) as writer:
-        with store.snapshot() as snapshot:
-            seeds = store.labels(concept, snapshot)
+
+def propagate(store: Store, concept: str, over: Rows, *, threshold: float = 0.5) -> Propagation:
+    """Spread the human labels of a concept over detections; see `Collection.propagate`."""
+    if not 0 <= threshold <= 1:
+        raise LabelError(f"propagate(threshold=) must be from 0 to 1, got {threshold!r}")
+    ids = np.unique(ids_of(over, none="there are no detections to propagate over"))
+    with store.snapshot() as snapshot:
+        seeds = store.labels(concept, snapshot)
+        if seeds["label"].null_count == seeds.num_rows:
+            raise _unlabelled(concept, "")
+        arguments = {
+            "concept": concept,
+            "threshold": threshold,
+            "items": len(ids),
+            "last_event": snapshot.last_event,
+        }
+        with store.writer("propagate", arguments) as writer:
             graph, rows = build(snapshot, ids)
             table, report = spread(graph, rows, seeds, concept, threshold, writer.run_id)
-            others = snapshot.read("soft_labels")
-        others = others.filter(pc.not_equal(others["concept"], concept))
-        part = writer.write("soft_labels", pa.concat_tables([others, table]))
-        writer.commit([part], replace={"soft_labels": None})
-        found = Propagation(table, report)
-        writer.finish(found.summary())
+            found = Propagation(table, report)
+            _keep(store, writer, concept, table)
+            writer.finish(found.summary())
     return found
 
 
+def _keep(store: Store, writer: Writer, concept: str, table: pa.Table) -> None:
+    """Put the rows in the place of what the concept had; other concepts keep theirs."""
+    with store.snapshot() as now:
+        others = now.read("soft_labels")
+    others = others.filter(pc.not_equal(others["concept"], concept))
+    rows = pa.concat_tables([others, table]).sort_by(
+        [("detection_id", "ascending"), ("concept", "ascending")]
+    )
+    writer.commit([writer.write("soft_labels", rows)], replace={"soft_labels": None})
+
+
 def build(snapshot: Snapshot, ids: Ints) -> tuple[TrackGraph, pa.Table]:
-    """Build the graph of the tracks of these detections; return it with their rows."""
-    columns = ["detection_id", "video", "start_us", "end_us", "track"]
+    """Build the graph of the tracks of these detections; return it with their rows.
+
+    Raises
+    ------
+    LabelError
+        If an id is unknown, or no detection of the collection has an embedding.
+    """
+    columns = ["detection_id", "video", "start_us", "track"]
     rows = snapshot.read("detections", columns=columns)
-    rows = rows.filter(pc.is_in(rows["detection_id"], value_set=pa.array(np.unique(ids))))
+    rows = rows.filter(pc.is_in(rows["detection_id"], value_set=pa.array(ids)))
     rows = rows.sort_by("detection_id")
     own = rows["detection_id"].to_numpy()
-    vectors = {}
-    for space in SPACES:
-        if f"embedding.{space}" in snapshot.tables():
-            vectors[space] = _vectors(snapshot, space, own)
-    if not vectors:
+    if len(own) < len(ids):
+        missing = np.setdiff1d(ids, own)
         raise LabelError(
-            "these detections have no embeddings: index their videos, "
+            f"{len(missing)} of {len(ids)} ids are not detections of this collection, "
+            f"such as {missing[0]}: take them from db.faces"
+        )
+    spaces = [space for space in SPACES if f"embedding.{space}" in snapshot.tables()]
+    if not spaces:
+        raise LabelError(
+            "the detections have no embeddings: index them with their videos, "
             "because labels spread by what the pictures show"
         )
-    video = pc.dictionary_encode(rows["video"]).combine_chunks().indices.to_numpy()
+    vectors = {space: _vectors(snapshot, space, own) for space in spaces}
+    video = rows["video"].combine_chunks().dictionary_encode().indices.to_numpy()
     track = pc.fill_null(rows["track"], -1).to_numpy()
     graph = build_tracks(vectors, video=video, start_us=rows["start_us"].to_numpy(), track=track)
     return graph, rows
@@ -104,11 +143,11 @@ def build(snapshot: Snapshot, ids: Ints) -> tuple[TrackGraph, pa.Table]:
 def _vectors(snapshot: Snapshot, space: str, own: Ints) -> npt.NDArray[np.float32]:
     """Line vectors up with items; an item without one gets zeros, which are like nothing."""
     ids, matrix = snapshot.vectors(f"embedding.{space}")
-    order = np.argsort(ids, kind="stable")
-    place = np.minimum(np.searchsorted(ids, own, sorter=order), max(len(ids) - 1, 0))
-    found = ids[order[place]] == own if len(ids) else np.zeros(len(own), bool)
     vectors = np.zeros((len(own), matrix.shape[1]), np.float32)
-    vectors[found] = matrix[order[place[found]]]
+    if len(ids):
+        place = np.minimum(np.searchsorted(ids, own), len(ids) - 1)
+        found = ids[place] == own
+        vectors[found] = matrix[place[found]]
     return vectors
 
 
@@ -135,10 +174,7 @@ def spread(
         if seed["detection_id"] in place
     }
     if not any(label is not None for label in given.values()):
-        raise LabelError(
-            f"no human label of {concept!r} among these items: label at least one first, "
-            f'as in db.label(rows, "{concept}", "Bernie")'
-        )
+        raise _unlabelled(concept, " among these items")
     _refuse_contradictions(given, graph.node, own)
     names = name_tracks(graph, given, threshold=threshold)
     report = {
@@ -148,7 +184,14 @@ def spread(
         "outside": seeds.num_rows - len(given),
     }
     report["suggested"] = [int(own[row]) for row in report.pop("suggested_rows")]
-    return _table(names, rows, concept, run_id), report
+    return _table(names, rows, given, concept, run_id), report
+
+
+def _unlabelled(concept: str, where: str) -> LabelError:
+    return LabelError(
+        f"no human label of {concept!r}{where}: label at least one first, "
+        f'as in db.label(rows, "{concept}", "Bernie")'
+    )
 
 
 def _refuse_contradictions(given: dict[int, str | None], node: Ints, own: Ints) -> None:
@@ -163,8 +206,12 @@ def _refuse_contradictions(given: dict[int, str | None], node: Ints, own: Ints) 
             )
 
 
-def _table(names: Names, rows: pa.Table, concept: str, run_id: int) -> pa.Table:
+def _table(
+    names: Names, rows: pa.Table, given: dict[int, str | None], concept: str, run_id: int
+) -> pa.Table:
     n = rows.num_rows
+    source = np.full(n, PROPAGATED, object)
+    source[list(given)] = HUMAN
     columns = {
         "detection_id": rows["detection_id"],
         "video": rows["video"],
@@ -175,7 +222,7 @@ def _table(names: Names, rows: pa.Table, concept: str, run_id: int) -> pa.Table:
         "margin": pa.array(names.margin, pa.float32()),
         "reached": pa.array(names.reached),
         "calibrated": pa.array([names.calibrated] * n),
-        "source": pa.array([PROPAGATED] * n, pa.string()),
+        "source": pa.array(source, pa.string()),
         "why": _why(names, rows["detection_id"].to_numpy()),
         "run_id": pa.array([run_id] * n, pa.int64()),
     }

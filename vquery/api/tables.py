@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,13 +13,13 @@ import pyarrow.compute as pc
 from vquery import schema
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import numpy.typing as npt
 
     from vquery.store.snapshot import Snapshot
 
 HUMAN = "human"
+PROPAGATED = "propagated"
+CROPS = "picture.detection"
 PUBLIC_DETECTION = pa.schema(
     [field for field in schema.DETECTION if field.name not in {"frame", "shot_id", "source"}]
 )
@@ -26,24 +27,25 @@ PUBLIC_DETECTION = pa.schema(
 
 @dataclass(frozen=True)
 class StoredTable:
-    """One table of a snapshot."""
+    """One table of a snapshot, under the name that people know it by."""
 
     snapshot: Snapshot
+    stored: str
     name: str
 
     @property
     def schema(self) -> pa.Schema:
         """Columns and types."""
-        return self.snapshot.schema(self.name)
+        return self.snapshot.schema(self.stored)
 
     @property
     def num_rows(self) -> int:
         """Rows of the table, for estimates."""
-        return self.snapshot.count(self.name)
+        return self.snapshot.count(self.stored)
 
     def read(self, columns: list[str] | None = None) -> pa.Table:
         """Read all rows, sorted."""
-        return self.snapshot.read(self.name, columns=columns)
+        return self.snapshot.read(self.stored, columns=columns)
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class DetectionTable:
         """Read all rows, sorted; labels are looked up only where they are asked for."""
         names = self.schema.names if columns is None else columns
         stored = [name for name in PUBLIC_DETECTION.names if name in names]
-        needed = sorted({*stored, "detection_id", "class"})
+        needed = list(dict.fromkeys([*stored, "detection_id", "class"]))
         rows = self.snapshot.read("detections", columns=needed)
         if self.only_class is not None:
             rows = rows.filter(pc.equal(rows["class"], self.only_class))
@@ -107,57 +109,83 @@ class DetectionTable:
             rows = rows.append_column(field, found[field.name])
         return rows
 
+    def picture(self, detection_id: int) -> bytes | None:
+        """Return the JPEG crop of a detection, None where there is none."""
+        return crop(self.snapshot, detection_id)
+
+
+def crop(snapshot: Snapshot, detection_id: int) -> bytes | None:
+    """Return the JPEG crop of a detection, None where there is none."""
+    if CROPS not in snapshot.tables():
+        return None
+    return snapshot.picture(CROPS, detection_id)
+
 
 def labels_of(
     snapshot: Snapshot, seeds: pa.Table, ids: npt.NDArray[np.int64], wanted: Wanted
 ) -> pa.Table:
-    """Return the label, its probability and its source for each id, null where there is none."""
-    soft = snapshot.read("soft_labels")
-    soft = soft.filter(pc.equal(soft["concept"], wanted.concept))
+    """Return the label, its probability and its source for each id, null where there is none.
+
+    A human label comes before a propagated one, also where it says "none of them". What was a
+    human label when it was propagated, and is taken back, counts as propagated.
+    """
+    soft = propagated(snapshot, wanted.concept)
     said = seeds.filter(pc.equal(seeds["concept"], wanted.concept))
-    label, probability, source = _propagated(soft, wanted.threshold)
     at = _rows_of(soft["detection_id"].to_numpy(), ids)
     by_hand = _rows_of(said["detection_id"].to_numpy(), ids)
-    human = pc.is_valid(by_hand)
-    named = pc.is_valid(said["label"].take(by_hand))
-    columns = [
-        pc.if_else(human, said["label"].take(by_hand), label.take(at)),
-        pc.if_else(
-            human,
-            pc.if_else(named, pa.scalar(1.0, pa.float32()), pa.scalar(None, pa.float32())),
-            probability.take(at),
-        ),
-        pc.if_else(human, pa.scalar(HUMAN), source.take(at)),
+    human, told = pc.is_valid(by_hand), said["label"].take(by_hand)
+    sure = pc.if_else(pc.is_valid(told), 1.0, pa.scalar(None, pa.float32())).cast(pa.float32())
+    source = soft["source"].take(at)
+    source = pc.if_else(pc.equal(source, HUMAN), PROPAGATED, source)
+    found = [
+        pc.if_else(human, told, _sure(snapshot, soft, wanted.threshold).take(at)),
+        pc.if_else(human, sure, soft["probability"].take(at)),
+        pc.if_else(human, pa.scalar(HUMAN), source),
     ]
     detailed = Wanted(wanted.concept, detail=True)
-    return pa.table(columns, schema=pa.schema(detailed.fields()))
+    return pa.table(found, schema=pa.schema(detailed.fields()))
 
 
-def _propagated(
-    soft: pa.Table, threshold: float | None
-) -> tuple[pa.ChunkedArray, pa.ChunkedArray, pa.ChunkedArray]:
+def propagated(snapshot: Snapshot, concept: str) -> pa.Table:
+    """Read what was propagated of a concept, without the reasons, which take most of the room."""
+    columns = [name for name in schema.SOFT_LABEL.names if name != "why"]
+    soft = snapshot.read("soft_labels", columns=columns)
+    return soft.filter(pc.equal(soft["concept"], concept))
+
+
+def _sure(snapshot: Snapshot, soft: pa.Table, threshold: float | None) -> pa.ChunkedArray:
+    """Choose labels at another threshold than that of the propagation.
+
+    A row without a label above its own threshold lost its name to another one in its frame, and
+    does not get it back by a lower threshold.
+    """
     if threshold is None:
-        return soft["label"], soft["probability"], soft["source"]
-    sure = pc.greater_equal(soft["probability"], pa.scalar(threshold, pa.float32()))
-    return (
-        pc.if_else(sure, soft["best"], pa.scalar(None, pa.string())),
-        soft["probability"],
-        soft["source"],
-    )
+        return soft["label"]
+    enough = pa.scalar(threshold, pa.float32())
+    arguments = run_arguments(snapshot)
+    runs = soft["run_id"].unique()
+    least = [arguments.get(run, {}).get("threshold", 1.0) for run in runs.to_pylist()]
+    own = pa.array(least, pa.float32()).take(pc.index_in(soft["run_id"], runs))
+    beaten = pc.and_(pc.is_null(soft["label"]), pc.greater_equal(soft["probability"], own))
+    sure = pc.and_not(pc.greater_equal(soft["probability"], enough), beaten)
+    return pc.if_else(sure, soft["best"], pa.scalar(None, pa.string()))
+
+
+def run_arguments(snapshot: Snapshot) -> dict[int, dict[str, Any]]:
+    """Return what each run was given, by ``run_id``."""
+    runs = snapshot.runs().select(["run_id", "arguments"]).to_pylist()
+    return {run["run_id"]: json.loads(run["arguments"]) for run in runs}
 
 
 def _rows_of(known: npt.NDArray[np.int64], ids: npt.NDArray[np.int64]) -> pa.Array:
-    """Find the row of each id in ``known`` (any order, unique), null where it is not."""
+    """Find the row of each id in ``known`` (any order, unique), null where it is not.
+
+    >>> _rows_of(np.array([7, 5]), np.array([5, 6, 7])).to_pylist()
+    [1, None, 0]
+    """
+    if not len(known):
+        return pa.nulls(len(ids), pa.int64())
     order = np.argsort(known, kind="stable")
-    place = np.searchsorted(known, ids, sorter=order)
-    inside = place < len(known)
-    rows = order[np.where(inside, place, 0)] if len(known) else np.zeros(len(ids), np.int64)
-    hit = inside & (known[rows] == ids) if len(known) else np.zeros(len(ids), bool)
-    return pa.array(rows.astype(np.int64), mask=~hit)
-
-
-def ids_of(rows: pa.Table | Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Take detection ids out of a table or list."""
-    if isinstance(rows, pa.Table):
-        return np.asarray(rows["detection_id"].to_numpy(), np.int64)
-    return np.asarray(rows, np.int64).reshape(-1)
+    place = np.minimum(np.searchsorted(known, ids, sorter=order), len(known) - 1)
+    rows = order[place]
+    return pa.array(rows.astype(np.int64), mask=known[rows] != ids)

@@ -1,0 +1,186 @@
+"""Queries by text and by name: expressions, registered concepts, and files that define some."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import hashlib
+import importlib.util
+import re
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from vquery.engine.concept import REGISTRY, Concept
+from vquery.engine.parse import parse_condition, parse_query
+from vquery.engine.words import WORDS
+from vquery.errors import QueryError, VQueryError
+from vquery.expr.derived import derived_names
+from vquery.expr.expression import Column
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+    from types import ModuleType
+
+    from vquery.engine.intervals import Intervals
+
+FOLDER = re.compile(r"[^0-9A-Za-z_]")
+
+
+def query(
+    text: str, files: Iterable[Path], tables: Mapping[str, Any], words: Mapping[str, Any]
+) -> Intervals:
+    """Run what a text names: a concept, a function of a concept file, or an expression.
+
+    Parameters
+    ----------
+    text
+        Such as ``panel``, ``faces.filter(score > 0.9)`` or ``panel.coalesce(gap=2)``.
+    files
+        Python files, which are run.
+    tables
+        Relations by name, which an expression may use.
+    words
+        The same and ``db``, which a concept may ask for.
+
+    Raises
+    ------
+    QueryError
+        If the text is neither; it names the concepts and tables that there are.
+    """
+    functions = {name: made for file in files for name, made in load(file).items()}
+    known = functions | {concept.name: concept for concept in REGISTRY}
+    text = text.strip()
+    if text in known:
+        return run(known[text], words)
+    if text.isidentifier() and text not in tables:
+        raise _unknown(text, list(known), list(tables))
+    asked = (_names(text) & set(known)) - set(tables)
+    found = {name: run(known[name], words) for name in sorted(asked)}
+    return parse_query(text, {**columns(tables.values()), **tables, **found})
+
+
+def _names(text: str) -> set[str]:
+    """Names that a text uses; none where it is no expression, which parsing will say."""
+    try:
+        tree = ast.parse(f"({text}\n)", mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+def columns(relations: Iterable[Intervals]) -> dict[str, Column]:
+    """Name the columns of relations, so that a text may say ``score`` for ``row.score``.
+
+    What is a word of the query language keeps its meaning.
+    """
+    names = {
+        name
+        for one in relations
+        for name in (*one.schema.names, *derived_names(one.schema))
+        if name not in WORDS and name not in {"db", "vq"}
+    }
+    return {name: Column(name) for name in sorted(names)}
+
+
+def faces_where(faces: Intervals, condition: str) -> Intervals:
+    """Keep the faces that a condition in text holds for, such as ``track == 1000000003``.
+
+    Raises
+    ------
+    QueryError
+        If it cannot be understood; the message says where.
+    """
+    return faces.filter(parse_condition(condition, faces.schema))
+
+
+def run(function: Concept | Callable[..., Any], words: Mapping[str, Any]) -> Intervals:
+    """Run a concept or a plain function, its parameters filled by name.
+
+    Raises
+    ------
+    QueryError
+        If it asks for what there is not, gives no relation, or fails: with the line that failed.
+    """
+    made = function
+    if not isinstance(made, Concept):
+        name = getattr(function, "__name__", "query")
+        made = Concept(function, name, name)
+    try:
+        return made.run(words)
+    except VQueryError:
+        raise
+    except Exception as error:
+        raise QueryError(f"concept {made.name!r} failed: {_told(error)}") from error
+
+
+def named(name: str) -> Concept:
+    """Find a registered concept.
+
+    Raises
+    ------
+    QueryError
+        If there is none of that name.
+    """
+    if name not in REGISTRY:
+        raise _unknown(name, [concept.name for concept in REGISTRY], [])
+    return REGISTRY[name]
+
+
+def load(file: Path) -> dict[str, Callable[..., Any]]:
+    """Run a Python file, so that its concepts register; return its functions by name.
+
+    The file may import modules that lie beside it.
+
+    Raises
+    ------
+    QueryError
+        If it cannot be run; with the line that failed.
+    """
+    path = file.resolve()
+    # the same file is the same module, and no other module has its name
+    key = hashlib.sha256(str(path).encode()).hexdigest()[:8]
+    name = f"vquery_concepts_{FOLDER.sub('_', path.stem)}_{key}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise QueryError(f"{file}: concepts are defined in a Python file, NAME.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    sys.path.insert(0, str(path.parent))
+    try:
+        spec.loader.exec_module(module)
+    except VQueryError:
+        raise
+    except Exception as error:
+        raise QueryError(f"{file}: cannot be run: {_told(error)}") from error
+    finally:
+        sys.path.remove(str(path.parent))
+    return _functions(module)
+
+
+def _functions(module: ModuleType) -> dict[str, Callable[..., Any]]:
+    """Take what the file itself defines; what it imports is not meant."""
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if callable(value)
+        and not isinstance(value, type)
+        and getattr(value, "__module__", None) == module.__name__
+    }
+
+
+def _told(error: Exception) -> str:
+    """Say where and what: an error in a user's file needs its line, not our frames."""
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}, line {error.lineno}: {error.msg}"
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{last.filename}, line {last.lineno}: {type(error).__name__}: {error}"
+
+
+def _unknown(text: str, concepts: list[str], tables: list[str]) -> QueryError:
+    near = difflib.get_close_matches(text, [*concepts, *tables], n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    known = ", ".join(concepts) or "none; give a file of some with --concepts or concepts="
+    there = f" Tables: {', '.join(tables)}." if tables else ""
+    return QueryError(f"there is no concept {text!r}. Concepts: {known}.{there}{hint}")

@@ -1,0 +1,77 @@
+"""What is in a collection, as plain values, as one line and as a fragment of HTML."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vquery.api.labelling import counts
+from vquery.api.tables import run_arguments
+from vquery.store.labels import derive
+
+if TYPE_CHECKING:
+    from vquery.store.snapshot import Snapshot
+    from vquery.store.store import Store
+
+
+def info(store: Store) -> dict[str, Any]:
+    """Count videos, rows, labels and runs."""
+    with store.snapshot() as snapshot:
+        videos = snapshot.videos()
+        rows = {name: snapshot.count(name) for name in snapshot.tables()}
+        seeds = store.labels(snapshot=snapshot)
+        return {
+            "path": str(store.path),
+            "videos": videos.num_rows,
+            "hours": round((pc.sum(videos["duration_us"]).as_py() or 0) / 3.6e9, 3),
+            "rows": {name: n for name, n in rows.items() if n and name not in {"videos", "runs"}},
+            "human_labels": counts(seeds),
+            "propagated": _propagated(store, snapshot, seeds),
+            "runs": rows["runs"],
+        }
+
+
+def _propagated(store: Store, snapshot: Snapshot, seeds: pa.Table) -> dict[str, Any]:
+    """Say for each concept what was propagated, and whether labels have changed since."""
+    soft = snapshot.read("soft_labels", columns=["concept", "label", "run_id"])
+    arguments = run_arguments(snapshot)
+    found = {}
+    for concept in sorted(soft["concept"].unique().to_pylist()):
+        mine = soft.filter(pc.equal(soft["concept"], concept))
+        run = mine["run_id"][0].as_py()
+        seen = arguments.get(run, {}).get("last_event", 0)
+        before = derive((one for one in store.events(snapshot) if one.event_id <= seen), concept)
+        now = seeds.filter(pc.equal(seeds["concept"], concept))
+        found[concept] = {
+            "items": mine.num_rows,
+            "labelled": mine.num_rows - mine["label"].null_count,
+            "run_id": run,
+            "up_to_date": _said(before).equals(_said(now)),
+        }
+    return found
+
+
+def _said(seeds: pa.Table) -> pa.Table:
+    return seeds.select(["detection_id", "label"]).combine_chunks()
+
+
+def line(store: Store) -> str:
+    """Say what it is, for ``repr``."""
+    with store.snapshot() as snapshot:
+        videos, found = snapshot.videos().num_rows, snapshot.count("detections")
+    return f"<Collection {store.path.name}: {videos:,} videos, {found:,} detections>"
+
+
+def html(store: Store) -> str:
+    """Show the facts in a notebook."""
+    from vquery.view.page import fragment, heading, table_html
+
+    facts = info(store)
+    rows: list[list[object]] = [["videos", facts["videos"]], ["hours", facts["hours"]]]
+    rows += [[name, count] for name, count in facts["rows"].items()]
+    for concept, labels in facts["human_labels"].items():
+        rows += [[f"human {concept}: {label}", count] for label, count in labels.items()]
+    rows += [[f"propagated {c}", one["labelled"]] for c, one in facts["propagated"].items()]
+    return fragment(heading(store.path.name), table_html(["what", "rows"], rows))

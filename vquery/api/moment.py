@@ -1,0 +1,56 @@
+"""What a collection holds at one moment, shared by all relations that are made at that moment."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from vquery.store.snapshot import Snapshot
+    from vquery.store.store import Store
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A snapshot, and the human labels in force (schema SEED)."""
+
+    snapshot: Snapshot
+    seeds: pa.Table
+    last_event: int
+
+
+class Newest:
+    """The newest moment of a collection.
+
+    Only the newest is held here: an older one lives as long as a relation made from it, and its
+    lease on the parts ends with the last of them. New labels alone make a new moment on the same
+    snapshot, so that labelling in a loop takes no further leases.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._held: Moment | None = None
+        self._lock = threading.Lock()
+
+    def get(self) -> Moment:
+        """Return the newest moment; the same object while nothing changes."""
+        newest = self._store.snapshot()
+        with self._lock:
+            held = self._held
+            if held is not None and held.snapshot.generation == newest.generation:
+                last = newest.last_event
+                newest.close()
+                if held.last_event != last:
+                    self._held = held = Moment(held.snapshot, self._store.labels(), last)
+                return held
+            seeds = self._store.labels(snapshot=newest)
+            self._held = Moment(newest, seeds, newest.last_event)
+            return self._held
+
+    def forget(self) -> None:
+        """Let go of the moment; relations that were made from it keep it."""
+        with self._lock:
+            self._held = None
