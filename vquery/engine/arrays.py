@@ -138,7 +138,7 @@ def usual_order(table: pa.Table) -> Ints | None:
         return None
     keys = _order_keys(table)
     video, start = next(keys), next(keys)
-    order = np.lexsort((start, video))
+    order = _sorted_by(video, start)
     tied = (np.diff(video[order]) == 0) & (np.diff(start[order]) == 0)
     if not tied.any():
         return order
@@ -149,6 +149,18 @@ def usual_order(table: pa.Table) -> Ints | None:
     rest = [key[rows] for key in keys]
     order[among] = rows[np.lexsort((*rest[::-1], run[among]))]
     return order
+
+
+def _sorted_by(video: Ints, start: Ints) -> Ints:
+    """Stable order by video, then start; one sort of one key where both fit into it."""
+    lowest, first = int(start.min()), int(video.min())
+    width = int(start.max()) - lowest + 1
+    if (int(video.max()) - first + 1) * width >= 2**62:
+        return np.lexsort((start, video))
+    key = (video - first) * width + (start - lowest)
+    if (key[1:] >= key[:-1]).all():
+        return np.arange(key.size)
+    return np.argsort(key, kind="stable")
 
 
 def _in_usual_order(table: pa.Table) -> bool:

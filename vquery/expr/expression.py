@@ -11,7 +11,7 @@ import pyarrow as pa
 from vquery.errors import QueryError
 from vquery.expr.node import Node
 from vquery.expr.operations import OPERATIONS, type_of_call
-from vquery.expr.types import Kind, Scope, Type, common, kind_of, written_value
+from vquery.expr.types import Kind, Scope, Type, common, type_of_value, written_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -231,8 +231,7 @@ class Literal(Expression):
     value: Any
 
     def type(self, scope: Scope) -> Type:  # noqa: ARG002, D102
-        dtype = pa.scalar(self.value).type
-        return Type(dtype, weak=kind_of(dtype) in (Kind.INTEGER, Kind.FLOAT))
+        return type_of_value(self.value)
 
     def __repr__(self) -> str:
         return repr(self.value)
@@ -304,7 +303,7 @@ class IsIn(Expression):
 
     def type(self, scope: Scope) -> Type:  # noqa: D102
         wanted = self.argument.type(scope)
-        for value in self.values:
+        for value in self.examples():
             given = Literal(value).type(scope)
             if common(wanted, given) is None:
                 raise QueryError(
@@ -312,6 +311,10 @@ class IsIn(Expression):
                     f" (a {given.kind})"
                 )
         return Type(pa.bool_())
+
+    def examples(self) -> list[Any]:
+        """One value of each Python type: lists may be long, their types are few."""
+        return list({type(value): value for value in self.values}.values())
 
     def __repr__(self) -> str:
         shown = ", ".join(repr(value) for value in self.values[:6])

@@ -213,11 +213,29 @@ def written_value(value: Any) -> Any:
         value = value.as_py()
     if isinstance(value, float) and math.isnan(value):
         raise QueryError("nan compares with nothing: use .is_null() for missing values")
-    refused = QueryError(f"expected a number, a text, a truth value or a date, got {value!r}")
+    expected = "expected a number, a text, a truth value or a date"
     try:
-        dtype = pa.scalar(value).type
+        nested = pa.types.is_nested(type_of_value(value).dtype)
     except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
-        raise refused from error
-    if pa.types.is_nested(dtype):
-        raise refused
+        raise QueryError(f"{expected}, got {value!r}") from error
+    if nested:
+        raise QueryError(f"{expected}, got {value!r}")
     return value
+
+
+PLAIN = {
+    bool: Type(pa.bool_()),
+    float: Type(pa.float64(), weak=True),
+    str: STRING,
+    type(None): Type(pa.null()),
+}
+
+
+def type_of_value(value: Any) -> Type:
+    """Type of a written value; whole numbers have to fit 64 bits."""
+    if type(value) in PLAIN:
+        return PLAIN[type(value)]
+    if type(value) is int and -(2**63) <= value < 2**63:
+        return Type(pa.int64(), weak=True)
+    dtype = pa.scalar(value).type  # slow: it looks for pandas each time
+    return Type(dtype, weak=kind_of(dtype) in (Kind.INTEGER, Kind.FLOAT))

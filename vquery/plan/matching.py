@@ -79,6 +79,7 @@ class Matching:
     keys: tuple[Key, ...] = ()
     time: Window | Overlap | None = None
     rest: Expression | None = None
+    predicate: Predicate | None = None  # what `rest` was written as
 
     @property
     def strategy(self) -> str:
@@ -92,7 +93,7 @@ class Matching:
         if self.keys:
             parts.append("keys " + ", ".join(f"{left!r} = {right!r}" for left, right in self.keys))
         if self.rest is not None:
-            parts.append(f"then {self.rest!r}")
+            parts.append(f"then {self.predicate!r}")
         return "; ".join(parts)
 
 
@@ -111,8 +112,10 @@ def matching_of(predicate: Predicate | None, left: Relation, right: Relation) ->
             keys.extend(found)
     time = _choose(ranges_of(Every(tuple(parts)))) if parts else None
     exact = len(parts) == 1 and _is_exact(parts[0], time)
-    rest = None if exact or not parts else Every(tuple(parts)).lower()
-    return Matching(tuple(keys), time, rest)
+    if exact or not parts:
+        return Matching(tuple(keys), time)
+    rest = parts[0] if len(parts) == 1 else Every(tuple(parts))
+    return Matching(tuple(keys), time, rest.lower(), rest)
 
 
 def _flat(predicate: Predicate) -> list[Predicate]:

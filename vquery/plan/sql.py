@@ -123,7 +123,7 @@ class Statement:
     def _is_in(self, expression: IsIn) -> str:
         if not expression.values:
             return "false"
-        given = [Literal(value).type(self.scope) for value in expression.values]
+        given = [Literal(value).type(self.scope) for value in expression.examples()]
         met = common_of([expression.argument.type(self.scope), *given], "isin()").dtype
         argument = self.text(expression.argument, met)
         values = [value for value in expression.values if value is not None]
