@@ -5,9 +5,6 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pyarrow as pa
-
 from vquery.engine.reference_bounds import (
     Row,
     hull,
@@ -18,7 +15,7 @@ from vquery.engine.reference_bounds import (
     shared,
     usual,
 )
-from vquery.engine.reference_values import Values
+from vquery.engine.reference_values import Values, typed
 from vquery.expr import groups, pairs, relations
 from vquery.schema import BOX
 
@@ -226,13 +223,6 @@ class Reference(Values):
                     row |= {f"{v}_{key}": each for v in names for key, each in env[v].items()}
                     result.append({name: row[name] for name in node.schema.names})
         return result
-
-
-def typed(row: Row, schema: pa.Schema) -> Row:
-    """Row with numbers as numpy scalars of their column's type."""
-    kinds = {pa.float32(): np.float32, pa.float64(): np.float64, pa.int64(): np.int64}
-    scalars = {name: kinds.get(schema.field(name).type, lambda value: value) for name in row}
-    return {name: None if each is None else scalars[name](each) for name, each in row.items()}
 
 
 STEPS: dict[type[Relation], Callable[[Reference, Any], list[Row]]] = {

@@ -204,3 +204,10 @@ def column(row: Row, name: str) -> Any:
     two = np.float32(2)
     derived = {"width": x2 - x1, "height": y2 - y1, "area": (x2 - x1) * (y2 - y1)}
     return (derived | {"center_x": (x1 + x2) / two, "center_y": (y1 + y2) / two})[name]
+
+
+def typed(row: Row, schema: pa.Schema) -> Row:
+    """Row with numbers as numpy scalars of their column's type."""
+    kinds = {pa.float32(): np.float32, pa.float64(): np.float64, pa.int64(): np.int64}
+    scalars = {name: kinds.get(schema.field(name).type, lambda value: value) for name in row}
+    return {name: None if each is None else scalars[name](each) for name, each in row.items()}
