@@ -35,7 +35,9 @@ def iou_matrix(
     shared = np.clip(high - low, 0, None).prod(axis=2)
     areas = [(box[:, 2] - box[:, 0]) * (box[:, 3] - box[:, 1]) for box in (left, right)]
     union = areas[0][:, None] + areas[1][None, :] - shared
-    return np.divide(shared, union, out=np.zeros_like(union, dtype=float), where=union > 0)
+    overlap = np.zeros_like(union, dtype=np.float64)
+    np.divide(shared, union, out=overlap, where=union > 0)
+    return overlap
 
 
 def true_values(
