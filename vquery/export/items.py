@@ -6,6 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery import schema
+from vquery.media.pictures import SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -155,12 +157,15 @@ def _rows(items: pa.Table) -> Iterator[dict[str, Any]]:
 def picture_folder(video: str) -> str:
     """Name the folder of a video's pictures: one level, another for every video, fit for any disk.
 
-    Names that could be taken for another's get a part of their SHA-256.
+    A name that had to be changed, or could be taken for another's, gets a part of its SHA-256. It
+    never ends like a picture's, because readers that collect ``*.jpg`` would take it for one.
 
     >>> picture_folder("news/monday.mp4"), picture_folder("news__monday.mp4")
     ('news__monday.mp4', 'news__monday.mp4-8cba1737')
     """
     flat = re.sub(r'[\x00-\x1f\x7f<>:"|?*\\]', "_", video.replace("/", "__")).strip(". ")
+    if Path(flat).suffix.lower() in SUFFIXES | {".gif"}:
+        flat = flat[: flat.rindex(".")]
     name = flat.encode()[:LONGEST_NAME].decode(errors="ignore")
     if name.split("__") == video.split("/"):
         return name

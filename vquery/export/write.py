@@ -94,10 +94,10 @@ def _split(labelled: Labelled, shares: Sequence[float], seed: int, written: Writ
 
 def _check_any(labelled: Labelled, written: Written) -> None:
     if not written.total:
-        reasons = "; ".join(f"{count} times: {reason}" for reason, count in written.skipped.items())
+        reasons = "; ".join(f"{count} {reason}" for reason, count in written.skipped.items())
         raise ExportError(
-            f"none of the labels of {labelled.concept!r} can be written ({reasons}). Index the "
-            "videos themselves, or choose another format"
+            f"none of the labels of {labelled.concept!r} can be written: {reasons}. Index the "
+            "videos that they are in, or choose another format"
         )
 
 

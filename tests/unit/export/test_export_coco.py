@@ -117,6 +117,7 @@ boxes = st.lists(
 
 @given(boxes)
 def test_reading_it_back_gives_the_same_boxes(make, rows):
+    rows = [*rows, ("a.avi", 0, "Ada", (0.0, 0.0, 1.0, 1.0))]
     given = [
         make.item(video, frame, label, (x, y, x + w, y + h), detection_id=i, track=i)
         for i, (video, frame, label, (x, y, w, h)) in enumerate(rows, start=1)
