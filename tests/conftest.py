@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import settings
 
@@ -23,3 +25,86 @@ def data() -> Path:
     if not (path / "videos").is_dir():
         pytest.fail(f"VQUERY_DATA={where}: no folder 'videos' in it")
     return path
+
+
+FRAMES, RATE, WIDTH, HEIGHT, SIDE = 24, 12, 160, 120, 48
+CAST = {
+    # video -> for each of its two shots, who is where (left edge, top edge in pixels)
+    "a.mp4": ({"Ann": (8, 40), "Bob": (100, 30)}, {"Ann": (60, 50)}),
+    "b.mp4": ({"Bob": (20, 20)}, {"Cleo": (90, 60)}),
+}
+CAPTIONS = """1
+00:00:00,200 --> 00:00:00,800
+Good evening, thank you.
+
+2
+00:00:01,100 --> 00:00:01,900
+GOOD NIGHT
+"""
+
+
+def _patterns() -> dict[str, np.ndarray]:
+    """People as blotches of their own: what they look like is all that tells them apart."""
+    import cv2
+
+    rng = np.random.default_rng(7)
+    found = {}
+    for name in ("Ann", "Bob", "Cleo"):
+        coarse = rng.integers(0, 256, (6, 6, 3), dtype=np.uint8)
+        found[name] = cv2.resize(coarse, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    return found
+
+
+def _film(path: Path, shots: tuple[dict[str, tuple[int, int]], ...]) -> list[str]:
+    """Write a video of two shots; return its detections as lines of CSV."""
+    import cv2
+
+    rng = np.random.default_rng(len(path.name))
+    looks, lines = _patterns(), ["frame,x1,y1,x2,y2,class,score"]
+    film = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), RATE, (WIDTH, HEIGHT))
+    for frame in range(FRAMES):
+        shot = frame * len(shots) // FRAMES
+        picture = np.full((HEIGHT, WIDTH, 3), 40 + 150 * shot, np.uint8)
+        for name, (left, top) in shots[shot].items():
+            x, y = left + frame % 3, top
+            light = rng.uniform(0.9, 1.1)
+            look = np.clip(looks[name] * light, 0, 255).astype(np.uint8)
+            picture[y : y + SIDE, x : x + SIDE] = look
+            box = (x / WIDTH, y / HEIGHT, (x + SIDE) / WIDTH, (y + SIDE) / HEIGHT)
+            lines.append(f"{frame},{','.join(f'{side:.4f}' for side in box)},face,0.9")
+        film.write(picture)
+    film.release()
+    return lines
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a folder of two small videos with detections and captions beside them.
+
+    Ann is in both shots of a.mp4, Bob in the first one and in that of b.mp4, Cleo in b.mp4.
+    """
+    folder = tmp_path_factory.mktemp("sample") / "media"
+    folder.mkdir()
+    for name, shots in CAST.items():
+        lines = _film(folder / name, shots)
+        (folder / name).with_suffix(".csv").write_text("\n".join(lines) + "\n")
+    (folder / "a.srt").write_text(CAPTIONS)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def indexed(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Index the sample once; tests take a copy of it by `path`."""
+    from vquery.api.collection import Collection
+
+    made = tmp_path_factory.mktemp("indexed") / "sample.vq"
+    with Collection.create(made) as db:
+        report = db.index(sample, workers=1)
+    assert not report.failed
+    return made
+
+
+@pytest.fixture
+def path(indexed: Path, tmp_path: Path) -> Path:
+    """Give a copy of the sample's collection, to be changed at will."""
+    return Path(shutil.copytree(indexed, tmp_path / "sample.vq"))

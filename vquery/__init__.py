@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from vquery.api.collection import Collection
     from vquery.api.opening import create
     from vquery.api.opening import open as open
-    from vquery.api.spread import propagate
     from vquery.engine.concept import ABSTAIN, concept
     from vquery.engine.intervals import Intervals
     from vquery.engine.sources import from_arrow
@@ -76,11 +75,11 @@ if TYPE_CHECKING:
         starts,
         time_overlaps,
     )
+    from vquery.graph.propagate import propagate
 
 _HOMES = {
     "vquery.api.collection": "Collection",
     "vquery.api.opening": "create open",
-    "vquery.api.spread": "propagate",
     "vquery.engine.concept": "ABSTAIN concept",
     "vquery.engine.intervals": "Intervals",
     "vquery.engine.sources": "from_arrow",
@@ -98,6 +97,7 @@ _HOMES = {
         "after before contains during equals finished_by finishes meets met_by overlapped_by "
         "overlaps started_by starts time_overlaps"
     ),
+    "vquery.graph.propagate": "propagate",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
