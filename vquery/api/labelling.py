@@ -66,19 +66,26 @@ def ids_of(rows: Rows, *, none: str = "the label hits nothing: no rows were give
     Traceback (most recent call last):
     vquery.errors.LabelError: the label hits nothing: no rows were given
     """
-    table = rows.collect() if isinstance(rows, Intervals) else rows
-    if not isinstance(table, pa.Table) and hasattr(table, "__arrow_c_stream__"):
-        table = pa.table(table)
-    if not len(table):
+    found = rows.collect() if isinstance(rows, Intervals) else rows
+    if not isinstance(found, (pa.Array, pa.ChunkedArray)) and hasattr(found, "__arrow_c_stream__"):
+        found = pa.table(found)
+    if not len(found):
         raise LabelError(none)
-    if not isinstance(table, pa.Table):
-        return detection_ids(table)
-    if "detection_id" not in table.column_names:
-        raise LabelError(
-            "labels are for detections, so rows need a column 'detection_id'; these have "
-            f"{', '.join(table.column_names)}. Take rows of db.faces"
-        )
-    return detection_ids(table["detection_id"])
+    if isinstance(found, pa.Table):
+        if "detection_id" not in found.column_names:
+            raise LabelError(
+                "labels are for detections, so rows need a column 'detection_id'; these have "
+                f"{', '.join(found.column_names)}. Take rows of db.faces"
+            )
+        found = found["detection_id"]
+    elif not isinstance(found, (pa.Array, pa.ChunkedArray)):
+        try:
+            found = pa.array(found)
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            raise LabelError(f"detection ids are whole numbers: {error}") from error
+    if not (pa.types.is_integer(found.type) or pa.types.is_null(found.type)):
+        raise LabelError(f"detection ids are whole numbers, got {found.type}")
+    return detection_ids(found)
 
 
 def _check_known(ids: Ints, snapshot: Snapshot) -> None:

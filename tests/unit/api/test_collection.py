@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import pickle
 from pathlib import Path
 
@@ -30,7 +29,7 @@ def names(db: vq.Collection, video: str = "a.mp4") -> set[str | None]:
 
 
 def open_files() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def leases(path: Path) -> int:
@@ -202,7 +201,9 @@ def test_with_labels_may_be_asked_for_several_concepts(path):
     db.label([ANN], "who", "Ann")
     faces = db.faces.with_labels("who").with_labels("name").with_labels("mood")
     assert faces.columns[-9:] == [
-        f"{concept}{end}" for concept in ("who", "name", "mood") for end in ("", "_probability", "_source")
+        f"{concept}{end}"
+        for concept in ("who", "name", "mood")
+        for end in ("", "_probability", "_source")
     ]
     assert faces.filter(face.who == "Ann").count() == 1
     assert set(faces.collect()["mood_source"].to_pylist()) == {None}
