@@ -105,6 +105,13 @@ class Neighbours:
         """Length of each row's list, shape (n,)."""
         return np.bincount(self.source, minlength=self.n)
 
+    def head(self, k: int) -> Neighbours:
+        """Keep the first ``k`` of each list."""
+        size = self.counts()
+        keep = np.arange(len(self.source)) - np.repeat(np.cumsum(size) - size, size) < k
+        lists = (self.source[keep], self.target[keep], self.similarity[keep])
+        return Neighbours(self.n, min(k, self.k), *lists, self.method, self.recall)
+
 
 def unit(vectors: ArrayLike, *, what: str = "vectors") -> Floats:
     """Return the rows of an (n, d) array scaled to length 1 as float32; zero rows stay zero.

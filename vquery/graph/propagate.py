@@ -21,13 +21,15 @@ from vquery.errors import LabelError, SchemaError
 from vquery.graph.calibrate import apply_power, fit_power
 from vquery.graph.edges import Graph, Symmetry, temporal_edges, visual_edges
 from vquery.graph.knn import Apart, bulk_floor, cosines, neighbours, unit
-from vquery.graph.names import HELD_OUT, seed_nodes
+from vquery.graph.names import seed_nodes
 from vquery.graph.solve import Harmonic
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
     from numpy.typing import ArrayLike, NDArray
+
+    from vquery.graph.knn import Neighbours
 
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float32]
@@ -154,10 +156,14 @@ def build_items(
     runs = _given_runs(track, videos, n)
     if runs is None and when is not None:
         runs = _runs(points, videos, when)
-    node = _copies(points, recall)
+    found = neighbours(points, max(k, NEIGHBOURS), recall=recall)
+    node = _copies(found)
     _, first = np.unique(node, return_index=True)
     own = None if runs is None else runs[first]
-    found = neighbours(points[first], k, apart=Apart(own), recall=recall)
+    if own is None and len(first) == n:
+        found = found.head(k)
+    else:
+        found = neighbours(points[first], k, apart=Apart(own), recall=recall)
     kinds = {"visual": visual_edges(found, symmetry=symmetry)}
     cut = 0
     if own is not None and when is not None:
@@ -279,13 +285,13 @@ def _runs(points: Floats, video: Ints, time: Weights) -> Ints:
     return runs
 
 
-def _copies(points: Floats, recall: float) -> Ints:
+def _copies(found: Neighbours) -> Ints:
     """Give copies one number, counted in the order of their first one."""
-    n = len(points)
+    n = found.n
     if n < 2:
         return np.arange(n)
-    found = neighbours(points, NEIGHBOURS, floor=COPY_SIMILARITY, recall=recall)
-    pairs = (np.ones(len(found.source)), (found.source, found.target))
+    same = found.similarity >= COPY_SIMILARITY
+    pairs = (np.ones(same.sum()), (found.source[same], found.target[same]))
     label = csgraph.connected_components(sparse.coo_array(pairs, shape=(n, n)), directed=False)[1]
     _, first, code = np.unique(label, return_index=True, return_inverse=True)
     rank = np.empty(len(first), np.int64)
@@ -324,9 +330,7 @@ def _power(harmonic: Harmonic, labels: Weights, truth: Ints, scale: Weights) -> 
     """Fit the power on seeds left out in turn, if every class has two."""
     if np.bincount(truth).min() < 2:
         return PRIOR_POWER, False
-    which = np.arange(len(truth))
-    if len(which) > HELD_OUT:
-        which = np.sort(np.random.default_rng(0).choice(which, HELD_OUT, replace=False))
+    which = harmonic.held_out()
     left = harmonic.leave_one_out(labels, which)
     seen = np.isfinite(left).all(1)
     if not seen.any():

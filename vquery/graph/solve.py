@@ -31,6 +31,9 @@ DIRECT_NODES = 3_000
 """Up to here a factorisation is faster than iterating, and exact."""
 CHUNK = 64
 """Columns that are solved together when there is one a seed."""
+CALIBRATION_TOL = 1e-3
+HELD_OUT, HELD_OUT_ITERATED = 512, CHUNK
+"""Seeds that are left out in turn for a calibration, when factorised and when iterated."""
 
 
 @dataclass(slots=True)
@@ -42,10 +45,11 @@ class SolveReport:
     residual: float = 0.0
     converged: bool = True
 
-    def add(self, iterations: int, residual: float, tol: float) -> None:
-        """Take one more solve into account."""
+    def add(self, iterations: int, residual: float, tol: float, *, final: bool) -> None:
+        """Take one more solve into account; a rough one (not ``final``) leaves the residual."""
         self.iterations = max(self.iterations, iterations)
-        self.residual = max(self.residual, residual)
+        if final:
+            self.residual = max(self.residual, residual)
         self.converged = self.converged and residual <= tol
 
 
@@ -126,7 +130,6 @@ class Harmonic:
     _factor: Any = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        n = self.weights.shape[0]
         if len(self.seeds) == 0 or len(np.unique(self.seeds)) < len(self.seeds):
             raise LabelError("propagation needs at least one seed, and each node only once")
         degree = np.asarray(self.weights.sum(axis=1)).ravel()
@@ -145,7 +148,6 @@ class Harmonic:
         elif len(self._free):
             self._factor = splu(sparse.csc_array(self._inner))
         self.reached.setflags(write=False)
-        assert n == len(self.reached)
 
     def solve(self, labels: Weights, *, start: Weights | None = None) -> Weights:
         """Spread ``labels`` (s, c), one row a seed, over the graph.
@@ -162,22 +164,32 @@ class Harmonic:
         out[self._free] = self._inner_solve(np.asarray(self._border @ labels), start=warm)
         return out
 
-    def _inner_solve(self, right: Weights, *, start: Weights | None = None) -> Weights:
+    def _inner_solve(
+        self, right: Weights, *, start: Weights | None = None, tol: float | None = None
+    ) -> Weights:
         if not len(self._free):
             return right
         if self._factor is not None:
             return np.asarray(self._factor.solve(right))
         x, steps, left = conjugate_gradients(
-            self._inner, right, start=start, tol=self.tol, max_iter=self.max_iter
+            self._inner, right, start=start, tol=tol or self.tol, max_iter=self.max_iter
         )
-        self.report.add(steps, left, self.tol)
+        self.report.add(steps, left, tol or self.tol, final=tol is None)
         return x
 
-    def _seed_columns(self, which: Ints) -> Iterator[tuple[Ints, Weights]]:
+    def _seed_columns(self, which: Ints, tol: float | None) -> Iterator[tuple[Ints, Weights]]:
         """For chunks of seed positions: the chance of each free node to meet that seed first."""
         for start in range(0, len(which), CHUNK):
             part = which[start : start + CHUNK]
-            yield part, self._inner_solve(self._border[:, part].toarray())
+            yield part, self._inner_solve(self._border[:, part].toarray(), tol=tol)
+
+    def held_out(self) -> Ints:
+        """Choose the seeds that are worth leaving out: all, or a sample; the same every time."""
+        limit = HELD_OUT if self._factor is not None else HELD_OUT_ITERATED
+        which = np.arange(len(self.seeds))
+        if len(which) <= limit:
+            return which
+        return np.sort(np.random.default_rng(0).choice(which, limit, replace=False))
 
     def leave_one_out(self, labels: Weights, which: Ints) -> Weights:
         """Score seeds as if they alone had no label, from one column a seed, without solving anew.
@@ -199,7 +211,7 @@ class Harmonic:
         """
         out = np.zeros((len(which), labels.shape[1]))
         place = {int(seed): i for i, seed in enumerate(which)}
-        for part, columns in self._seed_columns(which):
+        for part, columns in self._seed_columns(which, max(self.tol, CALIBRATION_TOL)):
             reduced = self._seeds_block[:, part].toarray() - self._border.T @ columns
             own = reduced[part, np.arange(len(part))].copy()
             reduced[part, np.arange(len(part))] = 0.0
@@ -237,7 +249,7 @@ class Harmonic:
     def _by_seed(self, free: Ints, top: int) -> tuple[Ints, Weights]:
         best = np.full((len(free), top), -1, np.int64)
         share = np.zeros((len(free), top))
-        for part, columns in self._seed_columns(np.arange(len(self.seeds))):
+        for part, columns in self._seed_columns(np.arange(len(self.seeds)), None):
             ids = np.c_[best, np.broadcast_to(part, (len(free), len(part)))]
             best, share = _largest(ids, np.c_[share, columns[free]], top)
         return best, share

@@ -146,6 +146,14 @@ def test_bad_vectors_are_named():
         neighbours([[0, 1]], 0)
 
 
+def test_the_head_of_longer_lists_is_a_shorter_search():
+    points = np.random.default_rng(0).normal(size=(40, 3))
+    longer, shorter = neighbours(points, 9).head(4), neighbours(points, 4)
+    assert longer.k == 4
+    assert (longer.target == shorter.target).all()
+    assert (longer.source == shorter.source).all()
+
+
 @pytest.mark.parametrize("n", [0, 1])
 def test_nothing_to_find(n):
     found = neighbours(np.ones((n, 3)), 5)

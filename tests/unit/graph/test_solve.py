@@ -82,6 +82,16 @@ def test_leaving_one_out_equals_solving_without_it(problem):
             np.testing.assert_allclose(left[i], again.solve(labels[rest])[seed], atol=1e-8)
 
 
+def test_many_seeds_are_sampled_for_the_calibration(monkeypatch):
+    weights = sparse.csr_array(random_graph(np.random.default_rng(0), 80, 0.2))
+    harmonic = Harmonic(weights, np.arange(40))
+    assert harmonic.held_out().tolist() == list(range(40))
+    monkeypatch.setattr(solve, "HELD_OUT", 10)
+    which = harmonic.held_out()
+    assert len(set(which.tolist())) == 10
+    assert (which == harmonic.held_out()).all()
+
+
 def test_without_a_leak_reached_rows_sum_to_one():
     weights = random_graph(np.random.default_rng(3), 60, 0.1)
     harmonic = Harmonic(sparse.csr_array(weights), np.array([0, 1, 2]))
