@@ -1,0 +1,57 @@
+"""`import vquery` and `vquery --help` answer at once: nothing heavy is imported on the way."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+HEAVY = {
+    "cv2",
+    "duckdb",
+    "faiss",
+    "networkx",
+    "numba",
+    "numpy",
+    "pyarrow",
+    "rich",
+    "scipy",
+    "torch",
+}
+SHOW = "import sys; print(' '.join({name.partition('.')[0] for name in sys.modules}))"
+
+
+def loaded(code: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}; {SHOW}"], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split()) & HEAVY
+
+
+def test_import_vquery_imports_nothing_heavy():
+    assert loaded("import vquery") == set()
+
+
+def test_the_command_line_imports_nothing_heavy_for_its_help():
+    assert loaded("from vquery.cli import main; main(['--help'], standalone_mode=False)") == set()
+    assert (
+        loaded("from vquery.cli import main; main(['query', '-h'], standalone_mode=False)") == set()
+    )
+
+
+@pytest.mark.parametrize("door", ["cv2", "faiss", "networkx", "numba", "scipy", "torch"])
+def test_opening_a_collection_needs_neither_pictures_nor_graphs(door):
+    assert door not in loaded("import vquery; vquery.open; vquery.face.score > 1")
+
+
+def test_help_takes_less_than_half_a_second():
+    best = 9.0
+    for _ in range(5):  # of several, since other processes may be at work
+        began = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-m", "vquery.cli", "--help"], capture_output=True, check=True
+        )
+        best = min(best, time.perf_counter() - began)
+    assert best < 0.5, f"{best:.2f} s"
