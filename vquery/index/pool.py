@@ -150,8 +150,9 @@ class _Pool:
             if self._ending.is_set():
                 process.kill()
         assert process.stdout is not None
-        if not process.stdout.readline() and not self._ending.is_set():
-            status = process.wait()
+        ready = process.stdout.readline()
+        status = 0 if ready else process.wait()
+        if status > 0:  # not killed, so that the next one would fare no better
             self._stop(process)
             raise VQueryError(
                 f"a worker process ended with status {status} before it could start; what it "
