@@ -58,7 +58,7 @@ def _lanes(db: Collection, named: pa.Table, truth: Truth) -> str:
     ]
     for concept in ("bernie_and_jake", "panel", "commercial"):
         lanes.append(Lane(concept, db[concept].collect()))
-        lanes.append(Lane("… in truth", truth.of_concept(concept), faint=True))
+        lanes.append(Lane(f"{concept}, truth", truth.of_concept(concept), faint=True))
     durations = dict(
         zip(db.videos["video"].to_pylist(), db.videos["duration_us"].to_pylist(), strict=True)
     )
@@ -74,9 +74,8 @@ def _sheet(db: Collection, named: pa.Table, name: str | None) -> str:
         wrong = pc.fill_null(pc.not_equal(mine["person"], name), fill_value=True)
     errors, good = mine.filter(wrong), mine.filter(pc.invert(wrong))
     step = max(1, good.num_rows // CARDS)
-    shown = pa.concat_tables(
-        [errors.slice(0, CARDS), good.take(list(range(0, good.num_rows, step))[:CARDS])]
-    )
+    spread = pa.array(list(range(0, good.num_rows, step))[:CARDS], pa.int64())  # may be none
+    shown = pa.concat_tables([errors.slice(0, CARDS), good.take(spread)])
     cards = [
         _card(db, item, wrong=i < min(errors.num_rows, CARDS))
         for i, item in enumerate(shown.to_pylist())
