@@ -1,36 +1,41 @@
-"""Timeline lanes: one row of bars per relation, one picture per video."""
+"""Timeline lanes: one lane of bars per relation, one picture per video."""
 
 from __future__ import annotations
 
 import html
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
 
+from vquery.view.bars import Bar, bars_of
+from vquery.view.clock import SECOND_US, clock, ticks
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
-WIDTH = 960
-LABELS = 150
-LANE = 18
-AXIS = 22
-TARGET_TICKS = 10
+WIDTH = 1000
+LEFT, RIGHT = 150, 30
+ONE_ROW = 18
+"""Height of a lane with one row of bars; more rows are thinner."""
+THIN_ROW = 9
+AXIS = 20
+NAME_LETTERS = 22
 COLOURS = (
-    "#4269d0", "#efb118", "#ff725c", "#6cc5b0", "#3ca951",
-    "#ff8ab7", "#a463f2", "#97bbf5", "#9c6b4e", "#9498a0",
+    "#4269d0", "#efb118", "#e0504a", "#3aa88e", "#8a5bd6",
+    "#e58fbd", "#67b045", "#59a5e0", "#a3744f", "#31708f",
 )  # fmt: skip
-MICROSECONDS = 1_000_000
+PLAIN = "#7b8694"
+NO_VALUE = "#c5cad1"
 
 
 @dataclass(frozen=True)
 class Lane:
-    """One row of bars: a name and intervals; ``colour_by`` names a column that colours the bars.
+    """A name and intervals; ``colour_by`` names a column whose values colour the bars.
 
-    ``faint`` draws the bars pale and dashed, as for what is proposed rather than confirmed.
+    ``faint`` draws outlines, as for what is expected or proposed rather than found.
     """
 
     name: str
@@ -39,8 +44,12 @@ class Lane:
     faint: bool = False
 
 
-def lanes_html(lanes: Sequence[Lane], *, durations_us: dict[str, int] | None = None) -> str:
+def lanes_html(lanes: Sequence[Lane], *, durations_us: Mapping[str, int] | None = None) -> str:
     """Draw the lanes of every video that has at least one interval, as HTML with inline SVG.
+
+    Intervals that overlap in a lane are drawn in rows below each other. Intervals of one colour
+    that touch are drawn as one bar, and so are those too short to be told apart; its tip says how
+    many they are.
 
     Parameters
     ----------
@@ -55,123 +64,119 @@ def lanes_html(lanes: Sequence[Lane], *, durations_us: dict[str, int] | None = N
     '<p class="vq-empty">no intervals</p>'
     """
     colours = _palette(lanes)
-    pieces = [_video_svg(video, lanes, colours, durations_us or {}) for video in _videos(lanes)]
-    if not pieces:
+    figures = [_figure(video, lanes, colours, durations_us or {}) for video in _videos(lanes)]
+    if not figures:
         return '<p class="vq-empty">no intervals</p>'
-    return _legend(colours) + "".join(pieces)
+    return _legend(lanes, colours) + "".join(figures)
 
 
-def _videos(lanes: Sequence[Lane]) -> list[str]:
+def _videos(lanes: Sequence[Lane]) -> list[object]:
     names = {name for lane in lanes for name in pc.unique(lane.table["video"]).to_pylist()}
     return sorted(names, key=str)
 
 
-def _palette(lanes: Sequence[Lane]) -> dict[str, str]:
+def _palette(lanes: Sequence[Lane]) -> dict[object, str]:
     """Give each value of the colouring columns a colour, the commonest values first."""
-    counts: dict[str, int] = {}
+    counts: dict[object, int] = {}
     for lane in lanes:
-        if lane.colour_by is None:
-            continue
-        for entry in pc.value_counts(lane.table[lane.colour_by]).to_pylist():
-            if entry["values"] is not None:
-                counts[str(entry["values"])] = counts.get(str(entry["values"]), 0) + entry["counts"]
-    ranked = sorted(counts, key=lambda value: (-counts[value], value))
-    return {value: COLOURS[i % len(COLOURS)] for i, value in enumerate(ranked)}
+        if lane.colour_by is not None:
+            for entry in pc.value_counts(lane.table[lane.colour_by]).to_pylist():
+                counts[entry["values"]] = counts.get(entry["values"], 0) + entry["counts"]
+    nothing = counts.pop(None, 0)
+    ranked = sorted(counts, key=lambda value: (-counts[value], str(value)))
+    colours = {value: COLOURS[i % len(COLOURS)] for i, value in enumerate(ranked)}
+    return colours | {None: NO_VALUE} if nothing else colours
 
 
-def _legend(colours: dict[str, str]) -> str:
+def _legend(lanes: Sequence[Lane], colours: dict[object, str]) -> str:
+    column = next((lane.colour_by for lane in lanes if lane.colour_by), "value")
     keys = "".join(
-        f'<span class="vq-key"><i style="background:{colour}"></i>{html.escape(value)}</span>'
+        f'<span class="vq-key"><i style="background:{colour}"></i>'
+        f"{html.escape(f'no {column}' if value is None else str(value))}</span>"
         for value, colour in colours.items()
     )
     return f'<div class="vq-legend">{keys}</div>' if keys else ""
 
 
-def _video_svg(
-    video: object, lanes: Sequence[Lane], colours: dict[str, str], durations_us: dict[str, int]
+def _figure(
+    video: object,
+    lanes: Sequence[Lane],
+    colours: dict[object, str],
+    durations_us: Mapping[str, int],
 ) -> str:
     mine = [(lane, lane.table.filter(pc.equal(lane.table["video"], video))) for lane in lanes]
-    last = max((pc.max(table["end_us"]).as_py() or 0 for _, table in mine), default=0)
-    length = max(durations_us.get(str(video), 0), last, 1)
-    scale = (WIDTH - LABELS) / length
-    rows = [
-        _lane_svg(lane, table, LANE * i, scale, colours) for i, (lane, table) in enumerate(mine)
-    ]
-    bottom = LANE * len(rows)
+    last = max(pc.max(table["end_us"]).as_py() or 0 for _, table in mine)
+    length = max(durations_us.get(str(video)) or 0, last, SECOND_US)
+    scale = (WIDTH - LEFT - RIGHT) / length
+    pieces, top = [], 0
+    for i, (lane, table) in enumerate(mine):
+        rows = bars_of(table, lane.colour_by, scale)
+        height = max(ONE_ROW, THIN_ROW * len(rows) + 4)
+        pieces.append(_lane(lane, rows, (top, height), scale, colours, shaded=i % 2 == 0))
+        top += height
+    title = html.escape(str(video))
+    drawing = "".join(pieces) + _axis(length, scale, top)
     return (
-        f'<figure class="vq-lanes"><figcaption>{html.escape(str(video))}</figcaption>'
-        f'<svg viewBox="0 0 {WIDTH} {bottom + AXIS}" width="100%" role="img">'
-        f"{''.join(rows)}{_axis_svg(length, scale, bottom)}</svg></figure>"
+        f'<figure class="vq-lanes"><figcaption>{title} <small>{clock(length)}</small></figcaption>'
+        f'<svg viewBox="0 0 {WIDTH} {top + AXIS}" width="100%" role="img" '
+        f'aria-label="timeline of {title}">{drawing}</svg></figure>'
     )
 
 
-def _lane_svg(lane: Lane, table: pa.Table, top: int, scale: float, colours: dict[str, str]) -> str:
-    values = table[lane.colour_by].to_pylist() if lane.colour_by else [None] * table.num_rows
-    spans = _merged(table["start_us"].to_pylist(), table["end_us"].to_pylist(), values, scale)
-    style = ' opacity=".45" stroke-dasharray="3 2"' if lane.faint else ""
+def _lane(
+    lane: Lane,
+    rows: list[list[Bar]],
+    place: tuple[int, int],
+    scale: float,
+    colours: dict[object, str],
+    *,
+    shaded: bool,
+) -> str:
+    top, height = place
+    width = WIDTH - LEFT - RIGHT
+    shade = f'<rect x="{LEFT}" y="{top}" width="{width}" height="{height}" class="vq-shade"/>'
+    pitch = (height - 4) / max(len(rows), 1)
     bars = "".join(
-        f'<rect x="{LABELS + start * scale:.1f}" y="{top + 3}" '
-        f'width="{max((end - start) * scale, 1.5):.1f}" height="{LANE - 6}" rx="2"{style} '
-        f'fill="{colours.get(str(value), COLOURS[-1])}">'
-        f"<title>{_tip(start, end, value)}</title></rect>"
-        for start, end, value in spans
+        _bar(bar, (top + 2 + i * pitch, pitch - 1), scale, _fill(lane, bar, colours))
+        for i, row in enumerate(rows)
+        for bar in row
     )
-    place = f'x="{LABELS - 8}" y="{top + LANE - 5}"'
-    return f'<text {place} class="vq-name">{html.escape(lane.name)}</text>{bars}'
+    short = lane.name if len(lane.name) <= NAME_LETTERS else lane.name[: NAME_LETTERS - 1] + "…"
+    name = (
+        f'<text x="{LEFT - 8}" y="{top + height / 2 + 4:g}" class="vq-name">'
+        f"<title>{html.escape(lane.name)}</title>{html.escape(short)}</text>"
+    )
+    return (shade if shaded else "") + name + bars
 
 
-def _merged(
-    starts: list[int], ends: list[int], values: list[object], scale: float
-) -> list[tuple[int, int, object]]:
-    """Join bars of one value that lie within a pixel, so that long videos stay small pages."""
-    near = 1 / scale
-    open_bars: dict[object, tuple[int, int]] = {}
-    merged: list[tuple[int, int, object]] = []
-    for start, end, value in sorted(zip(starts, ends, values, strict=True), key=lambda bar: bar[0]):
-        held = open_bars.get(value)
-        if held and start <= held[1] + near:
-            open_bars[value] = (held[0], max(held[1], end))
-            continue
-        if held:
-            merged.append((*held, value))
-        open_bars[value] = (start, end)
-    return merged + [(*held, value) for value, held in open_bars.items()]
+def _fill(lane: Lane, bar: Bar, colours: dict[object, str]) -> str:
+    colour = colours.get(bar.value, PLAIN) if lane.colour_by else PLAIN
+    if lane.faint:
+        return f'fill="{colour}" fill-opacity=".15" stroke="{colour}" stroke-dasharray="3 2"'
+    return f'fill="{colour}"'
 
 
-def _tip(start: int, end: int, value: object) -> str:
-    label = f" {html.escape(str(value))}" if value is not None else ""
-    return f"{clock(start)} – {clock(end)}{label}"
+def _bar(bar: Bar, place: tuple[float, float], scale: float, fill: str) -> str:
+    """Draw a bar, a hair shorter than its time so that neighbours stay apart; an instant thin."""
+    top, height = place
+    width = max((bar.end - bar.start) * scale - 1, 2.0)
+    corner = "" if width < 4 else ' rx="2"'
+    return (
+        f'<rect x="{LEFT + bar.start * scale:.1f}" y="{top:.1f}" width="{width:.1f}" '
+        f'height="{height:.1f}"{corner} {fill}><title>{_tip(bar)}</title></rect>'
+    )
 
 
-def _axis_svg(length: int, scale: float, top: int) -> str:
-    step = _tick_step(length / MICROSECONDS)
-    ticks = []
-    for i in range(int(length / MICROSECONDS / step) + 1):
-        at = LABELS + i * step * MICROSECONDS * scale
-        ticks.append(
-            f'<line x1="{at:.1f}" x2="{at:.1f}" y1="0" y2="{top + 4}" class="vq-tick"/>'
-            f'<text x="{at:.1f}" y="{top + 16}" class="vq-time">'
-            f"{clock(int(i * step * MICROSECONDS))}</text>"
-        )
-    return "".join(ticks)
+def _tip(bar: Bar) -> str:
+    times = clock(bar.start) if bar.start == bar.end else f"{clock(bar.start)} – {clock(bar.end)}"
+    value = "" if bar.value is None else f" {html.escape(str(bar.value))}"
+    return f"{times}{value}" + (f" ({bar.members:,} intervals)" if bar.members > 1 else "")
 
 
-def _tick_step(seconds: float) -> float:
-    """Pick 1, 2 or 5 times a power of ten (or whole minutes) for about ten ticks."""
-    raw = max(seconds / TARGET_TICKS, 1e-3)
-    power = 10.0 ** math.floor(math.log10(raw))
-    return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw)
-
-
-def clock(us: int) -> str:
-    """Write a time as people read it.
-
-    >>> clock(83_500_000), clock(3_600_000_000)
-    ('1:23.5', '1:00:00')
-    """
-    tenths = round(us / 100_000)
-    seconds, tenth = divmod(tenths, 10)
-    minutes, second = divmod(seconds, 60)
-    hours, minute = divmod(minutes, 60)
-    head = f"{hours}:{minute:02d}" if hours else f"{minute}"
-    return f"{head}:{second:02d}" + (f".{tenth}" if tenth else "")
+def _axis(length: int, scale: float, bottom: int) -> str:
+    return "".join(
+        f'<line x1="{LEFT + us * scale:.1f}" x2="{LEFT + us * scale:.1f}" y1="0" '
+        f'y2="{bottom + 4}" class="vq-tick"/>'
+        f'<text x="{LEFT + us * scale:.1f}" y="{bottom + 16}" class="vq-time">{clock(us)}</text>'
+        for us in ticks(length)
+    )

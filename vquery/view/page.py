@@ -5,20 +5,28 @@ from __future__ import annotations
 import html
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from vquery.view.lanes import Lane, clock, lanes_html
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vquery.view.clock import clock
+from vquery.view.lanes import Lane, lanes_html
 from vquery.view.sheets import Card, sheet_html
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import pyarrow as pa
-
     Picture = Callable[[int], bytes | None]
 
 SHOWN_ROWS = 20
 SHOWN_CARDS = 24
+SHOWN_VIDEOS = 8
+LETTERS = 200
+"""Of one cell; the rest of a long text is cut off."""
+TIMES = {"start_us": "start", "end_us": "end"}
+COLOURED_BY = ("name", "label", "vote")
 
 
 @cache
@@ -52,59 +60,109 @@ def paragraph(text: str) -> str:
 
 
 def table_html(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Write a table; values are escaped.
+    """Write a table; values are escaped, columns of numbers are aligned to the right.
 
     >>> table_html(["a"], [["<b>"]])
-    '<table><tr><th>a</th></tr><tr><td>&lt;b&gt;</td></tr></table>'
+    '<div class="vq-scroll"><table><tr><th>a</th></tr><tr><td>&lt;b&gt;</td></tr></table></div>'
     """
-    head = "".join(f"<th>{html.escape(str(name))}</th>" for name in columns)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(_text(cell))}</td>" for cell in row) + "</tr>"
-        for row in rows
+    number = [
+        all(row[i] is None or _is_number(row[i]) for row in rows) for i in range(len(columns))
+    ]
+    kinds = [' class="vq-number"' if one and rows else "" for one in number]
+    lines = [_line("th", columns, kinds)] + [_line("td", row, kinds) for row in rows]
+    return f'<div class="vq-scroll"><table>{"".join(lines)}</table></div>'
+
+
+def _line(tag: str, cells: Sequence[object], kinds: Sequence[str]) -> str:
+    written = (
+        f"<{tag}{kind}>{html.escape(_text(cell))}</{tag}>"
+        for cell, kind in zip(cells, kinds, strict=True)
     )
-    return f"<table><tr>{head}</tr>{body}</table>"
+    return f"<tr>{''.join(written)}</tr>"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _text(value: object) -> str:
     if value is None:
         return "–"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= LETTERS else text[: LETTERS - 1] + "…"
 
 
 def relation_html(
     table: pa.Table, *, name: str = "intervals", picture: Picture | None = None
 ) -> str:
-    """Show collected intervals: lanes per video, crops of the first items, the first rows.
+    """Show collected intervals: lanes per video, crops spread over the items, the first rows.
 
-    ``picture`` gives the JPEG of a ``detection_id``. What is not shown is said.
+    Parameters
+    ----------
+    table
+        Sorted, with ``video, start_us, end_us``; bars are coloured by ``name``, ``label`` or
+        ``vote``.
+    name
+        What the rows are.
+    picture
+        Gives the JPEG of a ``detection_id``.
+
+    Returns
+    -------
+    A fragment. What is not shown is said.
     """
-    rows = table.num_rows
-    pieces = [f"<p>{rows:,} {html.escape(name)}</p>"]
-    if rows:
-        pieces.append(lanes_html([Lane(name, table, colour_by=_colouring(table))]))
+    videos = pc.unique(table["video"])
+    what = f"{table.num_rows:,} {name}"
+    if len(videos):
+        what += f" in {len(videos):,} video{'s' if len(videos) > 1 else ''}"
+    pieces = [paragraph(what)]
+    if table.num_rows:
+        pieces.append(_timelines(table, name, videos))
         if picture is not None and "detection_id" in table.column_names:
             pieces.append(_crops(table, picture))
         pieces.append(_first_rows(table))
     return fragment(*pieces)
 
 
-def _colouring(table: pa.Table) -> str | None:
-    return next((name for name in ("name", "label", "vote") if name in table.column_names), None)
+def _timelines(table: pa.Table, name: str, videos: pa.Array) -> str:
+    shown = table.filter(pc.is_in(table["video"], value_set=videos.slice(0, SHOWN_VIDEOS)))
+    colour_by = next((one for one in COLOURED_BY if one in table.column_names), None)
+    lanes = lanes_html([Lane(name, shown, colour_by=colour_by)])
+    return lanes + _part(SHOWN_VIDEOS, len(videos), "videos")
+
+
+def _part(shown: int, there: int, what: str) -> str:
+    return f"<p><small>the first {shown} of {there:,} {what}</small></p>" if there > shown else ""
 
 
 def _crops(table: pa.Table, picture: Picture) -> str:
     """Show crops spread evenly over the rows rather than the first frames of the first video."""
-    step = max(1, table.num_rows // SHOWN_CARDS)
-    shown = table.take(list(range(0, table.num_rows, step))[:SHOWN_CARDS]).to_pylist()
-    cards = [
-        Card(picture(item["detection_id"]), str(item.get("name") or clock(item["start_us"])))
-        for item in shown
-    ]
+    at = np.unique(np.linspace(0, table.num_rows - 1, SHOWN_CARDS).astype(np.int64))
+    cards = [_card(item, picture) for item in table.take(pa.array(at)).to_pylist()]
+    if all(card.jpeg is None for card in cards):
+        return ""
     return sheet_html("crops", cards, note=f"{len(cards)} of {table.num_rows:,}")
 
 
+def _card(item: dict[str, Any], picture: Picture) -> Card:
+    said = next((item[one] for one in COLOURED_BY if item.get(one) is not None), None)
+    time = clock(item["start_us"])
+    identity = item["detection_id"]
+    jpeg = None if identity is None else picture(identity)
+    caption = time if said is None else str(said)
+    probability = item.get("name_probability")
+    if said is not None and probability is not None:
+        caption += f" {probability:.2f}"
+    return Card(jpeg, caption, tip=f"{item['video']} at {time}")
+
+
 def _first_rows(table: pa.Table) -> str:
-    shown = table.slice(0, SHOWN_ROWS)
-    rows = [list(item.values()) for item in shown.to_pylist()]
-    note = f"<p><small>first {SHOWN_ROWS} of {table.num_rows:,} rows</small></p>"
-    return table_html(table.column_names, rows) + (note if table.num_rows > SHOWN_ROWS else "")
+    columns = [TIMES.get(column, column) for column in table.column_names]
+    rows = [
+        [
+            clock(value, digits=3) if column in TIMES and value is not None else value
+            for column, value in item.items()
+        ]
+        for item in table.slice(0, SHOWN_ROWS).to_pylist()
+    ]
+    return table_html(columns, rows) + _part(SHOWN_ROWS, table.num_rows, "rows")
