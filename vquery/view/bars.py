@@ -26,6 +26,10 @@ class Bar(NamedTuple):
     value: object
     members: int = 1
 
+    def with_another(self, bar: Bar, value: object) -> Bar:
+        """Return one bar for both."""
+        return Bar(self.start, max(self.end, bar.end), value, self.members + bar.members)
+
 
 def bars_of(table: pa.Table, colour_by: str | None, scale: float) -> list[list[Bar]]:
     """Arrange intervals of one video in rows of bars that do not overlap.
@@ -39,8 +43,8 @@ def bars_of(table: pa.Table, colour_by: str | None, scale: float) -> list[list[B
 
     Returns
     -------
-    At most `MOST_ROWS` rows, each sorted by start. A row has fewer bars than pixels, however
-    many intervals there are.
+    At most `MOST_ROWS` rows, each sorted by start. There are fewer bars of each value than
+    pixels, however many intervals there are.
     """
     values = table[colour_by].to_pylist() if colour_by else [None] * table.num_rows
     spans = zip(table["start_us"].to_pylist(), table["end_us"].to_pylist(), values, strict=True)
@@ -61,18 +65,18 @@ def merged(bars: Iterable[Bar], narrow: float, near: float) -> list[Bar]:
     True
     """
     done: list[Bar] = []
-    held: dict[object, tuple[Bar, bool]] = {}  # by value: the last bar, and whether it may grow
+    held: dict[object, Bar] = {}  # the last bar of each value
     for bar in sorted(bars, key=lambda bar: (bar.start, bar.end)):
-        thin = bar.end - bar.start < narrow
-        last, grows = held.get(bar.value, (None, False))
-        if last is not None and bar.start <= last.end + near and (thin or grows):
-            whole = Bar(last.start, max(last.end, bar.end), bar.value, last.members + bar.members)
-            held[bar.value] = whole, grows and thin
-            continue
+        last = held.get(bar.value)
         if last is not None:
+            thin = bar.end - bar.start < narrow
+            grows = last.members > 1 or last.end - last.start < narrow
+            if thin and grows and bar.start <= last.end + near:
+                held[bar.value] = last.with_another(bar, bar.value)
+                continue
             done.append(last)
-        held[bar.value] = bar, thin
-    return sorted([*done, *(last for last, _ in held.values())], key=lambda bar: bar.start)
+        held[bar.value] = bar
+    return sorted([*done, *held.values()], key=lambda bar: bar.start)
 
 
 def packed(bars: Iterable[Bar]) -> list[list[Bar]]:
@@ -97,6 +101,5 @@ def packed(bars: Iterable[Bar]) -> list[list[Bar]]:
         else:
             last = rows[-1][-1]
             value = last.value if last.value == bar.value else None
-            end = max(last.end, bar.end)
-            rows[-1][-1] = Bar(last.start, end, value, last.members + bar.members)
+            rows[-1][-1] = last.with_another(bar, value)
     return rows
