@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 from pathlib import Path
@@ -108,3 +109,20 @@ def indexed(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def path(indexed: Path, tmp_path: Path) -> Path:
     """Give a copy of the sample's collection, to be changed at will."""
     return Path(shutil.copytree(indexed, tmp_path / "sample.vq"))
+
+
+@pytest.fixture(scope="session")
+def real_clips(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return what examples/real_clips.py leaves of all real clips: a collection and an export.
+
+    Takes a minute or two; shared by the tests of the example and of names on real video.
+    """
+    path = Path(__file__).parents[1] / "examples" / "real_clips.py"
+    spec = importlib.util.spec_from_file_location("real_clips", path)
+    assert spec is not None
+    assert spec.loader is not None
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    output = tmp_path_factory.mktemp("real-clips") / "out"
+    example.main(data / "videos", output, data / "models")
+    return output

@@ -1,21 +1,21 @@
 """Names on real clips: a few seeds name their people, across shots, and nobody else.
 
-Faces come from the media layer as they are, shots from the checked boundaries. The first run looks
-for faces in some 5,600 frames (minutes); pytest's cache keeps them until the media layer changes.
+Faces, tracks and vectors are those that indexing finds, with its own shots and defaults.
 """
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
-from pathlib import Path
+import shutil
 
 import numpy as np
 import pytest
 
+import vquery as vq
 from vquery.graph.names import name_tracks
 from vquery.graph.tracks import build_tracks
+from vquery.store.store import Store
 
 pytestmark = [pytest.mark.data, pytest.mark.slow]
 
@@ -33,80 +33,32 @@ PORTRAITS = {
 COLUMNS = ("frame", "start_us", "boxes", "track", "face", "face_wide")
 
 
-def frames_of(path):
-    """Number, start and picture of each frame of a clip, or of a portrait."""
-    if path.suffix in (".jpg", ".png"):
-        import cv2
-
-        yield 0, 0, cv2.imread(str(path))
-        return
-    from vquery.media.video import FrameReader
-
-    with FrameReader(path) as reader:
-        for frame in reader:
-            yield frame.index, frame.start_us, frame.image
-
-
-def find_faces(path, cuts, models):
-    """Faces of one clip or portrait, one row each; empty when there are none."""
-    from vquery.media.descriptors import FaceDescriptor
-    from vquery.media.faces import open_face_detector
-    from vquery.media.tracks import track_boxes
-
-    detector, descriptor = open_face_detector(models), FaceDescriptor()
-    parts = []
-    for frame, start_us, image in frames_of(path):
-        found = detector.detect(image)
-        if len(found.boxes):
-            rows = descriptor.describe(image, found.boxes, found.landmarks)
-            time = np.tile([frame, start_us], (len(found.boxes), 1)).T
-            parts.append({"frame": time[0], "start_us": time[1], "boxes": found.boxes, **rows})
-            parts[-1]["scores"] = found.scores
-    if not parts:
-        return {}
-    rows = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    shot = np.searchsorted(np.array(cuts), rows["frame"], side="right")
-    rows["track"], used = np.empty(len(shot), np.int64), 0
-    for number in np.unique(shot):
-        at = shot == number
-        own = track_boxes(
-            rows["frame"][at], rows["boxes"][at], rows["scores"][at], start_us=rows["start_us"][at]
-        )
-        rows["track"][at] = used + own
-        used += own.max() + 1
-    return rows
-
-
 @pytest.fixture(scope="module")
 def truth(data):
     return json.loads((data / "videos/shots_ground_truth.json").read_text())
 
 
 @pytest.fixture(scope="module")
-def faces(data, truth, pytestconfig):
-    """Faces by clip (path under videos/) and by portrait (name)."""
-    import vquery.media
-
-    sources = sorted(Path(vquery.media.__file__).parent.glob("*.py"))
-    state = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
-    cache = pytestconfig.cache.mkdir(f"vquery-faces-{state}")
-    out = {}
-    clips = sorted(p for p in (data / "videos").rglob("*") if p.suffix in (".mp4", ".mkv", ".gif"))
-    portraits = sorted(p for p in (data / "faces").iterdir() if p.suffix in (".jpg", ".png"))
-    assert (len(clips), len(portraits)) == (27, 7)
-    for path in (*clips, *portraits):
-        name = path.relative_to(data / "videos").as_posix() if path in clips else path.name
-        kept = cache / (name.replace("/", "__") + ".npz")
-        if not kept.exists():
-            known = truth["videos"].get(name, {})
-            cuts = sorted(
-                [*known.get("cuts", []), *(sum(g) // 2 for g in known.get("gradual", []))]
-            )
-            np.savez(kept, **find_faces(path, cuts, data / "models"))
-        with np.load(kept) as file:
-            if file.files:
-                out[name] = {column: file[column] for column in COLUMNS}
-    return out
+def faces(data, real_clips, tmp_path_factory):
+    """Faces as indexing finds them, by clip (path under videos/) and by portrait (name)."""
+    path = tmp_path_factory.mktemp("names") / "clips.vq"
+    shutil.copytree(real_clips / "clips.vq", path)
+    with vq.open(path) as db:
+        db.index(data / "faces", models=data / "models")
+    with Store.open(path).snapshot() as snapshot:
+        rows = snapshot.read("detections").sort_by("detection_id")
+        found = {name: rows[name].to_numpy() for name in ("frame", "start_us", "track")}
+        found["boxes"] = np.stack([rows[name].to_numpy() for name in ("x1", "y1", "x2", "y2")], 1)
+        for space in ("face", "face_wide"):
+            ids, vectors = snapshot.vectors(f"embedding.{space}")
+            order = np.argsort(ids)
+            assert (ids[order] == rows["detection_id"].to_numpy()).all()
+            found[space] = vectors[order]
+        clips = np.array(rows["video"].to_pylist())
+        videos = snapshot.videos()["video"].to_pylist()
+    assert len(videos) == 27 + 7
+    names = np.unique(clips).tolist()
+    return {name: {c: found[c][clips == name] for c in COLUMNS} for name in names}
 
 
 def clips_of(faces):
@@ -169,8 +121,9 @@ def on_stage(frame, boxes):
 
 def _signers(track, person):
     """The signer is the long track of a sign clip."""
-    longest = np.bincount(track).argmax() if len(track) else -1
-    return [person if t == longest else None for t in track]
+    tracks, place, counts = np.unique(track, return_inverse=True, return_counts=True)
+    longest = counts.argmax() if len(tracks) else -1
+    return [person if at == longest else None for at in place]
 
 
 @pytest.fixture(scope="module", params=["alone", "all"])
