@@ -39,8 +39,12 @@ class Intake:
         self._new: dict[str, Entry] = {}
 
     def take(self, entries: list[Entry]) -> list[Entry]:
-        """Return the videos that have or may get rows, with their ids."""
-        taken = [entry for entry in entries if self._take(entry)]
+        """Return the videos that have or may get rows, with their ids.
+
+        Of new videos with the same content, the one with the most files beside it is taken.
+        """
+        by_sides = sorted(entries, key=lambda one: -len(one.captions) - len(one.detections))
+        taken = [entry for entry in by_sides if self._take(entry)]
         ids = self._writer.register(
             NewVideo(entry.video, None, "none", str(entry.source.path.resolve())) for entry in taken
         )

@@ -135,6 +135,7 @@ def test_a_second_path_of_the_same_content_is_an_alias(
 ) -> None:
     make_film(videos / "a.avi")
     shutil.copy(videos / "a.avi", videos / "copy.avi")
+    (videos / "a.srt").write_text(SRT)
     (videos / "copy.srt").write_text(SRT)
     report = index()
     assert report.aliases == {"copy.avi": "a.avi"}
@@ -147,6 +148,17 @@ def test_a_second_path_of_the_same_content_is_an_alias(
     with store.snapshot() as snapshot:
         assert snapshot.aliases() == {"0.avi": "a.avi", "copy.avi": "a.avi"}
         assert snapshot.videos()["video"].to_pylist() == ["a.avi"]
+
+
+def test_of_two_copies_the_one_with_captions_is_the_video(
+    index: Index, store: Store, videos: Path, make_film: Film
+) -> None:
+    make_film(videos / "b.avi")
+    shutil.copy(videos / "b.avi", videos / "a.avi")
+    (videos / "b.srt").write_text(SRT)
+    report = index()
+    assert (report.aliases, report.skipped) == ({"a.avi": "b.avi"}, {})
+    assert report.counts["cues"] == 1
 
 
 def test_changed_content_is_an_error_that_says_so_and_the_rest_goes_on(
