@@ -45,7 +45,7 @@ ITEM = pa.schema(
 has no ``detection_id``); ``run_id`` is the propagation that gave the label."""
 
 SPLITS = ("train", "val", "test")
-ORDER = [(name, "ascending") for name in ("video", "frame", "start_us", "detection_id")]
+ORDER = [(name, "ascending") for name in ("video", "frame", "detection_id", "track")]
 BATCH = 4096
 LEAST_PIXELS = 1.0
 LONGEST_NAME = 120

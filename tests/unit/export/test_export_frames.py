@@ -2,11 +2,14 @@
 
 import json
 
+import cv2
+import numpy as np
 import pytest
 
 import vquery.export.frames as module
 from vquery.errors import ExportError
 from vquery.export.write import write_export
+from vquery.media.pictures import decode_jpeg
 from vquery.media.video import FrameReader
 
 ALL = (1, 0, 0)
@@ -130,3 +133,20 @@ def test_a_file_that_is_no_video_any_more(make, tmp_path):
     path.write_text("not a video")
     with pytest.raises(ExportError, match=r"not a video that can be decoded.*--no-images"):
         export(make, tmp_path / "out", [make.item()], {"a.avi": make.video("a.avi", path=path)})
+
+
+@pytest.mark.data
+def test_frames_of_a_real_clip_are_exact(make, tmp_path, data):
+    """Frames across the hard cuts at 20, 82 and 211: one too many or few would show."""
+    path = data / "videos" / "short_hamilton_clip.mp4"
+    wanted = [0, 19, 20, 81, 82, 210, 211, 274]
+    video = make.video("clip.mp4", path=path, width=640, height=360)
+    items = [make.item("clip.mp4", number, detection_id=number + 1) for number in wanted]
+    export(make, tmp_path / "out", items, {"clip.mp4": video})
+    capture = cv2.VideoCapture(str(path))
+    truth = [capture.read()[1] for _ in range(275)]
+    capture.release()
+    for number in wanted:
+        (file,) = (tmp_path / "out").rglob(f"{number:06d}.jpg")
+        picture = decode_jpeg(file.read_bytes()).astype(int)
+        assert np.abs(picture - truth[number]).mean() < 3
