@@ -47,6 +47,10 @@ class StoredTable:
         """Read all rows, sorted."""
         return self.snapshot.read(self.stored, columns=columns)
 
+    def picture(self, detection_id: int) -> bytes | None:
+        """Return the JPEG crop of a detection: a saved relation may have some."""
+        return crop(self.snapshot, detection_id)
+
 
 @dataclass(frozen=True)
 class Wanted:

@@ -296,7 +296,7 @@ class Intervals:
         return to_pandas(self.collect(params=params))
 
     def show(self, limit: int = 20) -> None:
-        """Print the first rows as a table."""
+        """Print the first rows as a table; in a notebook draw timeline lanes, crops and rows."""
         from vquery.engine.show import show
 
         show(self, limit)
@@ -322,7 +322,7 @@ class Intervals:
     def __repr__(self) -> str:
         return f"Intervals({self._node.name}: {', '.join(self.columns)})"
 
-    def _repr_html_(self) -> str | None:
+    def _repr_html_(self) -> str:
         from vquery.engine.show import html
 
         return html(self)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+import sys
 from typing import TYPE_CHECKING, Any
 
 from vquery.errors import MissingDependencyError
+from vquery.expr.node import walk
+from vquery.expr.relations import Scan
 from vquery.expr.types import Kind, kind_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from vquery.engine.intervals import Intervals
-
-HTML_ROWS = 1000
-"""Rows that a notebook draws."""
 
 
 def to_pandas(table: pa.Table) -> Any:
@@ -31,7 +32,11 @@ def to_pandas(table: pa.Table) -> Any:
 
 
 def show(intervals: Intervals, limit: int) -> None:
-    """Print the first rows."""
+    """Draw lanes, crops and rows in a notebook; print the first rows elsewhere."""
+    if in_notebook():
+        display = importlib.import_module("IPython.display")
+        display.display(display.HTML(html(intervals)))
+        return
     from rich.console import Console
     from rich.table import Table
 
@@ -77,12 +82,19 @@ def clock(microseconds: int) -> str:
     return f"{sign}{hours}:{minutes:02}:{rest // 1000:02}.{rest % 1000:03}"
 
 
-def html(intervals: Intervals) -> str | None:
-    """HTML for a notebook, or None (which falls back to the text form) where it cannot be drawn."""
-    if importlib.util.find_spec("vquery.view") is None:
-        return None
-    if importlib.util.find_spec("vquery.view.lanes") is None:
-        return None
-    lanes = importlib.import_module("vquery.view.lanes")
-    drawn: str = lanes.relation_html(intervals.limit(HTML_ROWS).collect())
-    return drawn
+def html(intervals: Intervals) -> str:
+    """Lanes, crops where the source has any, and the first rows, as HTML for a notebook."""
+    from vquery.view.page import relation_html
+
+    node = intervals.node
+    sources = [each.source for each in walk(node) if isinstance(each, Scan)]
+    pictures = (getattr(source, "picture", None) for source in sources)
+    picture = next((each for each in pictures if each is not None), None)
+    return relation_html(intervals.collect(), name=node.name, picture=picture)
+
+
+def in_notebook() -> bool:
+    """Whether this runs under a Jupyter kernel, which shows HTML; a console shows text."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return hasattr(shell, "kernel")

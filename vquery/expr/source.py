@@ -15,7 +15,8 @@ class TableSource(Protocol):
     It must be picklable, and ``read`` must give the same rows in the same order every time. Rows
     carry ``video`` (text or integer, never null) and ``start_us <= end_us`` (int64, never null);
     boxes, where there are any, are float32 ``x1, y1, x2, y2``, all four null or none.
-    A source may also have ``num_rows: int``; it is used for estimates only.
+    A source may also have ``num_rows: int``, used for estimates only, and
+    ``picture(detection_id) -> bytes | None``, the JPEG that a notebook shows for a row.
     """
 
     @property
