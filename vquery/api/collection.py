@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vquery.engine.concept import Concept
     from vquery.engine.intervals import Intervals
     from vquery.export.report import Written
-    from vquery.index.pipeline import IndexReport, Progress
+    from vquery.index.report import IndexReport, Progress
 
 
 class Collection:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from vquery.export.report import Written
     from vquery.index.jobs import Outcome
-    from vquery.index.pipeline import IndexReport
+    from vquery.index.report import IndexReport
 
 LISTED = 10
 """Files that are named for one reason; all of them are in the JSON."""
@@ -161,6 +161,9 @@ def index_text(report: IndexReport) -> str:
         f"indexed {report.indexed} of {report.videos} videos in {report.seconds:.1f} s "
         f"({report.unchanged} were done before, {len(report.failed)} failed)"
     ]
+    if report.detectors:
+        used = (f"{name} in {n:,} videos" for name, n in report.detectors.items())
+        lines.append(f"  faces found by {', '.join(used)}")
     if report.counts:
         lines.append("  " + ", ".join(f"{n:,} {what}" for what, n in report.counts.items()))
     lines += [f"  {note}" for note in report.notes]
@@ -168,7 +171,8 @@ def index_text(report: IndexReport) -> str:
     for reason, files in report.skipped.items():
         more = f" and {len(files) - LISTED} more" if len(files) > LISTED else ""
         lines.append(f"  left aside, {reason}: {', '.join(files[:LISTED])}{more}")
-    lines += [f"  {count:,} rows: {reason}" for reason, count in report.rows_skipped.items()]
+    lines += [f"  left out {n:,} rows: {why}" for why, n in report.rows_skipped.items()]
+    lines += [f"  kept {n:,} rows that look wrong: {why}" for why, n in report.rows_suspect.items()]
     lines += [f"  failed: {name}: {error}" for name, error in report.failed.items()]
     return "\n".join(lines)
 

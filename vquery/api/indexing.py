@@ -44,7 +44,7 @@ def index(
         faces=faces,
         models=None if models is None else str(Path(models).resolve()),
         embedding=None if embedding is None else str(_file(embedding)),
-        images_fps=None if images is None else str(images),
+        images_fps=None if images is None else "{}/{}".format(*rate_of(images)),
     )
     return index_folder(
         store,
@@ -53,7 +53,7 @@ def index(
         workers=workers,
         progress=progress,
         rate=None if fps is None else rate_of(fps),
-        size=size or (1, 1),
+        size=size,
     )
 
 
