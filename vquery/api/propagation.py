@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     Ints = npt.NDArray[np.int64]
 
-SPACES = ("face", "face_wide")
+SPACES = "embedding.face"
+"""How the tables of embeddings of detections begin, one for each space; frames have their own."""
 NAMED_SEEDS = 3
 
 
@@ -127,7 +128,7 @@ def build(snapshot: Snapshot, ids: Ints) -> tuple[TrackGraph, pa.Table]:
             f"{len(missing)} of {len(ids)} ids are not detections of this collection, "
             f"such as {missing[0]}: take them from db.faces"
         )
-    spaces = [space for space in SPACES if f"embedding.{space}" in snapshot.tables()]
+    spaces = [name for name in snapshot.tables() if name.startswith(SPACES)]
     if not spaces:
         raise LabelError(
             "the detections have no embeddings: index them with their videos, "
@@ -142,7 +143,7 @@ def build(snapshot: Snapshot, ids: Ints) -> tuple[TrackGraph, pa.Table]:
 
 def _vectors(snapshot: Snapshot, space: str, own: Ints) -> npt.NDArray[np.float32]:
     """Line vectors up with items; an item without one gets zeros, which are like nothing."""
-    ids, matrix = snapshot.vectors(f"embedding.{space}")
+    ids, matrix = snapshot.vectors(space)
     vectors = np.zeros((len(own), matrix.shape[1]), np.float32)
     if len(ids):
         place = np.minimum(np.searchsorted(ids, own), len(ids) - 1)
@@ -200,9 +201,9 @@ def _refuse_contradictions(given: dict[int, str | None], node: Ints, own: Ints) 
         other = first.setdefault(int(node[row]), row)
         if given[other] != given[row]:
             raise LabelError(
-                f"detections {own[other]} and {own[row]} are one track but are labelled "
-                f"{given[other]!r} and {given[row]!r}: correct one of them (labelling it again "
-                "replaces its label), or undo"
+                f"detections {own[other]} and {own[row]} are one track (or copies of one another) "
+                f"but are labelled {given[other]!r} and {given[row]!r}: correct one of them "
+                "(labelling it again replaces its label), or undo"
             )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from importlib import util
+from pathlib import Path
 
 import pytest
 
@@ -122,7 +124,7 @@ def test_none_of_them_takes_its_track_out(db):
 def test_two_labels_in_one_track_are_refused_by_their_detections(db):
     db.label([ANN], "name", "Ann")
     db.label([ANN + 2], "name", "Bob")
-    with pytest.raises(LabelError, match=rf"{ANN} and {ANN + 2} are one track.*'Ann' and 'Bob'"):
+    with pytest.raises(LabelError, match=rf"{ANN} and {ANN + 2} are one track .*'Ann' and 'Bob'"):
         db.propagate("name")
     assert kept(db).num_rows == 0
     assert "LabelError" in db.runs["report"].to_pylist()[-1]
@@ -198,6 +200,19 @@ def test_items_without_embedding_among_others_are_counted_and_stay_unnamed(path,
         facts = db.propagate("name").summary()
     assert facts["labels"] == {"Ann": 24}
     assert "2 items have no embedding and were not reached" in facts["notes"]
+
+
+def test_vectors_of_a_network_of_ones_own_are_used(sample, tmp_path):
+    spec = util.spec_from_file_location("nets", Path(__file__).parents[1] / "media" / "conftest.py")
+    nets = util.module_from_spec(spec)
+    spec.loader.exec_module(nets)
+    (tmp_path / "net.onnx").write_bytes(nets.mean_colour_network((1, 3, 32, 32)))
+    with vq.create(tmp_path / "x.vq") as db:
+        db.index(sample, embedding=tmp_path / "net.onnx", workers=1)
+        db.label([ANN], "name", "Ann")
+        facts = db.propagate("name").summary()
+    assert facts["graph"]["without_vector"] == 0
+    assert facts["labels"]["Ann"] >= 12
 
 
 def test_who_writes_already_is_named(db, monkeypatch):
