@@ -17,7 +17,8 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
+
+from vquery.engine.show import print_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -228,7 +229,7 @@ def print_rows(rows: pa.Table, *, limit: int | None, as_json: bool) -> None:
         for item in shown.to_pylist():
             sys.stdout.write(_json(item) + "\n")
     elif sys.stdout.isatty():
-        _print_table(shown)
+        print_table(shown)
     else:
         _print_tabs(shown)
     if shown.num_rows < rows.num_rows:
@@ -241,18 +242,6 @@ def _seconds(name: str, value: Any) -> Any:
 
 def _columns(rows: pa.Table) -> list[str]:
     return [{"start_us": "start", "end_us": "end"}.get(name, name) for name in rows.column_names]
-
-
-def _print_table(rows: pa.Table) -> None:
-    table = Table(*_columns(rows))
-    for item in rows.to_pylist():
-        cells = (_seconds(name, value) for name, value in item.items())
-        table.add_row(*("–" if cell is None else _short(cell) for cell in cells))
-    Console().print(table)
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _print_tabs(rows: pa.Table) -> None:

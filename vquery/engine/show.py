@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from vquery.engine.intervals import Intervals
 
+WIDEST = 10_000
+"""Columns of the widest table that is printed."""
+
 
 def to_pandas(table: pa.Table) -> Any:
     """Convert a result to a data frame.
@@ -37,36 +40,46 @@ def show(intervals: Intervals, limit: int) -> None:
         display = importlib.import_module("IPython.display")
         display.display(display.HTML(html(intervals)))
         return
+    rows = intervals.limit(limit + 1).collect()
+    more = f"first {limit} rows; show(limit=…) for more" if rows.num_rows > limit else None
+    print_table(rows.slice(0, limit), title=intervals.node.name, caption=more)
+
+
+def print_table(rows: pa.Table, *, title: str | None = None, caption: str | None = None) -> None:
+    """Print rows as a table, wider than the terminal rather than with cells cut short."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    rows = intervals.limit(limit + 1).collect()
-    shown = rows.slice(0, limit)
-    printed = Table(title=intervals.node.name)
-    for field in shown.schema:
+    printed = Table(title=None if title is None else Text(title), caption=caption)
+    for field in rows.schema:
         right = kind_of(field.type) in (Kind.INTEGER, Kind.FLOAT)
         name = {"start_us": "start", "end_us": "end"}.get(field.name, field.name)
-        printed.add_column(name, justify="right" if right else "left")
-    for row in shown.to_pylist():
-        printed.add_row(*(cell(name, value) for name, value in row.items()))
-    if rows.num_rows > limit:
-        printed.caption = f"first {limit} rows; show(limit=…) for more"
-    Console().print(printed)
+        printed.add_column(Text(name), justify="right" if right else "left", no_wrap=True)
+    for row in rows.to_pylist():
+        # as Text, since captions such as "[MUSIC]" are no markup
+        printed.add_row(*(Text(cell(name, value)) for name, value in row.items()))
+    console = Console()
+    needed = console.measure(printed, options=console.options.update(max_width=WIDEST)).maximum
+    Console(width=max(console.width, needed)).print(printed, crop=False)
 
 
 def cell(name: str, value: Any) -> str:
-    """Text of one value; times as hours, minutes and seconds.
+    r"""Text of one value; times as hours, minutes and seconds.
 
     >>> cell("start_us", 3_723_500_000)
     '1:02:03.500'
-    >>> cell("score", None)
-    '–'
+    >>> cell("score", None), cell("text", "a\tb")
+    ('–', 'a b')
     """
     if value is None:
         return "–"
     if name in ("start_us", "end_us"):
         return clock(value)
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    # what stands in a file must not control the terminal
+    return "".join(letter if letter.isprintable() else " " for letter in str(value))
 
 
 def clock(microseconds: int) -> str:

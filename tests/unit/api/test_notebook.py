@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from types import ModuleType, SimpleNamespace
 
+import pyarrow as pa
 import pytest
 
 import vquery as vq
@@ -65,3 +66,24 @@ def test_the_last_line_of_a_cell_shows_the_same(db, shown):
 def test_a_console_shows_a_table(db, capsys):
     db.captions.show()
     assert "GOOD NIGHT" in capsys.readouterr().out
+
+
+def test_captions_are_neither_markup_nor_commands_to_the_terminal(capsys):
+    text = ["[MUSIC]", "[/b] closed", "\x1b[2J\x07cleared", "tab\tand\nline"]
+    cues = pa.table({"video": ["[v]"] * 4, "start": range(4), "end": range(1, 5), "text": text})
+    vq.from_arrow(cues, name="[/cues]").show()
+    printed = capsys.readouterr().out
+    assert "[MUSIC]" in printed
+    assert "[/b] closed" in printed
+    assert "tab and line" in printed
+    assert "[/cues]" in printed
+    assert "\x1b" not in printed
+    assert "\x07" not in printed
+
+
+def test_a_table_is_wider_than_the_console_rather_than_cut_short(db, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    db.faces.show(1)
+    printed = capsys.readouterr().out
+    assert "1000000001" in printed
+    assert "…" not in printed.replace("show(limit=…)", "")
