@@ -3,7 +3,7 @@
 Exact up to ``EXACT_ROWS`` rows: in numpy while small, by FAISS ``IndexFlatIP`` above. Beyond that
 an inverted file whose ``nprobe`` is raised until a sample that was answered exactly reaches the
 wanted recall. Frames next to each other look alike and would fill every list, so neighbours are
-taken *apart*: outside the item's own track, or outside the same few seconds.
+taken *apart*: outside the item's own track.
 
 A list is never padded: there is no -1, no item itself (removed by id, not by position, because
 duplicates may come before it) and nothing twice.
@@ -43,46 +43,31 @@ QUANTILE_IN_SD = 2.326
 
 @dataclass(frozen=True, slots=True)
 class Apart:
-    """Which rows may not be neighbours: those of one group, or of one video within ``gap``.
+    """Which rows may not be neighbours: those of one group, such as a track.
 
     Parameters
     ----------
     group
         Shape (n,); rows with the same number of 0 or more are kept apart, -1 is a group of its own.
-    video, start_us
-        Shape (n,); rows of one video that start less than ``gap_us`` microseconds apart are kept
-        apart. Either both or none.
     """
 
     group: Ints | None = None
-    video: Ints | None = None
-    start_us: Ints | None = None
-    gap_us: int = 0
 
     def excludes(self, source: Ints, target: Ints) -> NDArray[np.bool_]:
         """Tell for each pair of rows (broadcast together) whether it is kept apart."""
-        out = np.zeros(np.broadcast_shapes(source.shape, target.shape), bool)
-        if self.group is not None:
-            out |= (self.group[source] == self.group[target]) & (self.group[source] >= 0)
-        if self.video is not None and self.start_us is not None:
-            near = np.abs(self.start_us[source] - self.start_us[target]) < self.gap_us
-            out |= near & (self.video[source] == self.video[target])
-        return out
+        if self.group is None:
+            return np.zeros(np.broadcast_shapes(source.shape, target.shape), bool)
+        excluded: NDArray[np.bool_] = self.group[source] == self.group[target]
+        excluded &= self.group[source] >= 0
+        return excluded
 
     def counts(self, n: int) -> Ints:
-        """Count for each row the rows kept apart from it, at most (itself included)."""
+        """Count for each row the rows kept apart from it (itself included)."""
         out = np.ones(n, np.int64)
         if self.group is not None:
             named = self.group >= 0
             _, code, sizes = np.unique(self.group[named], return_inverse=True, return_counts=True)
             out[named] = sizes[code]
-        if self.video is not None and self.start_us is not None:
-            for code in np.unique(self.video):
-                rows = np.flatnonzero(self.video == code)
-                times = np.sort(self.start_us[rows])
-                low = np.searchsorted(times, self.start_us[rows] - self.gap_us, side="right")
-                high = np.searchsorted(times, self.start_us[rows] + self.gap_us, side="left")
-                out[rows] += np.maximum(high - low, 0)
         return out
 
 

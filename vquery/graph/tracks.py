@@ -22,7 +22,15 @@ from scipy import sparse
 
 from vquery.errors import SchemaError
 from vquery.graph.edges import Graph
-from vquery.graph.knn import QUANTILE_IN_SD, Apart, bulk_floor, cosines, neighbours, unit
+from vquery.graph.knn import (
+    QUANTILE_IN_SD,
+    SAMPLED_PAIRS,
+    Apart,
+    bulk_floor,
+    cosines,
+    neighbours,
+    unit,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +48,6 @@ FACES_PER_TRACK = 64
 SHORTEST_LIST, LONGEST_LIST = 4, 20
 FOLD_SIMILARITY, FOLD_ROWS = 0.98, 8
 """Items without a track become one node when they are this alike and this near in the video."""
-SAMPLED_PAIRS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
