@@ -10,18 +10,16 @@ inside the video, so that ids do not depend on which video was finished first.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery.errors import SchemaError
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 IDS_PER_VIDEO = 1_000_000_000
 """Ids that one video has room for in each table: 38 days of 10 faces at 30 frames a second."""
+
+US_PER_S = 1_000_000
 
 US = pa.int64()
 KEYS = ("video", "start_us", "end_us")
@@ -186,7 +184,7 @@ def conform(table: pa.Table, schema: pa.Schema, *, what: str) -> pa.Table:
 def _cast(column: pa.ChunkedArray, field: pa.Field, what: str) -> pa.ChunkedArray:
     try:
         return column.cast(field.type)
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise SchemaError(
             f"{what}: column {field.name!r} must be {field.type}, got {column.type}: {error}"
         ) from error
@@ -205,18 +203,29 @@ def check_intervals(table: pa.Table, *, what: str) -> None:
     Traceback (most recent call last):
     vquery.errors.SchemaError: faces.csv, row 1: start must not be after end (1 such row)
     """
-    _refuse(pc.greater(table["start_us"], table["end_us"]), what, "start must not be after end")
+    refuse(pc.greater(table["start_us"], table["end_us"]), what, "start must not be after end")
     if not set(BOX) <= set(table.column_names):
         return
     for name in BOX:
-        _refuse(
+        refuse(
             pc.invert(pc.is_finite(table[name])), what, f"column {name!r} must be a finite number"
         )
     for low, high in (("x1", "x2"), ("y1", "y2")):
-        _refuse(pc.greater(table[low], table[high]), what, f"{low} must not be greater than {high}")
+        refuse(pc.greater(table[low], table[high]), what, f"{low} must not be greater than {high}")
 
 
-def _refuse(bad: pa.ChunkedArray, what: str, rule: str) -> None:
+def refuse(bad: pa.ChunkedArray, what: str, rule: str) -> None:
+    """Raise for the first row where ``bad`` is true, saying how many there are; null is not bad.
+
+    Raises
+    ------
+    SchemaError
+        Naming the row, counted from 1.
+
+    >>> refuse(pa.chunked_array([[False, True, None]]), "faces.csv", "x1 must be given")
+    Traceback (most recent call last):
+    vquery.errors.SchemaError: faces.csv, row 2: x1 must be given (1 such row)
+    """
     bad = pc.fill_null(bad, fill_value=False)
     count = pc.sum(bad).as_py() or 0
     if count:
@@ -233,12 +242,13 @@ def item_ids(video_id: int, first: int, count: int) -> pa.Array:
     """
     if first < 1 or first + count > IDS_PER_VIDEO:
         raise SchemaError(
-            f"a video has room for {IDS_PER_VIDEO - 1} ids a table; asked for {first + count - 1}"
+            f"a video has room for ids 1 to {IDS_PER_VIDEO - 1} in a table; asked for {first} to "
+            f"{first + count - 1}. Split the video"
         )
     base = video_id * IDS_PER_VIDEO
-    return pa.array(range(base + first, base + first + count), pa.int64())
+    return pa.array(np.arange(base + first, base + first + count))
 
 
-def sort_intervals(table: pa.Table, extra: Sequence[str] = ()) -> pa.Table:
-    """Sort by video, start, end, then ``extra``."""
-    return table.sort_by([(name, "ascending") for name in (*KEYS, *extra)])
+def sort_intervals(table: pa.Table) -> pa.Table:
+    """Sort by video, start and end; ties stay in order."""
+    return table.sort_by([(name, "ascending") for name in KEYS])

@@ -16,12 +16,10 @@ import pyarrow as pa
 from vquery.engine.reference_bounds import INF, Row, overlap, placed, related
 from vquery.expr import aggregates, boxes, expression, predicates, time
 from vquery.expr.placeholders import When
-from vquery.schema import BOX
+from vquery.schema import BOX, US_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-SECOND = 1_000_000
 
 
 def alike(a: Any, b: Any) -> tuple[Any, Any]:
@@ -67,7 +65,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     "like": lambda a, b: bool(
         re.fullmatch(re.escape(b).replace("%", ".*").replace("_", "."), a, re.DOTALL)
     ),
-    "microseconds": lambda a: int(math.copysign(math.floor(abs(a) * SECOND + 0.5), a)),
+    "microseconds": lambda a: int(math.copysign(math.floor(abs(a) * US_PER_S + 0.5), a)),
 }
 
 
@@ -79,7 +77,7 @@ class Values:
 
     def seconds(self, value: expression.Expression) -> int:
         """Microseconds of a length of time."""
-        microseconds: int = round(self.value(value, {}) * SECOND)
+        microseconds: int = round(self.value(value, {}) * US_PER_S)
         return microseconds
 
     def value(self, node: Any, env: Mapping[Any, Any]) -> Any:
@@ -180,7 +178,7 @@ class Values:
         if None in (*spans[0], *spans[1]):
             return None
         given = dict.fromkeys(("min_gap", "max_gap", "tolerance"), INF) | {
-            name: round(value * SECOND) if timed else np.float32(value)
+            name: round(value * US_PER_S) if timed else np.float32(value)
             for name, value in self.settings(node).items()
         }
         return related(node.name, spans[0], spans[1], given)
@@ -195,9 +193,9 @@ def column(row: Row, name: str) -> Any:
     if name in row:
         return row[name]
     if name in ("start", "end"):
-        return np.float64(row[f"{name}_us"] / SECOND)
+        return np.float64(row[f"{name}_us"] / US_PER_S)
     if name == "duration":
-        return np.float64((row["end_us"] - row["start_us"]) / SECOND)
+        return np.float64((row["end_us"] - row["start_us"]) / US_PER_S)
     x1, y1, x2, y2 = (row[edge] for edge in BOX)
     if x1 is None:
         return None

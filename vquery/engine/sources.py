@@ -13,7 +13,7 @@ from vquery.engine.intervals import Intervals
 from vquery.errors import SchemaError
 from vquery.expr.relations import Scan
 from vquery.expr.types import Kind, kind_of
-from vquery.schema import BOX, KEYS, check_intervals
+from vquery.schema import BOX, KEYS, US_PER_S, check_intervals, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,7 +121,7 @@ def _video(table: pa.Table, name: str) -> pa.ChunkedArray:
     column = table["video"]
     if kind_of(column.type) not in (Kind.STRING, Kind.INTEGER):
         raise SchemaError(f"{name}: video must be text or integer, got {column.type}")
-    _refuse(column.is_null(), name, "video must be given")
+    refuse(column.is_null(), name, "video must be given")
     return column
 
 
@@ -146,10 +146,10 @@ def _from_seconds(column: pa.ChunkedArray, label: str, name: str) -> pa.ChunkedA
     if kind_of(column.type) not in (Kind.INTEGER, Kind.FLOAT):
         raise SchemaError(f"{name}: {label} must be a number of seconds, got {column.type}")
     seconds = column.cast(pa.float64())
-    far = pc.greater(pc.abs(seconds), pa.scalar(FARTHEST_US / 1e6))
+    far = pc.greater(pc.abs(seconds), pa.scalar(FARTHEST_US / US_PER_S))
     missing = pc.or_kleene(pc.invert(pc.is_finite(seconds)), far)
-    _refuse(missing.fill_null(fill_value=True), name, f"{label} must be a number of seconds")
-    return pc.round(pc.multiply(seconds, 1e6), round_mode="half_to_even").cast(pa.int64())
+    refuse(missing.fill_null(fill_value=True), name, f"{label} must be a number of seconds")
+    return pc.round(pc.multiply(seconds, US_PER_S), round_mode="half_to_even").cast(pa.int64())
 
 
 def _from_microseconds(column: pa.ChunkedArray, label: str, name: str) -> pa.ChunkedArray:
@@ -158,10 +158,12 @@ def _from_microseconds(column: pa.ChunkedArray, label: str, name: str) -> pa.Chu
             f"{name}: {label} must be whole microseconds (int64), got {column.type};"
             f" for seconds call the column {label.removesuffix('_us')}"
         )
-    whole = column.cast(pa.int64())
-    far = pc.or_kleene(pc.greater(whole, FARTHEST_US), pc.less(whole, -FARTHEST_US))
-    _refuse(far.fill_null(fill_value=True), name, f"{label} must be given, in microseconds")
-    return whole
+    if column.type == pa.uint64():  # may hold what int64 cannot
+        far = pc.greater(column, pa.scalar(FARTHEST_US, pa.uint64()))
+    else:
+        far = pc.or_kleene(pc.greater(column, FARTHEST_US), pc.less(column, -FARTHEST_US))
+    refuse(far.fill_null(fill_value=True), name, f"{label} must be given, in microseconds")
+    return column.cast(pa.int64())
 
 
 def _has_box(table: pa.Table, name: str) -> bool:
@@ -192,16 +194,8 @@ def _check_rows(table: pa.Table, name: str, *, boxed: bool) -> None:
         partly = pc.not_equal(missing[0], missing[1])
         for other in missing[2:]:
             partly = pc.or_(partly, pc.not_equal(missing[0], other))
-        _refuse(partly, name, "a box needs all four edges or none")
+        refuse(partly, name, "a box needs all four edges or none")
     if "score" in table.column_names:
         kind = kind_of(table["score"].type)
         if kind not in (Kind.INTEGER, Kind.FLOAT, Kind.NULL):
             raise SchemaError(f"{name}: score must be a number, got {table['score'].type}")
-
-
-def _refuse(bad: pa.ChunkedArray, name: str, rule: str) -> None:
-    number = pc.sum(bad).as_py() or 0
-    if number:
-        first = pc.index(bad, value=True).as_py() + 1
-        rows = "1 such row" if number == 1 else f"{number} such rows"
-        raise SchemaError(f"{name}, row {first}: {rule} ({rows})")

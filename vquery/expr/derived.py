@@ -8,6 +8,7 @@ from vquery.errors import UnknownColumnError
 from vquery.expr.expression import Column, Expression, Sides
 from vquery.expr.node import transform
 from vquery.expr.types import has_box
+from vquery.schema import US_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,21 +18,20 @@ if TYPE_CHECKING:
     from vquery.expr.node import Node
     from vquery.expr.types import Scope
 
-SECOND = 1_000_000
-"""Microseconds in a second. A double divided by it is the double nearest to the decimal fraction,
-so ``row.start == 0.1`` means what it says."""
+# A double divided by US_PER_S is the double nearest to the decimal fraction, so
+# ``row.start == 0.1`` means what it says.
 
 
 def _start(side: Sides) -> Expression:
-    return Column("start_us", side) / SECOND
+    return Column("start_us", side) / US_PER_S
 
 
 def _end(side: Sides) -> Expression:
-    return Column("end_us", side) / SECOND
+    return Column("end_us", side) / US_PER_S
 
 
 def _duration(side: Sides) -> Expression:
-    return (Column("end_us", side) - Column("start_us", side)) / SECOND
+    return (Column("end_us", side) - Column("start_us", side)) / US_PER_S
 
 
 def _width(side: Sides) -> Expression:

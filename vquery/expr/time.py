@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from vquery.errors import QueryError
 from vquery.expr.expression import Column, Expression, Literal, call
 from vquery.expr.predicates import LEFT, RIGHT, Predicate, number_setting
+from vquery.schema import US_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,8 +40,8 @@ def microseconds(value: Expression) -> Expression:
     300000
     """
     if isinstance(value, Literal):
-        return Literal(round(value.value * 1_000_000))
-    return call("*", value, 1_000_000)  # a param: set before a query runs
+        return Literal(round(value.value * US_PER_S))
+    return call("*", value, US_PER_S)  # a param: set before a query runs
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

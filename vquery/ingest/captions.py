@@ -20,13 +20,12 @@ from vquery.ingest import markup
 from vquery.ingest.files import read_text
 from vquery.ingest.result import CUE_ROWS, Ingested, counts
 from vquery.ingest.words import spread_words
-from vquery.schema import conform
+from vquery.schema import US_PER_S, conform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-US_PER_S = 1_000_000
 EMPTY = "cue without text"
 REVERSED = "cue that ends before it starts"
 UNREADABLE = "cue with an unreadable time"

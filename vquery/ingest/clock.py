@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vquery.errors import SchemaError
+from vquery.schema import US_PER_S
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     Ints = npt.NDArray[np.int64]
 
-US_PER_S = 1_000_000
 MAX_FRAMES = 1 << 31
 """More than a year at 60 frames a second: a larger number is no frame number."""
 

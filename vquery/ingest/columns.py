@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from vquery.errors import IngestError
 from vquery.ingest.files import MAX_TABLE_BYTES, check_size, read_text
+from vquery.schema import US_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
     Ints = npt.NDArray[np.int64]
 
-US_PER_S = 1_000_000
 MAX_SECONDS = 1e9
 _CLOCK_TIME = re.compile(r"(?:(\d{1,4}):)?(\d{1,2}):([0-5]?\d(?:[.,]\d{1,9})?)")
 
@@ -161,7 +161,10 @@ class Columns:
         """
         column = self._filled(name, missing=False)
         if pa.types.is_integer(column.type):
-            whole: Ints = pc.cast(column, pa.int64()).to_numpy(zero_copy_only=False)
+            try:
+                whole: Ints = pc.cast(column, pa.int64()).to_numpy(zero_copy_only=False)
+            except pa.ArrowInvalid as error:
+                raise self.error(f"expected integers of 64 bits: {error}", column=name) from error
             return whole
         numbers = self.floats(name)
         bad = (numbers != np.round(numbers)) | (np.abs(numbers) >= 2**53)

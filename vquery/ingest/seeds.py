@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from vquery.errors import LabelError
-from vquery.ingest.columns import US_PER_S, Columns, read_columns
+from vquery.ingest.columns import Columns, read_columns
 from vquery.ingest.result import Ingested
+from vquery.schema import US_PER_S
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,6 +15,7 @@ from vquery.ingest.boxes import NO_AREA, corners, detection_table, has_area, nor
 from vquery.ingest.clock import FrameClock
 from vquery.ingest.columns import Columns, read_columns
 from vquery.ingest.result import Ingested, counts
+from vquery.schema import US_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
     Ints = npt.NDArray[np.int64]
 
-US_PER_S = 1_000_000
 PIXELS_FROM = 2.0
 """A normalised box may stick out of the picture, but not by a whole picture."""
 

@@ -14,7 +14,7 @@ from vquery.ingest.files import read_json
 from vquery.ingest.recognisers import FORMS, Token, Turn
 from vquery.ingest.result import WORD_ROWS, Ingested, counts
 from vquery.ingest.words import cues_from_words
-from vquery.schema import conform
+from vquery.schema import US_PER_S, conform
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-US_PER_S = 1_000_000
 UNTIMED = "word without a time"
 REVERSED = "word that ends before it starts"
 BEFORE = "word before the start of the video"

@@ -8,13 +8,12 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from vquery.errors import MediaError
+from vquery.schema import US_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vquery.media.pictures import Picture
-
-SECOND = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -102,4 +101,4 @@ def time_of(number: int, fps: Fraction) -> int:
     >>> time_of(30000, Fraction(30000, 1001))
     1001000000
     """
-    return round(Fraction(number) / fps * SECOND)
+    return round(Fraction(number) / fps * US_PER_S)

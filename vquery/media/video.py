@@ -17,9 +17,10 @@ import cv2
 import numpy as np
 
 from vquery.errors import MediaError
-from vquery.media.frames import SECOND, Frame, MediaInfo, Source, frame_rate
+from vquery.media.frames import Frame, MediaInfo, Source, frame_rate
 from vquery.media.images import ImageFolder, SingleImage, is_picture
 from vquery.media.quiet import silence
+from vquery.schema import US_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from vquery.media.pictures import Picture
 
-__all__ = ["Frame", "FrameReader", "MediaInfo", "open_frames", "probe"]
+__all__ = ["Frame", "FrameReader", "MediaInfo", "probe"]
 
 silence()
 
@@ -170,16 +171,6 @@ class FrameReader:
         )
 
 
-def open_frames(
-    path: str | Path,
-    *,
-    images_fps: Fraction | float | str | None = None,
-    wanted: Callable[[int, int], bool] | None = None,
-) -> FrameReader:
-    """Open a video, a folder of pictures or a picture for reading; see `FrameReader`."""
-    return FrameReader(path, images_fps=images_fps, wanted=wanted)
-
-
 def _open(path: Path, images_fps: Fraction | float | str | None) -> Source:
     if path.is_dir():
         return ImageFolder(path, images_fps)
@@ -199,7 +190,7 @@ class _VideoFile:
         self._capture = _capture(path)
         self.info = self._facts()
         fps = Fraction(self.info.fps_num, self.info.fps_den)
-        self.nominal_us = round(SECOND / (fps or Fraction(FALLBACK_FPS)))
+        self.nominal_us = round(US_PER_S / (fps or Fraction(FALLBACK_FPS)))
         self._untimed = 0
         self._undecoded = 0
 
@@ -216,7 +207,7 @@ class _VideoFile:
             fps = Fraction(0)
         count = get(cv2.CAP_PROP_FRAME_COUNT)
         frames = int(count) if 0 < count < 1e12 else None
-        duration = round(frames / fps * SECOND) if frames and fps else None
+        duration = round(frames / fps * US_PER_S) if frames and fps else None
         code = int(get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
         codec = "".join(c for c in code.to_bytes(4, "little").decode("latin-1") if c.isprintable())
         num, den = fps.numerator, fps.denominator

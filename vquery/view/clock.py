@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-SECOND_US = 1_000_000
+from vquery.schema import US_PER_S
+
 TICKS = 10
 STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 
@@ -14,7 +15,7 @@ def clock(us: int, *, digits: int = 1) -> str:
     ('1:23.5', '1:00:00', '-0:00.5', '0:07.207')
     """
     unit = 10**digits
-    whole, fraction = divmod(round(abs(us) * unit / SECOND_US), unit)
+    whole, fraction = divmod(round(abs(us) * unit / US_PER_S), unit)
     minutes, seconds = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
     head = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
@@ -25,13 +26,13 @@ def clock(us: int, *, digits: int = 1) -> str:
 def ticks(length_us: int) -> list[int]:
     """Choose about ten round times from 0 to ``length_us``.
 
-    >>> [clock(us) for us in ticks(200 * SECOND_US)]
+    >>> [clock(us) for us in ticks(200 * US_PER_S)]
     ['0:00', '0:30', '1:00', '1:30', '2:00', '2:30', '3:00']
     """
-    least = length_us / SECOND_US / TICKS
+    least = length_us / US_PER_S / TICKS
     step = next((step for step in STEPS_S if step >= least), 0)
     if not step:
         hours = least / 3600
         step = 3600 * next(n for n in (2, 3, 6, 12, 24 * -(-hours // 24)) if n >= hours)
-    step_us = round(step * SECOND_US)
+    step_us = round(step * US_PER_S)
     return list(range(0, length_us + 1, step_us))

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
 
+from vquery.schema import US_PER_S
 from vquery.view.bars import Bar, bars_of
-from vquery.view.clock import SECOND_US, clock, ticks
+from vquery.view.clock import clock, ticks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -106,7 +107,7 @@ def _figure(
 ) -> str:
     mine = [(lane, lane.table.filter(pc.equal(lane.table["video"], video))) for lane in lanes]
     last = max(pc.max(table["end_us"]).as_py() or 0 for _, table in mine)
-    length = max(durations_us.get(str(video)) or 0, last, SECOND_US)
+    length = max(durations_us.get(str(video)) or 0, last, US_PER_S)
     scale = (WIDTH - LEFT - RIGHT) / length
     pieces, top = [], 0
     for i, (lane, table) in enumerate(mine):

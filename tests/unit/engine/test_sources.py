@@ -13,6 +13,7 @@ from vquery.errors import SchemaError
 from vquery.expr.relations import Scan
 from vquery.expr.source import TableSource
 
+UNSIGNED = pa.array([2**64 - 1], pa.uint64())
 BOX = {"x1": [0.1], "y1": [0.1], "x2": [0.4], "y2": [0.5]}
 
 
@@ -102,6 +103,7 @@ def test_what_exports_arrow_is_taken():
         ({"video": ["a"], "start": [1e16], "end": [2e16]}, "start must be a number of seconds"),
         ({"video": ["a"], "start_us": [1.0], "end_us": [2.0]}, "for seconds call the column start"),
         ({"video": ["a"], "start_us": [2**62], "end_us": [2**62]}, "in microseconds"),
+        (dict.fromkeys(["start_us", "end_us"], UNSIGNED) | {"video": ["a"]}, "in microseconds"),
         ({"video": ["a"] * 3, "start": [1, 3, 3], "end": [1, 2, 1]},
          r"row 2: start must not be after end \(2 such rows\)"),
         ({"video": ["a"], "start": [1], "end": [2], "x1": [0.1]}, "missing: y1, x2, y2"),

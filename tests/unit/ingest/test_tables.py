@@ -106,6 +106,15 @@ def test_columns_have_other_names(read):
         read(text.replace("0;0;0;1", "0;one;0;1"), columns=columns)
 
 
+def test_integers_of_more_than_64_bits_are_refused(tmp_path):
+    path = tmp_path / "faces.parquet"
+    time = pa.array([2**64 - 1], pa.uint64())
+    box = {name: [0.5] for name in BOX}
+    pq.write_table(pa.table({"video": ["a"], "start_us": time, "end_us": time, **box}), path)
+    with pytest.raises(IngestError, match="column 'start_us': expected integers of 64 bits"):
+        read_detection_table(path)
+
+
 def test_boxes_without_area_are_counted(read):
     result = read("time,x1,y1,x2,y2\n0,0,0,0,1\n0,0,0,1,1\n0,0.5,0.5,0.5,0.5\n")
     assert len(rows(result)) == 1

@@ -15,7 +15,7 @@ import pytest
 
 from vquery.errors import MediaError
 from vquery.media.frames import frame_rate
-from vquery.media.video import FrameReader, open_frames, probe
+from vquery.media.video import FrameReader, probe
 
 WIDTH, HEIGHT = 64, 48
 
@@ -108,7 +108,7 @@ def test_variable_rate_is_exact(tmp_path: Path, start: int):
     times = np.cumsum([start, *steps])
     path = tmp_path / "variable.mkv"
     path.write_bytes(matroska(times.tolist(), duration_ms=float(times[-1] - start + 20)))
-    with open_frames(path) as reader:
+    with FrameReader(path) as reader:
         shown = [number_of(frame.image) for frame in reader]
     np.testing.assert_array_equal(reader.starts_us, (times - start) * 1000)
     assert shown == list(range(len(times)))
