@@ -142,31 +142,6 @@ def crop(image: Picture, box: Sequence[float] | NDArray[np.float32]) -> Picture 
     return image[top : max(bottom, top + 1), left : max(right, left + 1)]
 
 
-def letterbox(
-    image: Picture, width: int, height: int, *, fill: int = 0
-) -> tuple[Picture, tuple[float, float, float]]:
-    """Scale into ``width`` x ``height`` without distortion, bars around.
-
-    Returns
-    -------
-    The new picture and ``(scale, left, top)``: pixel ``(x, y)`` of the old one lies at
-    ``(x * scale + left, y * scale + top)``.
-
-    >>> picture, place = letterbox(np.zeros((50, 100, 3), np.uint8), 40, 40)
-    >>> picture.shape, place
-    ((40, 40, 3), (0.4, 0.0, 10.0))
-    """
-    old_height, old_width = _size(image)
-    scale = min(width / old_width, height / old_height)
-    inner = (max(1, round(old_width * scale)), max(1, round(old_height * scale)))
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
-    whole = np.full((height, width, 3), fill, np.uint8)
-    part = whole[top : top + inner[1], left : left + inner[0]]
-    part[:] = cv2.resize(image, inner, interpolation=method)
-    return whole, (scale, float(left), float(top))
-
-
 def _size(image: Picture) -> tuple[int, int]:
     if image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise MediaError(f"a picture must have the shape (height, width, 3), got {image.shape}")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vquery.errors import MediaError
-from vquery.media.pictures import crop, decode_jpeg, encode_jpeg, fit, letterbox, open_picture
+from vquery.media.pictures import crop, decode_jpeg, encode_jpeg, fit, open_picture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,16 +93,6 @@ def test_only_colour_pictures(image: np.ndarray):
 def test_what_is_no_picture(data: bytes):
     with pytest.raises(MediaError, match=f"picture of {len(data)} bytes"):
         decode_jpeg(data)
-
-
-def test_letterbox_says_where_things_are():
-    whole, (scale, left, top) = letterbox(ramp(60, 80), 40, 40, fill=7)
-    assert (scale, left, top) == (0.5, 0.0, 5.0)
-    assert (whole[:5] == 7).all()
-    assert (whole[35:] == 7).all()
-    x, y = 50, 20
-    place = whole[round(y * scale + top), round(x * scale + left)]
-    np.testing.assert_allclose(place[:2], (x, y), atol=1)
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".bmp", ".tif"])
