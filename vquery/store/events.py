@@ -147,7 +147,7 @@ class EventLog:
         find = to_undo if action == "undo" else to_redo
         with self._catalog.write(f"keeping an {action}") as db:
             # Read inside the transaction: two people cannot take back the same action.
-            found = find([_event(row) for row in _select(db, 0, None, rows=False)], who)
+            found = find([_event(row) for row in _select(db, 0, rows=False)], who)
             if found is not None:
                 _insert(db, _values(action, {"event": found.event_id}, who, None), None)
         return found
@@ -158,19 +158,17 @@ class EventLog:
             last = self._seen[-1].event_id if self._seen else 0
             if upto is None or last < upto:
                 with self._catalog.read() as db:
-                    self._seen += [_event(row) for row in _select(db, last, None, rows=True)]
+                    self._seen += [_event(row) for row in _select(db, last, rows=True)]
             seen = list(self._seen)
         return seen if upto is None else [event for event in seen if event.event_id <= upto]
 
 
-def _select(
-    db: sqlite3.Connection, after: int, upto: int | None, *, rows: bool
-) -> list[tuple[Any, ...]]:
+def _select(db: sqlite3.Connection, after: int, *, rows: bool) -> list[tuple[Any, ...]]:
     items = "item_rows" if rows else "NULL"
     return db.execute(
         f"SELECT event_id, at_us, action, who, query, generation, payload, {items} FROM events "
-        "WHERE event_id > ? AND (? IS NULL OR event_id <= ?) ORDER BY event_id",
-        (after, upto, upto),
+        "WHERE event_id > ? ORDER BY event_id",
+        (after,),
     ).fetchall()
 
 

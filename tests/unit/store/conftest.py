@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from importlib import util
 from pathlib import Path
 
@@ -30,6 +32,24 @@ def made():
 @pytest.fixture
 def store(tmp_path):
     return Store.create(tmp_path / "news.vq")
+
+
+@pytest.fixture
+def filled(store, made):
+    """A collection with three videos."""
+    made.add_videos(store, 3)
+    return store
+
+
+@pytest.fixture
+def change_catalog(store):
+    """Runs a statement on the catalog behind the collection's back."""
+
+    def change(statement):
+        with closing(sqlite3.connect(store.path / "catalog.sqlite")) as db, db:
+            db.execute(statement)
+
+    return change
 
 
 class Job:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 
 import pyarrow as pa
@@ -11,18 +10,6 @@ import pytest
 from vquery import schema
 from vquery.errors import LockedError, SchemaError, StoreError
 from vquery.store import NewVideo, PartWriter
-
-
-@pytest.fixture
-def filled(store, made):
-    made.add_videos(store, 3)
-    return store
-
-
-def change_catalog(store, statement):
-    with sqlite3.connect(store.path / "catalog.sqlite") as db:
-        db.execute(statement)
-    db.close()
 
 
 class TestRuns:
@@ -122,8 +109,8 @@ class TestSafety:
         "path",
         ["/etc/passwd", "parts/../../secret/a-b.parquet", "parts/x/../a-b.arrow", "a.parquet"],
     )
-    def test_the_catalog_cannot_lead_outside(self, filled, path):
-        change_catalog(filled, f"UPDATE parts SET path = '{path}' WHERE part_id = 1")
+    def test_the_catalog_cannot_lead_outside(self, filled, path, change_catalog):
+        change_catalog(f"UPDATE parts SET path = '{path}' WHERE part_id = 1")
         with filled.snapshot() as snapshot, pytest.raises(StoreError, match="tampered"):
             snapshot.read("detections")
 

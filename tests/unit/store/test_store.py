@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -13,18 +12,6 @@ import pytest
 from vquery.errors import SchemaError, StoreError, UnknownColumnError
 from vquery.store import NewVideo, PartWriter, Store
 from vquery.store.names import BUILT_IN
-
-
-@pytest.fixture
-def filled(store, made):
-    made.add_videos(store, 3)
-    return store
-
-
-def change_catalog(store, statement):
-    with sqlite3.connect(store.path / "catalog.sqlite") as db:
-        db.execute(statement)
-    db.close()
 
 
 class TestOpening:
@@ -58,13 +45,13 @@ class TestOpening:
         (root / "catalog.sqlite.new").write_bytes(b"half")
         assert Store.create(root).contents()["videos"].num_rows == 0
 
-    def test_newer_format(self, store):
-        change_catalog(store, "PRAGMA user_version = 9")
+    def test_newer_format(self, store, change_catalog):
+        change_catalog("PRAGMA user_version = 9")
         with pytest.raises(StoreError, match=r"has format 9; this vquery reads up to 1.*Update"):
             Store.open(store.path)
 
-    def test_something_else(self, store):
-        change_catalog(store, "PRAGMA application_id = 1")
+    def test_something_else(self, store, change_catalog):
+        change_catalog("PRAGMA application_id = 1")
         with pytest.raises(StoreError, match="made by something else"):
             Store.open(store.path)
         (store.path / "catalog.sqlite").write_bytes(b"these are not the rows you look for" * 100)
