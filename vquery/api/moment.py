@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from vquery.store.store import Store
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Moment:
     """A snapshot, and the human labels in force (schema SEED)."""
 

@@ -25,7 +25,7 @@ PUBLIC_DETECTION = pa.schema(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StoredTable:
     """One table of a snapshot, under the name that people know it by."""
 
@@ -71,7 +71,7 @@ class Wanted:
         return fields
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DetectionTable:
     """Detections of one class (None: of all) with the labels of some concepts.
 
