@@ -8,6 +8,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
+import pyarrow as pa
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
-
-    import pyarrow as pa
 
     from vquery.export.report import Written
     from vquery.index.jobs import Outcome
@@ -224,7 +223,7 @@ def models_text(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def print_rows(rows: pa.Table, *, limit: int | None, as_json: bool) -> None:
     """Print rows: a table on a terminal, tab-separated in a pipe, or one JSON object a line."""
-    shown = rows if limit is None else rows.slice(0, limit)
+    shown = _shortest(rows if limit is None else rows.slice(0, limit))
     if as_json:
         for item in shown.to_pylist():
             sys.stdout.write(_json(item) + "\n")
@@ -234,6 +233,15 @@ def print_rows(rows: pa.Table, *, limit: int | None, as_json: bool) -> None:
         _print_tabs(shown)
     if shown.num_rows < rows.num_rows:
         sys.stderr.write(f"{shown.num_rows:,} of {rows.num_rows:,} rows shown\n")
+
+
+def _shortest(rows: pa.Table) -> pa.Table:
+    """Let a float32 be written as 0.1 rather than 0.10000000149011612; it stays the same one."""
+    for at, field in enumerate(rows.schema):
+        if pa.types.is_float32(field.type):
+            written = rows.column(at).cast(pa.string()).cast(pa.float64())
+            rows = rows.set_column(at, field.name, written)
+    return rows
 
 
 def _seconds(name: str, value: Any) -> Any:

@@ -56,6 +56,15 @@ def test_rows_in_a_pipe_stay_on_their_line(capsys):
     assert capsys.readouterr().out == "video\tstart\ttext\na\t1.5\ttwo lines and a tab\n"
 
 
+def test_numbers_of_single_precision_are_written_short(capsys):
+    rows = pa.table({"x1": pa.array([0.1, None, 1 / 3], pa.float32())})
+    print_rows(rows, limit=None, as_json=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ['{"x1": 0.1}', '{"x1": null}']
+    again = pa.array([json.loads(line)["x1"] for line in lines], pa.float32())
+    assert again.equals(rows["x1"].combine_chunks())
+
+
 def test_the_text_of_a_propagation_says_what_to_do_next():
     facts = {
         "items": 10,
