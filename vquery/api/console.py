@@ -20,6 +20,7 @@ from rich.progress import (
 )
 
 from vquery.engine.show import print_table
+from vquery.schema import US_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -245,7 +246,7 @@ def _shortest(rows: pa.Table) -> pa.Table:
 
 
 def _seconds(name: str, value: Any) -> Any:
-    return value / 1e6 if name in {"start_us", "end_us"} and value is not None else value
+    return value / US_PER_S if name in {"start_us", "end_us"} and value is not None else value
 
 
 def _columns(rows: pa.Table) -> list[str]:

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from vquery.api.labelling import counts
 from vquery.api.tables import run_arguments
+from vquery.schema import US_PER_S
 from vquery.store.labels import derive
 
 if TYPE_CHECKING:
@@ -20,12 +21,13 @@ def info(store: Store) -> dict[str, Any]:
     """Count videos, rows, labels and runs."""
     with store.snapshot() as snapshot:
         videos = snapshot.videos()
+        seconds = (pc.sum(videos["duration_us"]).as_py() or 0) / US_PER_S
         rows = {name: snapshot.count(name) for name in snapshot.tables()}
         seeds = store.labels(snapshot=snapshot)
         return {
             "path": str(store.path),
             "videos": videos.num_rows,
-            "hours": round((pc.sum(videos["duration_us"]).as_py() or 0) / 3.6e9, 3),
+            "hours": round(seconds / 3600, 3),
             "rows": {name: n for name, n in rows.items() if n and name not in {"videos", "runs"}},
             "human_labels": counts(seeds),
             "propagated": _propagated(store, snapshot, seeds),
