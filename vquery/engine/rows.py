@@ -176,9 +176,10 @@ def distinct(run: Executor, step: Step, given: pa.Table) -> pa.Table:
     place = np.arange(given.num_rows)
     if order is not None:
         place[order] = np.arange(order.size)
-    table = given.select(on).rename_columns([f".{name}" for name in on])
+    numbers = [str(number) for number in range(len(on))]
+    table = given.select(on).rename_columns(numbers)
     table = table.append_column(POSITION, pa.array(place))
-    names = ", ".join(quoted(f".{name}") for name in on)
+    names = ", ".join(map(quoted, numbers))
     chosen = f"min({quoted(POSITION)})"
     text = f"SELECT {chosen} AS first FROM input GROUP BY {names} ORDER BY first"
     first = run.session.positions(text, table)

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from vquery.errors import QueryError
 from vquery.expr.expression import Column, Expression
-from vquery.plan.sql import POSITION, Statement, quoted, udf_name
+from vquery.plan.sql import GROUP, POSITION, Statement, quoted, udf_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     Fetch = Callable[[Column], pa.ChunkedArray]
 
 INPUT = "input"
-GROUP = "group_number"
 
 
 @functools.cache
@@ -37,11 +36,14 @@ def _database(process: int) -> duckdb.DuckDBPyConnection:
 
 
 class Session:
-    """Runs statements; what was run is kept in ``log`` as (SQL text, bound values)."""
+    """Runs statements over columns that are given to it.
+
+    Results are numbered, not named: names of users may be those of our own columns, or differ by
+    case alone, which DuckDB does not tell apart.
+    """
 
     def __init__(self) -> None:
         self._cursor = _database(os.getpid()).cursor()
-        self.log: list[tuple[str, list[Any]]] = []
 
     def close(self) -> None:
         """Give the cursor back."""
@@ -56,10 +58,9 @@ class Session:
         order of the rows.
         """
         statement = Statement(scope)
-        texts = {name: statement.text(each) for name, each in expressions.items()}
+        chosen = _numbered(statement, expressions)
         given = self._inputs(statement, fetch, rows)
-        chosen = ", ".join(f"{text} AS {quoted(name)}" for name, text in texts.items())
-        text = f"SELECT {quoted(POSITION)}, {chosen} FROM {INPUT}"
+        text = f"SELECT {chosen}, {quoted(POSITION)} FROM {INPUT}"
         result = _in_order(self._run(text, statement.values, given))
         return _typed(result, expressions, scope)
 
@@ -77,10 +78,9 @@ class Session:
         if not expressions:
             return {}
         statement = Statement(scope)
-        texts = {name: statement.text(each) for name, each in expressions.items()}
+        chosen = _numbered(statement, expressions)
         given = self._inputs(statement, fetch, len(groups))
         given = given.append_column(GROUP, pa.array(groups, pa.int64()))
-        chosen = ", ".join(f"{text} AS {quoted(name)}" for name, text in texts.items())
         group = quoted(GROUP)
         text = f"SELECT {chosen} FROM {INPUT} GROUP BY {group} ORDER BY {group}"
         return _typed(self._run(text, statement.values, given), expressions, scope)
@@ -101,7 +101,6 @@ class Session:
     def _run(self, text: str, values: list[Any], given: pa.Table) -> pa.Table:
         import duckdb
 
-        self.log.append((text, values))
         self._cursor.register(INPUT, given)
         try:
             return self._cursor.sql(text, params=values).to_arrow_table()
@@ -109,6 +108,11 @@ class Session:
             raise QueryError(f"DuckDB could not compute the query: {error}") from error
         finally:
             self._cursor.unregister(INPUT)
+
+
+def _numbered(statement: Statement, expressions: Mapping[str, Expression]) -> str:
+    texts = (statement.text(each) for each in expressions.values())
+    return ", ".join(f"{text} AS {quoted(str(number))}" for number, text in enumerate(texts))
 
 
 def _in_order(result: pa.Table) -> pa.Table:
@@ -122,10 +126,10 @@ def _typed(
     result: pa.Table, expressions: Mapping[str, Expression], scope: Scope
 ) -> dict[str, pa.ChunkedArray]:
     columns = {}
-    for name, expression in expressions.items():
+    for number, (name, expression) in enumerate(expressions.items()):
         wanted = expression.type(scope).dtype
         plain = pa.string() if pa.types.is_dictionary(wanted) else wanted
-        column = result[name]
+        column = result.column(number)
         columns[name] = column if column.type == plain else column.cast(plain)
     return columns
 

@@ -11,6 +11,7 @@ from vquery.errors import MissingDependencyError
 from vquery.expr.node import walk
 from vquery.expr.relations import Scan
 from vquery.expr.types import Kind, kind_of
+from vquery.view.clock import clock
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -75,24 +76,11 @@ def cell(name: str, value: Any) -> str:
     if value is None:
         return "–"
     if name in ("start_us", "end_us"):
-        return clock(value)
+        return clock(value, digits=3)
     if isinstance(value, float):
         return f"{value:.4g}"
     # what stands in a file must not control the terminal
     return "".join(letter if letter.isprintable() else " " for letter in str(value))
-
-
-def clock(microseconds: int) -> str:
-    """Write a time as hours, minutes, seconds and milliseconds (rounded).
-
-    >>> clock(-1_500_000)
-    '-0:00:01.500'
-    """
-    milliseconds = round(abs(microseconds) / 1000)
-    minutes, rest = divmod(milliseconds, 60_000)
-    hours, minutes = divmod(minutes, 60)
-    sign = "-" if microseconds < 0 else ""
-    return f"{sign}{hours}:{minutes:02}:{rest // 1000:02}.{rest % 1000:03}"
 
 
 def html(intervals: Intervals) -> str:

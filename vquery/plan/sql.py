@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from vquery.expr.types import Scope
 
 POSITION = "position"
-"""Column that numbers the rows that a statement reads; no stored column is called ``.position``."""
+"""Column that numbers the rows that a statement reads; columns of the data have a dot in theirs."""
+GROUP = "group_number"
+"""Column with the number of each row's group."""
 
 TYPE_NAMES = {
     pa.bool_(): "BOOLEAN",
@@ -46,7 +48,7 @@ def column_name(column: Column) -> str:
 
 def udf_name(number: int) -> str:
     """Name of the column with the results of the user's function ``number``."""
-    return f".udf.{number}"
+    return f"udf {number}"
 
 
 def quoted(name: str) -> str:
@@ -106,10 +108,20 @@ class Statement:
         meant = resolve_column(expression, self.scope)
         if not isinstance(meant, Column):
             return self.text(meant)
-        name = column_name(meant)
+        name = self._name_of(meant)
         self.columns[name] = meant
         # outside an aggregate stand only keys, equal in all rows of a group
         return quoted(name) if self.scope.keys is None else f"any_value({quoted(name)})"
+
+    def _name_of(self, column: Column) -> str:
+        """Name a column so that no other has its name in capitals: DuckDB takes them for one."""
+        taken = {name.lower(): known for name, known in self.columns.items()}
+        name = column_name(column)
+        while (known := taken.get(name.lower())) is not None:
+            if (known.name, known.side) == (column.name, column.side):
+                break
+            name += "'"
+        return name
 
     def _call(self, expression: Call) -> str:
         types = [each.type(self.scope) for each in expression.arguments]

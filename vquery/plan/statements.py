@@ -8,7 +8,7 @@ from vquery.expr.groups import Aggregated, Coalesce, GroupFilter, group_scope
 from vquery.expr.pairs import Join, Minus, SemiJoin, pair_scope
 from vquery.expr.relations import Filter, Mutate, scope_of
 from vquery.plan.explain import title
-from vquery.plan.sql import Statement, quoted
+from vquery.plan.sql import GROUP, Statement, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,7 +22,8 @@ def statements(root: Step) -> str:
     """Write the SQL of every step that computes expressions, inputs first.
 
     ``input`` is the step's input; columns are called ``.name``, in joins ``left.name`` and
-    ``right.name``. Bound values stand in a comment.
+    ``right.name``; one that differs from another by case alone has a ``'`` behind it. Bound values
+    stand in a comment.
     """
     texts = []
     for number, step in enumerate(_inputs_first(root), start=1):
@@ -68,6 +69,6 @@ def _statement(heading: str, expressions: Mapping[str, Expression], scope: Scope
         f"{statement.text(each)} AS {quoted(name)}" for name, each in expressions.items()
     )
     values = ", ".join(f"${place} = {value!r}" for place, value in enumerate(statement.values, 1))
-    group = "" if scope.keys is None else ' GROUP BY "group_number"'
+    group = "" if scope.keys is None else f" GROUP BY {quoted(GROUP)}"
     bound = f"\n-- {values}" if values else ""
     return f"-- step {heading}\nSELECT {chosen} FROM input{group};{bound}"
