@@ -319,8 +319,7 @@ def _table(
     moving = np.array([box.frame.frame is not None for box in boxes], bool)
     frames = np.array([box.frame.frame or 0 for box in boxes], np.int64)
     start, end = np.zeros_like(frames), np.zeros_like(frames)
-    for name in dict.fromkeys(videos.tolist()):
-        rows = videos == name
+    for name, rows in _by_name(pa.array(videos, pa.string())):
         own = _clock(coco, name, clock, needed=bool(moving[rows].any()))
         if own is None:
             continue
@@ -348,6 +347,15 @@ def _table(
         source=source,
     )
     return table, int((~area).sum())
+
+
+def _by_name(names: pa.Array) -> Iterator[tuple[str, Ints]]:
+    """Yield each name with its rows, in one sort: every picture may be a video of its own."""
+    encoded = names.dictionary_encode()
+    code = encoded.indices.to_numpy()
+    order = np.argsort(code, kind="stable")
+    rows = np.split(order, np.flatnonzero(np.diff(code[order])) + 1)
+    yield from zip(encoded.dictionary.to_pylist(), rows, strict=False)  # no names: one empty run
 
 
 def _clock(coco: _Coco, name: str, clock: Clocks | None, *, needed: bool) -> FrameClock | None:
