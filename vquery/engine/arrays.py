@@ -91,31 +91,32 @@ def _codes(
 
 def _encoded(column: pa.ChunkedArray) -> tuple[Ints, int]:
     """Return the dictionary codes of a column, -1 for null, and how many there are."""
-    array = column.combine_chunks()
-    if isinstance(array, pa.ChunkedArray):  # too long for one chunk
-        array = array.unify_dictionaries().combine_chunks()
-    if pa.types.is_dictionary(array.type):
-        array = array.cast(array.type.value_type)
-    if pa.types.is_floating(array.type):
-        array = pc.add(array, pa.scalar(0.0, array.type))  # -0.0 becomes 0.0
-    encoded = pc.dictionary_encode(array)
-    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    return codes.astype(np.int64), len(encoded.dictionary)
+    if pa.types.is_floating(column.type):
+        column = pc.add(column, pa.scalar(0.0, column.type))  # -0.0 becomes 0.0
+    codes, values = _dictionary(column)
+    return codes.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64), len(values)
+
+
+def _dictionary(column: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
+    """Return the codes of a column and the distinct values that they stand for.
+
+    Chunks are put together as codes: the text of a long column need not fit into one array.
+    """
+    if pa.types.is_dictionary(column.type):  # two of its values may be equal
+        column = column.cast(column.type.value_type)
+    encoded = pc.dictionary_encode(column).unify_dictionaries().combine_chunks()
+    return encoded.indices, encoded.dictionary
 
 
 def video_ranks(column: pa.ChunkedArray) -> Ints:
     """Rank of each row's video in the order of videos."""
     if kind_of(column.type) is Kind.INTEGER:
         return ints(column)
-    array = column.combine_chunks()
-    if pa.types.is_dictionary(array.type):
-        array = array.cast(array.type.value_type)
-    encoded = pc.dictionary_encode(array)
-    order = pc.sort_indices(encoded.dictionary).to_numpy()
+    codes, names = _dictionary(column)
+    order = pc.sort_indices(names).to_numpy()
     rank = np.empty(order.size, dtype=np.int64)
     rank[order] = np.arange(order.size)
-    codes = encoded.indices.to_numpy(zero_copy_only=False)
-    return rank[codes] if order.size else np.zeros(0, dtype=np.int64)
+    return rank[codes.to_numpy(zero_copy_only=False)] if order.size else np.zeros(0, dtype=np.int64)
 
 
 def _order_keys(table: pa.Table) -> Iterator[npt.NDArray[Any]]:
