@@ -1,8 +1,8 @@
 """Fill the gaps of tracks, so that an exported frame has a box for every object in it.
 
-Detectors miss an object in single frames. Where a track goes on after a short gap, in the same
-shot and with the same label on both sides, the boxes between are interpolated over time and
-marked by their ``label_source``.
+Detectors miss an object in single frames. Where a track goes on after a gap as short as is allowed
+while tracks are made, in the same shot and with the same label on both sides, the boxes between
+are interpolated over time and marked by their ``label_source``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from vquery import schema
 from vquery.export.items import ITEM
+from vquery.media.tracks import MAX_GAP_S, MEMORY_SAMPLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 INTERPOLATED = "interpolated"
-LONGEST_GAP_US = 500_000
-"""As long as a track may be unseen while it is made; or two samples, if that is longer."""
 SAME = ("video", "track", "label", "shot_id", "detector")
 """What the two sides of a gap must share."""
 ORDER = [(name, "ascending") for name in ("video", "track", "start_us")]
@@ -69,7 +68,7 @@ def _gaps(items: pa.Table) -> npt.NDArray[np.int64]:
     if items.num_rows < 2:
         return np.empty(0, np.int64)
     start, end = (items[name].to_numpy() for name in ("start_us", "end_us"))
-    longest = np.maximum(LONGEST_GAP_US, 2 * (end - start)[:-1])
+    longest = np.maximum(MAX_GAP_S * schema.US_PER_S, MEMORY_SAMPLES * (end - start)[:-1])
     gap = (start[1:] > end[:-1]) & (np.diff(start) <= longest)
     for name in SAME:
         values = items[name].combine_chunks()

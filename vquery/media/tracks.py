@@ -34,6 +34,8 @@ SMOOTH_S = 0.1
 SIZE_WEIGHT = 1.0
 """What a change of size by `GROWTH` costs, where a perfect overlap gains 1."""
 SCORE_WEIGHT = 0.05
+MAX_GAP_S = 0.5
+"""How long a track may be unseen, unless two samples last longer."""
 MEMORY_SAMPLES = 2
 """A track's next box may be this many samples away, however long the time between them."""
 LONGEST_SAMPLE_S = 2.0
@@ -48,7 +50,7 @@ def track_boxes(
     start_us: ArrayLike | None = None,
     fps: float = 25.0,
     every_s: float | None = None,
-    max_gap_s: float = 0.5,
+    max_gap_s: float = MAX_GAP_S,
 ) -> NDArray[np.int64]:
     """Give every box of one shot the number of its track, 0 for the first to appear.
 

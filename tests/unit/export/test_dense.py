@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vquery.export.dense import LONGEST_GAP_US, interpolated
+from vquery.export.dense import interpolated
 from vquery.export.items import ITEM
 from vquery.schema import BOX, FRAME
 
 NULLABLE = pa.schema([field.with_nullable(nullable=True) for field in ITEM])
 STEP = 40_000
+LONGEST_GAP_US = 500_000
 
 
 def frames_of(video, starts, numbers=None):
