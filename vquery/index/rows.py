@@ -107,9 +107,10 @@ class DetectionRows:
         """Take a sampled frame, empty ones too; return the ids of its detections."""
         self._samples.append(sample)
         n = len(sample.boxes)
-        schema.item_ids(0, self._first + self.count, n)  # refuses more than there is room for
         first = self._base + self._first + self.count
         self.count += n
+        if self._first + self.count > schema.IDS_PER_VIDEO:
+            schema.item_ids(0, self._first, self.count)  # says that there is no room for so many
         return np.arange(first, first + n, dtype=np.int64)
 
     def cut(self, end_us: int) -> None:
@@ -150,13 +151,11 @@ class DetectionRows:
         total = sum(counts)
         boxes = np.concatenate([sample.boxes for sample in samples]).astype(np.float32)
         frames = [sample.frame for sample in samples for _ in range(len(sample.boxes))]
-        ids = schema.item_ids(
-            self._base // schema.IDS_PER_VIDEO, self._first + self._written, total
-        )
+        ids = self._base + self._first + self._written + np.arange(total, dtype=np.int64)
         self._written += total
         starts = np.repeat(np.array([sample.start_us for sample in samples], np.int64), counts)
         columns = {
-            "detection_id": ids,
+            "detection_id": pa.array(ids),
             "video": pa.repeat(self._video, total),
             "start_us": pa.array(starts),
             "end_us": pa.array(_ends(samples, end_us)),
