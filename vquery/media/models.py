@@ -10,8 +10,8 @@ import hashlib
 import http.client
 import os
 import re
+import secrets
 import sys
-import tempfile
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -121,7 +121,10 @@ def search_path() -> list[Path]:
     named = [Path(one) for one in os.environ.get(ENVIRONMENT, "").split(os.pathsep) if one]
     for folder in named:
         if not folder.is_dir():
-            raise MediaError(f"${ENVIRONMENT} names {folder}, which is not a folder")
+            raise MediaError(
+                f"${ENVIRONMENT} names {folder}, which is not a folder. "
+                "Make it, or correct the variable"
+            )
     return [*named, cache_dir()]
 
 
@@ -239,13 +242,14 @@ def _download(model: Model) -> bytes:
 
 def _write_whole(target: Path, content: bytes) -> None:
     """Write beside the target and rename, so that nobody ever sees half a file."""
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    # not by tempfile, whose files nobody else may read: folders of models are shared
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     try:
-        with os.fdopen(handle, "wb") as out:
+        with temporary.open("xb") as out:
             out.write(content)
-        Path(temporary).replace(target)
+        temporary.replace(target)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 

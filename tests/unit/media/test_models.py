@@ -98,6 +98,8 @@ class TestGet:
         assert models.get("tiny", to, known=known) == path
         assert server.requests == ["/weights/tiny_yunet.onnx"]
         assert [p.name for p in to.iterdir()] == ["tiny_yunet.onnx"]
+        (to / "other").touch()
+        assert path.stat().st_mode == (to / "other").stat().st_mode, "as readable as any file"
 
     def test_goes_to_the_cache_where_it_is_found(self, server: Server) -> None:
         path = models.get("tiny", known=published(server, b"weights"))
