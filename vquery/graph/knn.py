@@ -162,7 +162,6 @@ def neighbours(
     apart: Apart | None = None,
     floor: float = -1.0,
     recall: float = 0.99,
-    seed: int = 0,
 ) -> Neighbours:
     """Find for each row its ``k`` most similar rows that are not kept apart from it.
 
@@ -213,7 +212,7 @@ def neighbours(
         index.add(points[live])
         found = _search_apart(points, live, live, k, apart, _searcher(index, points, live))
         return _gather(found, live, n, k, floor, "flat", 1.0)
-    return _inverted_file(faiss, points, live, k, apart, floor, recall, seed, on_gpu=on_gpu)
+    return _inverted_file(faiss, points, live, k, apart, floor, recall, on_gpu=on_gpu)
 
 
 def _place(faiss: Any, index: Any, *, on_gpu: bool) -> Any:
@@ -237,7 +236,6 @@ def _inverted_file(
     apart: Apart,
     floor: float,
     wanted: float,
-    seed: int,
     *,
     on_gpu: bool,
 ) -> Neighbours:
@@ -245,7 +243,7 @@ def _inverted_file(
     cells = int(4 * np.sqrt(len(live)))
     index = faiss.index_factory(points.shape[1], f"IVF{cells},Flat", faiss.METRIC_INNER_PRODUCT)
     index = _place(faiss, index, on_gpu=on_gpu)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     index.train(points[rng.permutation(live)[: 64 * cells]])
     index.add(points[live])
     sample = np.sort(rng.permutation(live)[:1_000])

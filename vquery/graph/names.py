@@ -63,22 +63,17 @@ class Names:
     seed_rows: Ints
     _harmonic: Harmonic | None
 
-    def why(self, nodes: Ints | None = None, *, top: int = 3) -> tuple[Ints, Floats]:
+    def why(self, *, top: int = 3) -> tuple[Ints, Floats]:
         """Find the seeds that speak for each track most.
-
-        Parameters
-        ----------
-        nodes
-            Node numbers (``tracks.node`` of the rows); all of them by default.
 
         Returns
         -------
         (ndarray, ndarray)
-            Rows of seeds (-1: none) and their weights, both (len(nodes), top). The weight is the
+            Rows of seeds (-1: none) and their weights, both (n_nodes, top). The weight is the
             chance that a walk from the track meets this seed first; over all seeds of a name they
             sum to the name's uncalibrated score.
         """
-        nodes = np.arange(self.tracks.graph.n) if nodes is None else np.asarray(nodes, np.int64)
+        nodes = np.arange(self.tracks.graph.n)
         if self._harmonic is None:
             return np.full((len(nodes), top), -1), np.zeros((len(nodes), top), np.float32)
         place, weight = self._harmonic.contributions(nodes, top=top)

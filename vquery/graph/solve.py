@@ -57,7 +57,6 @@ def conjugate_gradients(
     matrix: sparse.csr_array,
     right: Weights,
     *,
-    start: Weights | None = None,
     tol: float = 1e-6,
     max_iter: int = 2_000,
 ) -> tuple[Weights, int, float]:
@@ -79,8 +78,8 @@ def conjugate_gradients(
     diagonal = matrix.diagonal()[:, None]
     size = np.linalg.norm(right, axis=0)
     size[size == 0] = 1.0
-    x = np.zeros_like(right) if start is None else start.copy()
-    residual = right - matrix @ x
+    x = np.zeros_like(right)
+    residual = right.copy()
     step = scaled = residual / diagonal
     energy = np.einsum("ij,ij->j", residual, scaled)
     count = 0
@@ -149,7 +148,7 @@ class Harmonic:
             self._factor = splu(sparse.csc_array(self._inner))
         self.reached.setflags(write=False)
 
-    def solve(self, labels: Weights, *, start: Weights | None = None) -> Weights:
+    def solve(self, labels: Weights) -> Weights:
         """Spread ``labels`` (s, c), one row a seed, over the graph.
 
         Returns
@@ -160,19 +159,16 @@ class Harmonic:
         """
         out = np.zeros((self.weights.shape[0], labels.shape[1]))
         out[self.seeds] = labels
-        warm = None if start is None else start[self._free]
-        out[self._free] = self._inner_solve(np.asarray(self._border @ labels), start=warm)
+        out[self._free] = self._inner_solve(np.asarray(self._border @ labels))
         return out
 
-    def _inner_solve(
-        self, right: Weights, *, start: Weights | None = None, tol: float | None = None
-    ) -> Weights:
+    def _inner_solve(self, right: Weights, *, tol: float | None = None) -> Weights:
         if not len(self._free):
             return right
         if self._factor is not None:
             return np.asarray(self._factor.solve(right))
         x, steps, left = conjugate_gradients(
-            self._inner, right, start=start, tol=tol or self.tol, max_iter=self.max_iter
+            self._inner, right, tol=tol or self.tol, max_iter=self.max_iter
         )
         self.report.add(steps, left, tol or self.tol, final=tol is None)
         return x
