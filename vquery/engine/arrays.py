@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
+LONGEST_TEXT = 2**31
+"""Bytes of text beyond which chunks cannot become one array; their codes can."""
 DENSE = 2**40
 """Combined codes beyond this are numbered anew, so that they cannot overflow."""
 
@@ -98,13 +100,13 @@ def _encoded(column: pa.ChunkedArray) -> tuple[Ints, int]:
 
 
 def _dictionary(column: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
-    """Return the codes of a column and the distinct values that they stand for.
-
-    Chunks are put together as codes: the text of a long column need not fit into one array.
-    """
+    """Return the codes of a column and the distinct values that they stand for."""
     if pa.types.is_dictionary(column.type):  # two of its values may be equal
         column = column.cast(column.type.value_type)
-    encoded = pc.dictionary_encode(column).unify_dictionaries().combine_chunks()
+    if column.num_chunks > 1 and column.nbytes >= LONGEST_TEXT:
+        encoded = pc.dictionary_encode(column).unify_dictionaries().combine_chunks()
+    else:
+        encoded = pc.dictionary_encode(column.combine_chunks())
     return encoded.indices, encoded.dictionary
 
 
