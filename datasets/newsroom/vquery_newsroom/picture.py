@@ -14,10 +14,10 @@ W, H = WIDTH * SCALE, HEIGHT * SCALE
 FONT = cv2.FONT_HERSHEY_DUPLEX
 
 
-def gradient(top: Colour, bottom: Colour, *, width: int = W, height: int = H) -> Image:
-    """Vertical gradient (height, width, 3)."""
-    ramp = np.linspace(np.array(top, float), np.array(bottom, float), height)
-    picture: Image = np.repeat(ramp.round().astype(np.uint8)[:, None, :], width, axis=1)
+def gradient(top: Colour, bottom: Colour) -> Image:
+    """Vertical gradient over the canvas (H, W, 3)."""
+    ramp = np.linspace(np.array(top, float), np.array(bottom, float), H)
+    picture: Image = np.repeat(ramp.round().astype(np.uint8)[:, None, :], W, axis=1)
     return picture
 
 
