@@ -15,13 +15,13 @@ import pyarrow.compute as pc
 
 from vquery import schema
 from vquery.errors import IngestError, MediaError, SchemaError
-from vquery.index.crops import ItemWriter, close_parts, crops
+from vquery.index.crops import ItemWriter, crops
+from vquery.index.parts import Parts, aborting
 from vquery.index.placing import Placed, place_by_time, place_on_frames
 from vquery.index.rows import END_OF_TIME, DetectionRows, Sample
 from vquery.ingest.clock import FrameClock
 from vquery.ingest.detections import read_detections
 from vquery.media.video import FrameReader
-from vquery.store.parts import PartWriter
 
 if TYPE_CHECKING:
     from vquery.index.crops import Describer
@@ -63,10 +63,12 @@ def attach_detections(
             outcome.unread[name] = str(error)
             continue
         file = _File(job, path, first, first_track)
-        if frames is None or shots is None:
-            parts += file.write_plain(table)
-        else:
-            parts += file.write(table, frames, shots, describer, outcome, report)
+        with aborting(file.parts):
+            if frames is None or shots is None:
+                file.write_plain(table)
+            else:
+                file.write(table, frames, shots, describer, outcome, report)
+            parts += file.parts.close()
         first, first_track = first + file.rows.count, file.rows.next_track
         outcome.count("detections", file.rows.count)
         outcome.read.append(name)
@@ -109,23 +111,18 @@ class _File:
     def __init__(self, job: Job, path: Path, first: int, first_track: int) -> None:
         self.job = job
         self.path = path
-        self.writer = PartWriter(Path(job.root), "detections")
+        self.parts = Parts(Path(job.root))
         self.rows = DetectionRows(
-            self.writer, job.video, job.video_id, path.name, first=first, first_track=first_track
+            self.parts, job.video, job.video_id, path.name, first=first, first_track=first_track
         )
 
-    def write_plain(self, table: pa.Table) -> list[Part]:
+    def write_plain(self, table: pa.Table) -> None:
         """Write detections that have no frames."""
-        try:
-            placed = place_by_time(table)
-            for at in range(len(placed)):
-                self.rows.add(_sample(placed, at))
-                self.rows.spill(END_OF_TIME, None)
-            self.rows.close_shot(END_OF_TIME, None)
-            return close_parts([self.writer])
-        except BaseException:
-            self.writer.abort()
-            raise
+        placed = place_by_time(table)
+        for at in range(len(placed)):
+            self.rows.add(_sample(placed, at))
+            self.rows.spill(END_OF_TIME, None)
+        self.rows.close_shot(END_OF_TIME, None)
 
     def write(
         self,
@@ -135,19 +132,13 @@ class _File:
         describer: Describer,
         outcome: Outcome,
         report: Report | None,
-    ) -> list[Part]:
+    ) -> None:
         """Read the frames that have detections and write rows, crops and vectors."""
-        root = Path(self.job.root)
-        items = ItemWriter(root, self.job.video, "picture.detection", describer.spaces)
-        try:
-            placed, off = place_on_frames(table, frames)
-            outcome.skip(self.path.name, OFF, off)
-            self._fill(placed, shots, items, describer, report)
-            return [*items.close(), *close_parts([self.writer])]
-        except BaseException:
-            items.abort()
-            self.writer.abort()
-            raise
+        items = ItemWriter(self.parts, self.job.video, "picture.detection", describer.spaces)
+        placed, off = place_on_frames(table, frames)
+        outcome.skip(self.path.name, OFF, off)
+        self._fill(placed, shots, items, describer, report)
+        items.flush()
 
     def _fill(
         self,

@@ -9,22 +9,18 @@ import pyarrow as pa
 
 from vquery import schema
 from vquery.media.pictures import crop, encode_jpeg
-from vquery.store.parts import PartWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     import numpy.typing as npt
 
-    from vquery.store.parts import Part
+    from vquery.index.parts import Parts
 
 CROP_LONGEST_PX = 192
 THUMBNAIL_LONGEST_PX = 256
 QUALITY = 85
 BATCH = 256
-PART_BYTES = 32 << 20
-"""Vectors of one part, which are in memory until it is closed."""
 
 
 class Describer(Protocol):
@@ -48,8 +44,6 @@ class Describer(Protocol):
 class ItemWriter:
     """Buffers pictures and vectors of items and writes them in batches, in order of their ids.
 
-    Memory does not grow with the number of items: vectors go to a new part now and then.
-
     Parameters
     ----------
     pictures
@@ -58,19 +52,14 @@ class ItemWriter:
         Dimensions by space; each goes to the table "embedding.SPACE".
     """
 
-    def __init__(self, root: Path, video: str, pictures: str, spaces: Mapping[str, int]) -> None:
-        self._root = root
+    def __init__(self, parts: Parts, video: str, pictures: str, spaces: Mapping[str, int]) -> None:
+        self._parts = parts
         self._video = video
-        self._pictures = PartWriter(root, pictures, schema.PICTURE)
-        self._sizes = dict(spaces)
-        self._vectors = {space: self._start(space) for space in spaces}
-        self._parts: list[Part] = []
+        self._pictures = pictures
+        self._schemas = {space: schema.embedding(size) for space, size in spaces.items()}
         self._ids: list[int] = []
         self._jpegs: list[bytes | None] = []
         self._waiting: dict[str, list[npt.NDArray[np.float32]]] = {space: [] for space in spaces}
-
-    def _start(self, space: str) -> PartWriter:
-        return PartWriter(self._root, f"embedding.{space}", schema.embedding(self._sizes[space]))
 
     def add(
         self,
@@ -84,52 +73,24 @@ class ItemWriter:
         for space, rows in vectors.items():
             self._waiting[space].append(rows)
         if len(self._ids) >= BATCH:
-            self._flush()
+            self.flush()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what waits."""
         if not self._ids:
             return
         ids = pa.array(self._ids, pa.int64())
         video = pa.repeat(self._video, len(ids))
         jpegs = pa.array(self._jpegs, pa.binary())
-        self._pictures.write(pa.table([ids, video, jpegs], schema=schema.PICTURE))
+        rows = pa.table([ids, video, jpegs], schema=schema.PICTURE)
+        self._parts.write(self._pictures, rows, schema.PICTURE)
         for space, waiting in self._waiting.items():
-            flat = pa.array(np.concatenate(waiting, dtype=np.float32).ravel())
-            vectors = pa.FixedSizeListArray.from_arrays(flat, self._sizes[space])
-            self._write(space, pa.table([ids, video, vectors], schema=self._vectors[space].schema))
+            matrix = np.concatenate(waiting, dtype=np.float32)
+            vectors = pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), matrix.shape[1])
+            rows = pa.table([ids, video, vectors], schema=self._schemas[space])
+            self._parts.write(f"embedding.{space}", rows, self._schemas[space])
             waiting.clear()
         self._ids, self._jpegs = [], []
-
-    def _write(self, space: str, rows: pa.Table) -> None:
-        self._vectors[space].write(rows)
-        if self._vectors[space].rows * self._sizes[space] * 4 >= PART_BYTES:
-            self._parts.append(self._vectors[space].close())
-            self._vectors[space] = self._start(space)
-
-    def close(self) -> list[Part]:
-        """Write what is left; empty tables give no part."""
-        self._flush()
-        self._parts += close_parts((self._pictures, *self._vectors.values()))
-        return self._parts
-
-    def abort(self) -> None:
-        """Remove what was written."""
-        for writer in (self._pictures, *self._vectors.values()):
-            writer.abort()
-        for part in self._parts:
-            (self._root / part.path).unlink(missing_ok=True)
-        self._parts = []
-
-
-def close_parts(writers: Iterable[PartWriter]) -> list[Part]:
-    """Close the writers that hold rows; remove the files of the others."""
-    parts = []
-    for writer in writers:
-        if writer.rows:
-            parts.append(writer.close())
-        else:
-            writer.abort()
-    return parts
 
 
 def crops(image: npt.NDArray[np.uint8], boxes: npt.NDArray[np.float32]) -> list[bytes | None]:

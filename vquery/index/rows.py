@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from vquery.store.parts import PartWriter
+    from vquery.index.parts import Parts
 
     Ints = npt.NDArray[np.int64]
 
@@ -66,8 +66,8 @@ class DetectionRows:
 
     Parameters
     ----------
-    writer
-        Part of the table ``detections``.
+    parts
+        Where the table ``detections`` is written.
     source
         The detector or the file.
     first, first_track
@@ -83,7 +83,7 @@ class DetectionRows:
 
     def __init__(
         self,
-        writer: PartWriter,
+        parts: Parts,
         video: str,
         video_id: int,
         source: str,
@@ -93,7 +93,7 @@ class DetectionRows:
     ) -> None:
         self.count = 0
         self.next_track = first_track
-        self._writer = writer
+        self._parts = parts
         self._video = video
         self._source = source
         self._base = video_id * schema.IDS_PER_VIDEO
@@ -144,7 +144,7 @@ class DetectionRows:
     def _write(self, count: int, end_us: int, shot_id: int | None) -> None:
         samples, self._samples = self._samples[:count], self._samples[count:]
         if any(len(sample.boxes) for sample in samples):
-            self._writer.write(self._table(samples, end_us, shot_id))
+            self._parts.write("detections", self._table(samples, end_us, shot_id))
 
     def _table(self, samples: list[Sample], end_us: int, shot_id: int | None) -> pa.Table:
         counts = [len(sample.boxes) for sample in samples]

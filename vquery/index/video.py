@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from vquery import schema
 from vquery.errors import MediaError
-from vquery.index.crops import ItemWriter, close_parts, crops, thumbnail
+from vquery.index.crops import ItemWriter, crops, thumbnail
+from vquery.index.parts import Parts
 from vquery.index.rows import DetectionRows, Sample
 from vquery.index.sampling import Every
 from vquery.media import models
@@ -20,7 +21,6 @@ from vquery.media.descriptors import FaceDescriptor, FrameDescriptor, OnnxDescri
 from vquery.media.faces import Haar, YuNet, open_face_detector
 from vquery.media.shots import ShotDetector
 from vquery.media.tables import boundary_frame, frames_table, shots_table, transitions_table
-from vquery.store.parts import PartWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,12 +84,11 @@ class Look:
         self.base = job.video_id * schema.IDS_PER_VIDEO
         self.shots = ShotDetector()
         self.frame_describer = FrameDescriptor()
-        self._root = Path(job.root)
-        self._writers: list[PartWriter] = []
+        self.parts = Parts(Path(job.root))
         self.frame_items = self._items("picture.frame", self.frame_describer)
         self.items = self._items("picture.detection", describer)
         self.rows = DetectionRows(
-            self._part("detections"),
+            self.parts,
             job.video,
             job.video_id,
             detector.name if detector else "",
@@ -102,13 +101,8 @@ class Look:
         self._closed = 0
         self._end_us = 0
 
-    def _part(self, table: str) -> PartWriter:
-        writer = PartWriter(self._root, table)
-        self._writers.append(writer)
-        return writer
-
     def _items(self, pictures: str, describer: Describer | FrameDescriptor) -> ItemWriter:
-        return ItemWriter(self._root, self.job.video, pictures, describer.spaces)
+        return ItemWriter(self.parts, self.job.video, pictures, describer.spaces)
 
     def run(self, reader: FrameReader, report: Report | None = None) -> None:
         """Read the video to its end."""
@@ -168,15 +162,9 @@ class Look:
         video, transitions = self.job.video, self.shots.transitions
         frames = frames_table(video, reader.numbers, reader.starts_us, reader.ends_us)
         shots = shots_table(video, transitions, frames, video_id=self.job.video_id)
-        self._part("frames").write(frames)
-        self._part("shots").write(shots)
-        self._part("transitions").write(transitions_table(video, transitions))
-        parts = self.frame_items.close() + self.items.close() + close_parts(self._writers)
-        return parts, frames, shots
-
-    def abort(self) -> None:
-        """Remove everything written."""
-        self.frame_items.abort()
-        self.items.abort()
-        for writer in self._writers:
-            writer.abort()
+        self.parts.write("frames", frames)
+        self.parts.write("shots", shots)
+        self.parts.write("transitions", transitions_table(video, transitions))
+        self.frame_items.flush()
+        self.items.flush()
+        return self.parts.close(), frames, shots

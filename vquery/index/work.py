@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from vquery.errors import StoreError, VQueryError
 from vquery.index.attach import attach_detections
 from vquery.index.captions import read_all
-from vquery.index.crops import close_parts
 from vquery.index.jobs import Outcome
+from vquery.index.parts import Parts, aborting
 from vquery.index.video import Look, open_describer, open_detector
 from vquery.media.video import FrameReader
-from vquery.store.parts import Part, PartWriter
+from vquery.store.parts import Part
 from vquery.store.store import Store
 
 if TYPE_CHECKING:
@@ -91,15 +90,11 @@ def _look(
     parts: list[Part],
     report: Report | None,
 ) -> tuple[Look, pa.Table, pa.Table]:
-    with (
-        ExitStack() as undo,
-        FrameReader(Path(job.path), images_fps=job.settings.images_fps) as reader,
-    ):
+    with FrameReader(Path(job.path), images_fps=job.settings.images_fps) as reader:
         look = Look(job, detector, describer)
-        undo.callback(look.abort)
-        look.run(reader, report)
-        made, frames, shots = look.close(reader)
-        undo.pop_all()
+        with aborting(look.parts):
+            look.run(reader, report)
+            made, frames, shots = look.close(reader)
     parts += made
     info = reader.info
     outcome.facts = {
@@ -120,12 +115,12 @@ def _look(
 
 
 def _captions(job: Job, outcome: Outcome) -> list[Part]:
-    writers = []
-    for name, rows in read_all(map(Path, job.captions), job.video, job.video_id, outcome).items():
-        writer = PartWriter(Path(job.root), name)
-        writer.write(rows)
-        writers.append(writer)
-    return close_parts(writers)
+    parts = Parts(Path(job.root))
+    with aborting(parts):
+        tables = read_all(map(Path, job.captions), job.video, job.video_id, outcome)
+        for name, rows in tables.items():
+            parts.write(name, rows)
+        return parts.close()
 
 
 def _known(job: Job) -> tuple[pa.Table, pa.Table]:

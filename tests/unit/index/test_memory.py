@@ -22,7 +22,8 @@ from pathlib import Path
 from vquery.index.jobs import Settings
 from vquery.index.pipeline import index_folder
 from vquery.store.store import Store
-report = index_folder(Store.create(sys.argv[1]), Path(sys.argv[2]), Settings(faces="none"), workers=1)
+settings = Settings(faces="none")
+report = index_folder(Store.create(sys.argv[1]), Path(sys.argv[2]), settings, workers=1)
 assert not report.failed, report.failed
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """
@@ -32,16 +33,18 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 from vquery.index.crops import ItemWriter
+from vquery.index.parts import Parts
 from vquery.store.store import Store
 store = Store.create(sys.argv[1])
 with store.writer("test") as writer:
-    items = ItemWriter(store.path, "v", "picture.detection", {"face": 768, "face_wide": 768})
+    parts = Parts(store.path)
+    items = ItemWriter(parts, "v", "picture.detection", {"face": 768, "face_wide": 768})
     vectors = np.ones((4, 768), np.float32)
     for first in range(1, int(sys.argv[2]), 4):
         ids = range(first, first + 4)
         items.add(ids, [b"x" * 2000] * 4, {"face": vectors, "face_wide": vectors})
-    parts = items.close()
-    assert sum(part.rows for part in parts) == 3 * int(sys.argv[2])
+    items.flush()
+    assert sum(part.rows for part in parts.close()) == 3 * int(sys.argv[2])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """
 

@@ -17,12 +17,13 @@ from vquery.schema import IDS_PER_VIDEO
 
 @dataclass
 class Written:
-    """Stands where a part is written to."""
+    """Takes the place of the parts on disk."""
 
     tables: list[pa.Table] = field(default_factory=list)
 
-    def write(self, table: pa.Table) -> None:
-        self.tables.append(table)
+    def write(self, table: str, rows: pa.Table) -> None:
+        assert table == "detections"
+        self.tables.append(rows)
 
     def rows(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = pa.concat_tables(self.tables).to_pylist()
