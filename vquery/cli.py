@@ -125,7 +125,8 @@ def _rate(_: click.Context, __: click.Parameter, text: str | None) -> str | None
     type=click.Choice(["auto", "yunet", "haar", "none"]),
     default="auto",
     show_default=True,
-    help="Face detector; auto takes YuNet where weights are found.",
+    help="Face detector; auto takes YuNet where weights are found, and searches no video that has "
+    "detections of its own.",
 )
 @click.option(
     "--models",
@@ -141,7 +142,7 @@ def _rate(_: click.Context, __: click.Parameter, text: str | None) -> str | None
     "--images",
     metavar="FPS",
     callback=_rate,
-    help="Take a folder of pictures for a video at this rate.",
+    help="Take a folder of numbered pictures for a video at this rate; else each picture is one.",
 )
 @click.option(
     "--fps", metavar="FPS", callback=_rate, help="Rate of detection files that have no video."
@@ -187,7 +188,9 @@ def info(collection: Path, as_json: bool) -> None:  # noqa: FBT001
 @click.option("--limit", type=click.IntRange(1), help="Print at most so many rows; says so.")
 @click.option("--count", "only_count", is_flag=True, help="Print the number of rows only.")
 @click.option("--explain", is_flag=True, help="Print the plan instead of running it.")
-@click.option("--save", metavar="NAME", help="Keep the result in the collection.")
+@click.option(
+    "--save", metavar="NAME", help="Keep the result under this name, in place of an older one."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 def query(
     collection: Path,
@@ -234,11 +237,12 @@ def query(
     "--from",
     "seeds",
     type=click.Path(path_type=Path),
-    help="CSV with video,time,x,y,label or detection_id,label.",
+    help="CSV with video,time,x,y,label (x and y from 0 to 1, within the box) or "
+    'detection_id,label; an empty label is "none of them".',
 )
 @click.option("--where", metavar="EXPR", help='Faces to label: "track == 1000000003".')
 @click.option("--by", metavar="PERSON", help="Who says so; default: your login name.")
-@click.option("--undo", is_flag=True, help="Take back the last label action.")
+@click.option("--undo", is_flag=True, help="Take back the last label action of any concept.")
 @click.option("--redo", is_flag=True, help="Bring back what was undone.")
 @AS_JSON
 def label(collection: Path, concept: str, as_json: bool, **given: Any) -> None:  # noqa: FBT001

@@ -15,6 +15,8 @@ from vquery.view.clock import clock
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from rich.console import Console
+    from rich.table import Table
 
     from vquery.engine.intervals import Intervals
 
@@ -47,7 +49,7 @@ def show(intervals: Intervals, limit: int) -> None:
 
 
 def print_table(rows: pa.Table, *, title: str | None = None, caption: str | None = None) -> None:
-    """Print rows as a table, wider than the terminal rather than with cells cut short."""
+    """Print rows as a table: close together, then wider than the terminal, before cells are cut."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -61,8 +63,14 @@ def print_table(rows: pa.Table, *, title: str | None = None, caption: str | None
         # as Text, since captions such as "[MUSIC]" are no markup
         printed.add_row(*(Text(cell(name, value)) for name, value in row.items()))
     console = Console()
-    needed = console.measure(printed, options=console.options.update(max_width=WIDEST)).maximum
-    Console(width=max(console.width, needed)).print(printed, crop=False)
+    if _width(console, printed) > console.width:
+        printed.padding = 0
+    Console(width=max(console.width, _width(console, printed))).print(printed, crop=False)
+
+
+def _width(console: Console, printed: Table) -> int:
+    """Columns that a table takes when no cell of it is cut short."""
+    return console.measure(printed, options=console.options.update(max_width=WIDEST)).maximum
 
 
 def cell(name: str, value: Any) -> str:
