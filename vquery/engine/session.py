@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,11 +30,16 @@ INPUT = "input"
 
 @functools.cache
 def _database(process: int) -> duckdb.DuckDBPyConnection:
-    """Return the database of this process; a forked child gets one of its own."""
+    """Return the database of this process; a forked child gets one of its own.
+
+    It spills to the system's folder for such files, not into the user's, and fetches nothing.
+    """
     import duckdb
 
     del process
-    return duckdb.connect(":memory:")
+    spill = Path(tempfile.gettempdir()) / "vquery-duckdb"
+    settings = {"temp_directory": str(spill), "autoinstall_known_extensions": False}
+    return duckdb.connect(":memory:", config=settings)
 
 
 class Session:
