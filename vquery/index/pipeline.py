@@ -26,6 +26,7 @@ from vquery.index.pool import cores, run_jobs
 from vquery.index.report import IndexReport, Progress
 from vquery.index.survey import Survey, largest_first, survey
 from vquery.index.work import open_models, part_from_json
+from vquery.media.frames import frame_rate
 
 if TYPE_CHECKING:
     from vquery.index.jobs import Outcome, Settings
@@ -62,12 +63,16 @@ def index_folder(
     IngestError
         If ``root`` does not exist or holds nothing to index.
     MediaError
-        If the face detector or the user's network cannot be opened.
+        If the face detector or the user's network cannot be opened, or the frame rate of pictures
+        is none.
     StoreError
         If another process is writing, the disk is full, or the collection was indexed with other
         settings. What was finished before is kept.
     """
     began = time.monotonic()
+    if settings.images_fps is not None:  # "1.0" is "1"
+        fps = str(frame_rate(settings.images_fps, what="the frame rate of pictures"))
+        settings = dataclasses.replace(settings, images_fps=fps)
     found = discover(root, images=settings.images_fps is not None)
     if not found.sources:
         raise IngestError.at(root, "holds no video, caption or detection file")

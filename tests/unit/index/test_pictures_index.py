@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from vquery.errors import MediaError
 from vquery.media.pictures import encode_jpeg
 from vquery.schema import IDS_PER_VIDEO
 
@@ -57,8 +58,10 @@ def test_only_pictures_and_their_rate_make_the_content(
         picture(videos / "EP" / f"{number}.jpg", 100)
     index(settings={"images_fps": "1"})
     (videos / "EP" / "Thumbs.db").write_bytes(b"x")
-    report = index(settings={"images_fps": "1"})
+    report = index(settings={"images_fps": "1.0"})
     assert (report.unchanged, report.failed) == (1, {})
+    with pytest.raises(MediaError, match="the frame rate of pictures must be a positive number"):
+        index(settings={"images_fps": "often"})
     report = index(settings={"images_fps": "2"})
     assert "frame rate of a folder of pictures" in report.failed["EP"]
     picture(videos / "EP" / "3.jpg", 90)
