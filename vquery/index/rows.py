@@ -6,6 +6,7 @@ video and where footage is missing, so that sampled detections of one moment ove
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     Ints = npt.NDArray[np.int64]
 
 MOST_SAMPLES = 4096
-"""Samples that wait at most: a shot may last for hours."""
+"""Samples that wait before some are written: a shot may last for hours."""
 CARRY_S = 4.0
 CARRY_SAMPLES = 8
 """What tracks are continued from when the first part of a shot has been written already."""
@@ -123,7 +124,7 @@ class DetectionRows:
         if len(self._samples) <= MOST_SAMPLES:
             return
         keep = self._index_of(min(before_us, self._samples[-1].start_us))
-        if keep:
+        if keep >= MOST_SAMPLES // 2:
             self._write(keep, self._samples[keep].start_us, shot_id)
 
     def close_shot(self, end_us: int, shot_id: int | None) -> None:
@@ -136,10 +137,7 @@ class DetectionRows:
 
     def _index_of(self, time_us: int) -> int:
         """Count the samples that start before a time."""
-        return next(
-            (i for i, one in enumerate(self._samples) if one.start_us >= time_us),
-            len(self._samples),
-        )
+        return bisect_left(self._samples, time_us, key=lambda sample: sample.start_us)
 
     def _write(self, count: int, end_us: int, shot_id: int | None) -> None:
         samples, self._samples = self._samples[:count], self._samples[count:]
