@@ -155,7 +155,8 @@ AGGREGATES = st.dictionaries(
         ]
     ),
     max_size=2,
-)
+).map(lambda made: made | ({"score": agg.max(row.score)} if "score" in made else {}))
+# A score of another type could not be in one union with the scores that there are.
 
 
 @st.composite

@@ -180,7 +180,8 @@ def index_text(report: IndexReport) -> str:
 
 def info_text(facts: Mapping[str, Any]) -> str:
     """Say what is in a collection."""
-    lines = [f"{facts['path']}: {facts['videos']} videos, {facts['hours']:.2f} hours"]
+    length = f", {facts['hours']:.2f} hours" if facts["hours"] else ""
+    lines = [f"{facts['path']}: {facts['videos']} videos{length}"]
     lines += [f"  {name}: {count:,}" for name, count in facts["rows"].items()]
     for concept, labels in facts["human_labels"].items():
         said = ", ".join(f"{label} {count}" for label, count in labels.items())
@@ -200,6 +201,7 @@ def propagation_text(facts: Mapping[str, Any]) -> str:
     """Say what a propagation gave."""
     lines = [
         f"{facts['items']:,} items, {facts['seeds']} seeds: {facts['labelled']:,} labelled, "
+        f"{facts['unsure']:,} too unlike the seeds or said to be none of them, "
         f"{facts['unreached']:,} not reached by any seed"
     ]
     lines += [f"  {label}: {count:,}" for label, count in facts["labels"].items()]
@@ -214,6 +216,11 @@ def export_text(folder: Path, written: Written) -> str:
     if written.pictures:
         lines.append(f"  {written.pictures:,} pictures")
     lines += [f"  left out {count:,}: {reason}" for reason, count in written.skipped.items()]
+    lines += [
+        f"  no label for {count:,} detections: {reason}"
+        for reason, count in written.manifest.get("without_label", {}).items()
+    ]
+    lines += [f"  warning: {warning}" for warning in written.warnings]
     return "\n".join(lines)
 
 

@@ -64,8 +64,21 @@ def gather(
         videos={row["video"]: row for row in snapshot.videos().to_pylist()},
         unlabelled=rows.filter(pc.is_null(rows["label"])).select(["video", "frame"]),
         crop=lambda item: crop(snapshot, item),
-        provenance=_provenance(snapshot, seeds, threshold),
+        provenance=_provenance(snapshot, seeds, threshold) | {"without_label": _reasons(rows)},
     )
+
+
+def _reasons(rows: pa.Table) -> dict[str, int]:
+    """Count the detections that have no label to export, by why they have none."""
+    rest = rows.filter(pc.is_null(rows["label"]))
+    human = pc.fill_null(pc.equal(rest["label_source"], HUMAN), fill_value=False)
+    guessed = pc.and_(pc.invert(human), pc.greater(pc.fill_null(rest["probability"], 0), 0))
+    counts = {
+        "said to be none of them": pc.sum(human).as_py() or 0,
+        "probability below the threshold": pc.sum(guessed).as_py() or 0,
+    }
+    counts["like no labelled one, or not propagated over"] = rest.num_rows - sum(counts.values())
+    return {reason: count for reason, count in counts.items() if count}
 
 
 def _with_labels(

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vquery.api.tables import PUBLIC_DETECTION
 from vquery.engine.intervals import Intervals
 from vquery.errors import LabelError
 from vquery.schema import IDS_PER_VIDEO
@@ -43,6 +44,11 @@ def label(
     query: str | None = None,
 ) -> int:
     """Label detections as one action, found by ``query``; see `Collection.label`."""
+    if not concept.isidentifier() or (concept != "name" and concept in PUBLIC_DETECTION.names):
+        raise LabelError(
+            f"{concept!r} cannot name a concept, since it names a column: use letters, digits and "
+            f"'_', and none of {', '.join(PUBLIC_DETECTION.names)}"
+        )
     ids = ids_of(rows)
     with store.snapshot() as snapshot:
         _check_known(ids, snapshot)

@@ -53,10 +53,12 @@ class Propagation:
         """Count labels; say what no seed could reach and which seed to add there."""
         labels = pc.value_counts(self.table["label"].drop_null()).to_pylist()
         reached = pc.sum(self.table["reached"]).as_py() or 0
+        unnamed = pc.is_null(self.table["label"])
         return {
             "items": self.table.num_rows,
             "seeds": self.report["seeds"],
             "labelled": self.table.num_rows - self.table["label"].null_count,
+            "unsure": pc.sum(pc.and_(self.table["reached"], unnamed)).as_py() or 0,
             "unreached": self.table.num_rows - reached,
             "labels": {
                 e["values"]: e["counts"] for e in sorted(labels, key=lambda e: -e["counts"])

@@ -30,9 +30,10 @@ def manifest(
     Returns
     -------
     ``format, concept, classes``; ``splits`` with the videos, frames and labels of each;
-    ``label_sources``, ``left_out`` with reasons, ``unlabelled_boxes_in_exported_frames``;
-    ``split`` with shares and seed; ``videos`` with SHA-256 and picture folder; and the
-    provenance that came with the labels: every human label, and every run.
+    ``label_sources``, ``left_out`` with reasons, ``warnings``,
+    ``unlabelled_boxes_in_exported_frames``; ``split`` with shares and seed; ``videos`` with
+    SHA-256 and picture folder; and the provenance that came with the labels: every human label,
+    every run, and why detections have no label.
     """
     frames = labelled.items.group_by(["video", "frame", "split"]).aggregate([])
     splits = {
@@ -54,6 +55,7 @@ def manifest(
         "label_sources": dict(sorted(written.by_source.items())),
         "pictures": written.pictures,
         "left_out": written.skipped,
+        "warnings": written.warnings,
         "unlabelled_boxes_in_exported_frames": _in_frames(labelled.unlabelled, frames),
         "note": NOTE,
         "split": {"shares": list(shares), "seed": seed, "by": "video"},

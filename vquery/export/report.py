@@ -26,6 +26,8 @@ class Written:
         Labels left out, by reason.
     pictures
         Pictures of frames.
+    warnings
+        What a model trained on this would suffer from.
     manifest
         What ``manifest.json`` says.
     """
@@ -35,6 +37,7 @@ class Written:
     by_class: dict[str, Counter[str]] = field(default_factory=dict)
     skipped: Counter[str] = field(default_factory=Counter)
     pictures: int = 0
+    warnings: list[str] = field(default_factory=list)
     manifest: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -76,6 +76,7 @@ def write_export(
         labelled = _split(labelled, split, seed, written)
         FORMATS[format](labelled, folder, written)
         _check_any(labelled, written)
+        written.warnings += _untrained(written)
         if pictures and format in PICTURES:
             written.pictures = _write_pictures(labelled, folder, format, progress)
         written.manifest = manifest(labelled, written, format, split, seed)
@@ -99,6 +100,23 @@ def _check_any(labelled: Labelled, written: Written) -> None:
             f"none of the labels of {labelled.concept!r} can be written: {reasons}. Index the "
             "videos that they are in, or choose another format"
         )
+
+
+def _untrained(written: Written) -> list[str]:
+    """Name the labels that no training video has: splitting whole videos can cause that."""
+    trained = written.by_class.get("train", Counter())
+    held = {
+        label: split
+        for split, labels in written.by_class.items()
+        if split != "train"
+        for label in labels
+        if label not in trained
+    }
+    return [
+        f"{label!r} is in {split} but in no training video: label it in more videos, or give "
+        "other shares"
+        for label, split in sorted(held.items())
+    ]
 
 
 def _write_pictures(

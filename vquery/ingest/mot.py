@@ -160,7 +160,8 @@ def _clock_beside(path: Path) -> FrameClock:
         if (folder / "seqinfo.ini").is_file():
             return read_seqinfo(folder / "seqinfo.ini")
     raise IngestError.at(
-        path, "no seqinfo.ini beside it: give clock=, for the times of frames and the picture size"
+        path,
+        "no seqinfo.ini beside it: give the frame rate and the size of the picture (fps, size)",
     )
 
 

@@ -70,8 +70,10 @@ def test_the_text_of_a_propagation_says_what_to_do_next():
         "items": 10,
         "seeds": 1,
         "labelled": 4,
-        "unreached": 6,
+        "unsure": 1,
+        "unreached": 5,
         "labels": {"Ann": 4},
         "notes": ["to reach more, label one of these detections next: 7"],
     }
+    assert propagation_text(facts).startswith("10 items, 1 seeds: 4 labelled, 1 too unlike")
     assert propagation_text(facts).splitlines()[1:] == ["  Ann: 4", f"  {facts['notes'][0]}"]

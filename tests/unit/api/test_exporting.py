@@ -67,6 +67,19 @@ def test_a_threshold_leaves_the_less_certain_out(db, tmp_path):
         db.faces.filter(face.track == ANN).collect()["detection_id"].to_pylist()
     )
     assert manifest["threshold"] == 1.0
+    reasons = manifest["without_label"]
+    assert reasons["probability below the threshold"] >= 24 - len(rows)
+    assert reasons["said to be none of them"] >= 1
+    assert len(rows) + sum(reasons.values()) == db.detections.count()
+
+
+def test_a_label_that_no_training_video_has_is_a_warning(db, tmp_path):
+    db.label(db.faces.filter(face.track == ANN), "kind", "host")
+    db.label([CLEO], "kind", "guest")
+    written = db.export(tmp_path / "out", format="parquet", labels="kind", split=(0.5, 0.5, 0))
+    assert written.warnings == written.manifest["warnings"]
+    assert len(written.warnings) == 1
+    assert "'guest' is in val but in no training video" in written.warnings[0]
 
 
 def test_another_concept_is_exported_by_its_name(db, tmp_path):

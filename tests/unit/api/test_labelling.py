@@ -171,3 +171,10 @@ def test_seeds_may_name_a_video_by_its_other_path(sample, tmp_path):
         seeds = tmp_path / "seeds.csv"
         seeds.write_text("video,time,x,y,label\nsecond.mp4,0.1,0.2,0.5,Ann\n")
         assert db.label_file(seeds) == 1
+
+
+@pytest.mark.parametrize("concept", ["score", "bad name", "", "2nd"])
+def test_a_concept_must_be_able_to_name_a_column(db, concept):
+    with pytest.raises(LabelError, match="cannot name a concept"):
+        db.label([ANN], concept, "Ann")
+    assert not db.labels().num_rows
