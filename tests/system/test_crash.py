@@ -93,3 +93,14 @@ def test_killed_at_any_moment_and_run_again_gives_the_same_collection(
                 finish(start(command(collection)))
                 break
         assert_equal(contents(collection), expected)
+
+
+def test_killed_while_it_starts_or_makes_the_collection(command: Command, tmp_path: Path) -> None:
+    collection = tmp_path / "new.vq"
+    process = start(command(collection))
+    while process.poll() is None and not collection.exists():
+        time.sleep(0.001)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    finish(start(command(collection)))
+    assert len(contents(collection)["videos"]) == 7

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vquery.api.collection import Collection
 from vquery.errors import StoreError
+from vquery.store.catalog import FILE
 
 
 def open(path: Path | str) -> Collection:  # noqa: A001 - the field's name for it
@@ -35,7 +36,7 @@ def create(path: Path | str) -> Collection:
 
 
 def open_or_create(path: Path | str) -> Collection:
-    """Open the collection at ``path``, or make it if there is nothing.
+    """Open the collection at ``path``, or make it if there is nothing, or a half-made one.
 
     Raises
     ------
@@ -47,7 +48,8 @@ def open_or_create(path: Path | str) -> Collection:
     vquery.errors.StoreError: missing: there is no collection, and a new one is called NAME.vq
     """
     path = Path(path)
-    if path.exists():
+    half_made = path.suffix == ".vq" and path.is_dir() and not (path / FILE).exists()
+    if path.exists() and not half_made:
         return Collection.open(path)
     if path.suffix != ".vq":
         raise StoreError(f"{path}: there is no collection, and a new one is called NAME.vq")
