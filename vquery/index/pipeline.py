@@ -187,6 +187,7 @@ class _Run:
                 if progress is not None:
                     progress.finished(outcome)
         self._note_detectors()
+        self._note_given(looks)
         return touched
 
     def _store(self, task: Task, outcome: Outcome, intake: Intake) -> bool:
@@ -247,6 +248,13 @@ class _Run:
     def _commit(self, parts: list[Any], done: list[str]) -> None:
         self.writer.commit(parts, units=done)
         self.ledger.add(done)
+
+    def _note_given(self, looks: list[Task]) -> None:
+        """Say in how many videos no faces were looked for because detections came with them."""
+        given = sum(not task.job.detect for task in looks)
+        if given and self.settings.faces == "auto":
+            videos = "1 video" if given == 1 else f"{given:,} videos"
+            self.report.note(f"{videos} came with detections: no faces were looked for in them")
 
     def _note_detectors(self) -> None:
         """Say which detector was used and what it misses, and whether others were used before."""

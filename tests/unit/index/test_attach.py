@@ -232,3 +232,13 @@ def test_an_empty_file_of_detections_is_read_as_none(
     assert (report.failed, report.indexed) == ({}, 1)
     assert detections(store) == []
     assert index().unchanged == 1
+
+
+def test_videos_that_bring_detections_are_not_searched_and_the_report_says_so(
+    index: Index, store: Store, videos: Path, make_film: Film
+) -> None:
+    make_film(videos / "a.avi")
+    (videos / "a.csv").write_text(csv(boxes([0.0])))
+    report = index(settings={"faces": "auto"})
+    assert "1 video came with detections: no faces were looked for in them" in report.notes
+    assert len(detections(store)) == 1

@@ -110,7 +110,9 @@ def test_seqinfo_beside_the_file_is_the_clock(tmp_path):
     path = tmp_path / "gt" / "gt.txt"
     path.parent.mkdir()
     path.write_text("3,1,1,1,50,100,1,1,1\n")
-    with pytest.raises(IngestError, match=r"gt\.txt: no seqinfo\.ini beside it: give the frame rate"):
+    with pytest.raises(
+        IngestError, match=r"gt\.txt: no seqinfo\.ini beside it: give the frame rate"
+    ):
         read_mot(path, video="v")
     (tmp_path / "seqinfo.ini").write_text(SEQINFO)
     row = read_mot(path, video="v").tables["detections"].to_pylist()[0]
