@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from dataclasses import dataclass, field
@@ -257,4 +258,9 @@ def _share(part: int, whole: int) -> str:
 
 
 def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.0f} %"
+    """Write a share, rounded down: only what is without a flaw is 100 %.
+
+    >>> _percent(1084 / 1086), _percent(1.0), _percent(None)
+    ('99.8 %', '100 %', '–')
+    """
+    return "–" if value is None else f"{math.floor(1000 * value + 1e-9) / 10:g} %"

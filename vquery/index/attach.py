@@ -21,6 +21,7 @@ from vquery.index.placing import Placed, place_by_time, place_on_frames
 from vquery.index.rows import END_OF_TIME, DetectionRows, Sample
 from vquery.ingest.clock import FrameClock
 from vquery.ingest.detections import read_detections
+from vquery.ingest.tables import PIXELS_FROM
 from vquery.media.video import FrameReader
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from vquery.store.parts import Part
 
 REPORT_EVERY = 32
-PIXELS_FROM = 2.0
-"""A normalised box may stick out of the picture, but not by a whole picture."""
 OFF = "detection at a time that has no frame"
 NAMES = (
     "{} of its rows have a name, which was not taken over: labels are given by people, with "
