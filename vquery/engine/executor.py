@@ -7,48 +7,28 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from vquery.engine import grouping, joins, matches, rows
 from vquery.engine.session import Session
-from vquery.expr.groups import Aggregated, Coalesce, GroupFilter, Match
-from vquery.expr.pairs import Join, Minus, SemiJoin
-from vquery.expr.relations import (
-    Dilate,
-    Distinct,
-    Filter,
-    Limit,
-    Mutate,
-    Project,
-    Relation,
-    Scan,
-    Sort,
-    Union,
-)
+from vquery.expr.pairs import Join
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import numpy.typing as npt
     import pyarrow as pa
 
+    from vquery.expr.relations import Relation
     from vquery.plan.steps import Step
 
 RUNNERS: dict[type[Relation], Callable[..., pa.Table]] = {
-    Scan: rows.scan,
-    Filter: rows.filter_rows,
-    Mutate: rows.mutate,
-    Project: rows.project,
-    Sort: rows.sort,
-    Limit: rows.limit,
-    Distinct: rows.distinct,
-    Union: rows.union,
-    Dilate: rows.dilate,
-    Join: joins.join,
-    SemiJoin: joins.semi_join,
-    Minus: joins.minus,
-    Coalesce: grouping.coalesce,
-    Aggregated: grouping.aggregate,
-    GroupFilter: grouping.filter_groups,
-    Match: matches.match,
+    **rows.RUNNERS,
+    **joins.RUNNERS,
+    **grouping.RUNNERS,
+    **matches.RUNNERS,
 }
+"""How each kind of node is run: ``runner(executor, step, *input tables)``."""
 
 
 @dataclass(slots=True)
@@ -60,11 +40,24 @@ class Actual:
     dropped: Counter[str] = field(default_factory=Counter)
 
 
-class Executor:
-    """Runs the steps of one plan; a step that occurs twice runs once."""
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Row ``rows[i]`` of an input contributed to row ``outputs[i]`` of what a step gave."""
 
-    def __init__(self, root: Step) -> None:
+    rows: npt.NDArray[Any]
+    outputs: npt.NDArray[Any]
+
+
+class Executor:
+    """Runs the steps of one plan; a step that occurs twice runs once.
+
+    With ``traced`` it also keeps what each step gave and from which rows of its inputs.
+    """
+
+    def __init__(self, root: Step, *, traced: bool = False) -> None:
         self.root = root
+        self.traced = traced
+        self.origins: dict[tuple[int, int], Origin] = {}
         self.session = Session()
         self.actual: dict[int, Actual] = {}
         self._results: dict[int, pa.Table] = {}
@@ -99,6 +92,22 @@ class Executor:
         """Count rows that a step left out because they could not exist."""
         if number:
             self.actual.setdefault(id(step), Actual()).dropped[reason] += number
+
+    def trace(
+        self,
+        step: Step,
+        place: int,
+        rows: npt.NDArray[Any],
+        outputs: npt.NDArray[Any] | None = None,
+    ) -> None:
+        """Tell which rows of the input number ``place`` contributed to which rows of the result.
+
+        Row numbers count in the tables as the runner got and gave them; without ``outputs`` row
+        ``rows[i]`` became row ``i``. A step that tells nothing gives its rows one for one.
+        """
+        if self.traced:
+            made = np.arange(len(rows)) if outputs is None else outputs
+            self.origins[id(step), place] = Origin(np.asarray(rows), np.asarray(made))
 
     def dropped(self) -> dict[str, int]:
         """All rows left out, by reason."""

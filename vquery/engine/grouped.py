@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vquery.engine.intervals import Intervals, aggregates_of
+from vquery.engine.intervals import Intervals
+from vquery.engine.methods.base import aggregates_of
 from vquery.errors import QueryError
 from vquery.expr.expression import lift
 from vquery.expr.groups import Aggregated, GroupFilter, Match, require_group_columns

@@ -28,7 +28,10 @@ from vquery.schema import BOX
 from vquery_kernels.coalesce import coalesce as coalesce_kernel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vquery.engine.executor import Executor
+    from vquery.expr.relations import Relation
     from vquery.plan.steps import Step
 
     Groups = npt.NDArray[np.int64]
@@ -139,3 +142,10 @@ def in_usual_order_with(given: pa.Table, groups: Groups) -> tuple[pa.Table, Grou
     """Sort rows and their group numbers, for aggregates that look at the first and last row."""
     order = usual_order(given)
     return (given, groups) if order is None else (take(given, order), groups[order])
+
+
+RUNNERS: dict[type[Relation], Callable[..., pa.Table]] = {
+    Coalesce: coalesce,
+    Aggregated: aggregate,
+    GroupFilter: filter_groups,
+}

@@ -23,12 +23,13 @@ from vquery_kernels.subtract import subtract
 from vquery_kernels.window_join import window_any, window_count, window_join, window_join_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import numpy.typing as npt
 
     from vquery.engine.executor import Executor
     from vquery.expr.expression import Column
+    from vquery.expr.relations import Relation
     from vquery.plan.steps import Step
 
     Rows = npt.NDArray[np.signedinteger[Any]]
@@ -184,3 +185,10 @@ def minus(run: Executor, step: Step, left: pa.Table, right: pa.Table) -> pa.Tabl
     pieces = subtract(groups, start, end, cut_groups, cut_start, cut_end)
     table = take(left.select(list(step.columns)), pieces.left_row)
     return with_times(table, pieces.start, pieces.end)
+
+
+RUNNERS: dict[type[Relation], Callable[..., pa.Table]] = {
+    Join: join,
+    SemiJoin: semi_join,
+    Minus: minus,
+}

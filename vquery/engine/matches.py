@@ -11,17 +11,18 @@ import pyarrow as pa
 from vquery.engine.arrays import group_codes, in_usual_order, ints
 from vquery.engine.grouping import Hull
 from vquery.engine.joins import BLOCK
+from vquery.expr.groups import Match
 from vquery.expr.predicates import sides_of
 from vquery.expr.types import Kind, Scope, has_box, kind_of
 from vquery.plan.rewrite import conjunction, conjuncts
 from vquery.schema import BOX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from vquery.engine.executor import Executor
     from vquery.expr.expression import Column, Expression
-    from vquery.expr.groups import Match
+    from vquery.expr.relations import Relation
     from vquery.plan.steps import Step
 
     Rows = npt.NDArray[np.int64]
@@ -153,3 +154,6 @@ def _lowest(column: pa.ChunkedArray, hull: Hull) -> pa.Array | pa.ChunkedArray:
         return column.take(pa.array(hull.first))
     values = column.cast(pa.float64()).combine_chunks().to_numpy(zero_copy_only=False)
     return pa.array(hull.least(values), from_pandas=True).cast(column.type)
+
+
+RUNNERS: dict[type[Relation], Callable[..., pa.Table]] = {Match: match}

@@ -27,12 +27,13 @@ from vquery.expr.relations import (
 )
 from vquery.expr.time import microseconds
 from vquery.expr.types import has_box
+from vquery.plan.needs import bounds_made
 from vquery.plan.sql import POSITION, quoted
-from vquery.plan.steps import Step, bounds_made, keeps_own_order
+from vquery.plan.steps import Step, keeps_own_order
 from vquery.schema import BOX, KEYS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from vquery.engine.executor import Executor
     from vquery.expr.expression import Expression
@@ -226,3 +227,16 @@ def with_times(table: pa.Table, start: np.ndarray[Any, Any], end: np.ndarray[Any
         place = table.schema.get_field_index(name)
         table = table.set_column(place, table.schema.field(place), pa.array(values, pa.int64()))
     return table
+
+
+RUNNERS: dict[type[Relation], Callable[..., pa.Table]] = {
+    Scan: scan,
+    Filter: filter_rows,
+    Mutate: mutate,
+    Project: project,
+    Sort: sort,
+    Limit: limit,
+    Distinct: distinct,
+    Union: union,
+    Dilate: dilate,
+}

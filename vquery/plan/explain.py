@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -75,7 +77,7 @@ def _rows(step: Step, outcomes: Mapping[int, Outcome]) -> str:
 
 def described(step: Step) -> str:
     """One line for a step: what it does and by which strategy."""
-    details = DETAILS[type(step.node)](step)
+    details = DETAILS.get(type(step.node), _settings)(step)
     return f"{title(step.node)}: {details}"
 
 
@@ -85,7 +87,22 @@ def title(node: Relation) -> str:
         return f"scan {node.name}"
     if isinstance(node, SemiJoin):
         return "anti_join" if node.negated else "semi_join"
-    return TITLES[type(node)]
+    return TITLES.get(type(node)) or _snake_case(type(node).__name__)
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def _settings(step: Step) -> str:
+    """Show the settings of a kind of node that has no text of its own."""
+    fields = [each for each in dataclasses.fields(step.node) if each.init]  # type: ignore[arg-type]
+    values = {each.name: getattr(step.node, each.name) for each in fields}
+    shown = [
+        f"{name}={value!r}" for name, value in values.items() if not isinstance(value, Relation)
+    ]
+    found = [str(step.matching)] if step.matching is not None else [ARRAYS]
+    return ", ".join([*found, *shown])
 
 
 TITLES: Mapping[type[Relation], str] = {

@@ -1,0 +1,1 @@
+"""The methods of a relation, one file for each family."""

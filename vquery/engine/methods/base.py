@@ -1,0 +1,79 @@
+"""What every group of methods of a relation starts from: its node, and checks of arguments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vquery.errors import QueryError
+from vquery.expr.expression import Column, Expression, lift
+from vquery.expr.placeholders import Placeholder
+from vquery.expr.predicates import Predicate, trace
+from vquery.expr.relations import Columns, Relation, require_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pyarrow as pa
+
+    from vquery.engine.intervals import Intervals
+
+
+class Fluent:
+    """Holds the query; methods build a larger one and nothing runs."""
+
+    __slots__ = ("_node",)
+
+    def __init__(self, node: Relation) -> None:
+        self._node = node
+
+    @property
+    def node(self) -> Relation:
+        """The query as a tree of immutable nodes."""
+        return self._node
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Columns and types, known without running."""
+        return self._node.schema
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns."""
+        return list(self._node.schema.names)
+
+    def _made(self, node: Relation) -> Intervals:
+        from vquery.engine.intervals import Intervals
+
+        return Intervals(node)
+
+    def _names(self, given: Any, what: str) -> list[str]:
+        """Check column names, given as text or as ``row.name``."""
+        names = []
+        for each in given:
+            name = each.name if isinstance(each, Column) and each.side is None else each
+            if not isinstance(name, str):
+                raise QueryError(f"{what} takes columns, such as row.name or 'name', got {each!r}")
+            names.append(name)
+        require_columns(self._node, names)
+        return names
+
+
+def aggregates_of(given: Mapping[str, Any]) -> Columns:
+    """Check aggregates given by keyword."""
+    return tuple((name, lift(value)) for name, value in given.items())
+
+
+def node_of(given: Any, what: str) -> Relation:
+    """Take the query of a relation given as an argument."""
+    if not isinstance(given, Fluent):
+        raise QueryError(f"{what} takes a relation such as db.faces, got {type(given).__name__}")
+    return given.node
+
+
+def one_row(given: Any, what: str) -> Expression:
+    """Accept an expression, a written value or a function of one row."""
+    if isinstance(given, Predicate):
+        raise QueryError(f"{what} looks at one row, but {given!r} is about two: use it in a join")
+    if callable(given) and not isinstance(given, (Expression, Placeholder, type)):
+        return trace(given, (None,))
+    return lift(given)

@@ -1,0 +1,119 @@
+"""Methods that look at one row at a time, and those that order or stack rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vquery.engine.methods.base import Fluent, node_of, one_row
+from vquery.expr.expression import Column, Expression, SortKey, call, lift
+from vquery.expr.relations import (
+    Distinct,
+    Filter,
+    Limit,
+    Mutate,
+    Project,
+    Sort,
+    Union,
+    require_columns,
+)
+from vquery.schema import KEYS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vquery.engine.intervals import Intervals
+    from vquery.expr.expression import Param
+
+
+class Rows(Fluent):
+    """Methods that look at one row at a time, and those that order or stack rows."""
+
+    __slots__ = ()
+
+    def filter(self, *conditions: Any) -> Intervals:
+        """Keep the rows for which all conditions are true (null is not true).
+
+        Raises
+        ------
+        UnknownColumnError
+            If a column does not exist.
+        QueryError
+            If a condition is not true or false, or compares what cannot be compared.
+        """
+        node = self._node
+        for condition in conditions:
+            node = Filter(node, one_row(condition, "filter()"))
+        return self._made(node)
+
+    def mutate(self, **columns: Any) -> Intervals:
+        """Add or replace columns; all see the row as it was before.
+
+        ``start=`` and ``end=`` are seconds. A row that would get its start after its end, or a box
+        with edges exchanged, is left out, counted and reported.
+        """
+        made: list[tuple[str, Expression]] = []
+        for name, value in columns.items():
+            expression = one_row(value, f"mutate({name}=)")
+            if name in ("start", "end") and name not in self.schema.names:
+                made.append((f"{name}_us", call("microseconds", expression)))
+            else:
+                made.append((name, expression))
+        return self._made(Mutate(self._node, tuple(made)))
+
+    def select(self, *columns: Any) -> Intervals:
+        """Keep these columns, in this order, after video, start_us and end_us."""
+        names = self._names(columns, "select()")
+        kept = [*KEYS, *dict.fromkeys(name for name in names if name not in KEYS)]
+        return self._made(Project(self._node, tuple((name, name) for name in kept)))
+
+    def drop(self, *columns: Any) -> Intervals:
+        """Leave these columns out."""
+        names = self._names(columns, "drop()")
+        kept = [name for name in self.columns if name not in names]
+        return self._made(Project(self._node, tuple((name, name) for name in kept)))
+
+    def rename(self, mapping: Mapping[str, str] | None = None, /, **columns: Any) -> Intervals:
+        """Rename columns: ``rename(person="name")``, or a mapping ``{"name": "person"}``.
+
+        By keyword the new name comes first, in a mapping the old one, as in a data frame.
+        """
+        new_names = dict(mapping or {})
+        new_names |= {self._names([old], "rename()")[0]: new for new, old in columns.items()}
+        require_columns(self._node, new_names)
+        pairs = tuple((new_names.get(name, name), name) for name in self.columns)
+        return self._made(Project(self._node, pairs))
+
+    def sort(self, *keys: Any, descending: bool = False) -> Intervals:
+        """Order the rows; ties stay in the usual order, null comes last.
+
+        A key is a column, an expression, or one of those with ``.asc()`` or ``.desc()``. The order
+        holds for ``limit`` and ``collect``.
+        """
+        made = []
+        for key in keys:
+            if isinstance(key, SortKey):
+                made.append(key)
+            else:
+                value = Column(key) if isinstance(key, str) else lift(key)
+                made.append(SortKey(value, descending))
+        return self._made(Sort(self._node, tuple(made)))
+
+    def limit(self, count: int | Param, offset: int = 0) -> Intervals:
+        """Keep the first rows in the relation's order, after leaving out ``offset``."""
+        return self._made(Limit(self._node, lift(count), offset))
+
+    def distinct(self, *on: Any) -> Intervals:
+        """Keep the first of the rows that are equal in these columns (none given: in all)."""
+        return self._made(Distinct(self._node, tuple(self._names(on, "distinct()"))))
+
+    def union(self, *others: Intervals) -> Intervals:
+        """Put all rows together, aligned by name; a column that one side lacks is null there.
+
+        Raises
+        ------
+        QueryError
+            If a column has different types.
+        """
+        nodes = tuple(node_of(other, "union()") for other in others)
+        first = self._node.inputs if isinstance(self._node, Union) else (self._node,)
+        return self._made(Union((*first, *nodes)))

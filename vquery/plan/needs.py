@@ -1,0 +1,183 @@
+"""Columns that each kind of node takes from its inputs: what is not needed is not read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vquery.expr.derived import columns_of
+from vquery.expr.groups import Aggregated, Coalesce, GroupFilter, Match, group_scope
+from vquery.expr.node import children, walk
+from vquery.expr.pairs import Join, Minus, SemiJoin, pair_scope
+from vquery.expr.predicates import LEFT, RIGHT, UdfResult
+from vquery.expr.relations import (
+    Dilate,
+    Distinct,
+    Filter,
+    Limit,
+    Mutate,
+    Project,
+    Relation,
+    Scan,
+    Sort,
+    Union,
+    scope_of,
+)
+from vquery.expr.types import Scope, has_box
+from vquery.schema import BOX, KEYS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from vquery.expr.expression import Expression
+
+Needs = list[tuple[Relation, set[str]]]
+
+
+def needs(node: Relation, out: set[str]) -> Needs:
+    """Columns that a node takes from each input to give back the columns ``out``.
+
+    A kind of node without a rule of its own takes all columns of its inputs.
+    """
+    rule = RULES.get(type(node))
+    if rule is None:
+        return [(each, set(each.schema.names)) for each in inputs_of(node)]
+    return rule(node, out)
+
+
+def inputs_of(node: Relation) -> list[Relation]:
+    """Relations that a node reads."""
+    return [child for child in children(node) if isinstance(child, Relation)]
+
+
+def _filter(node: Filter, out: set[str]) -> Needs:
+    return [(node.input, out | reads([node.condition], scope_of(node.input)))]
+
+
+def _mutate(node: Mutate, out: set[str]) -> Needs:
+    made = dict(node.columns)
+    out = out | bounds_made(node)
+    used = [made[name] for name in made if name in out]
+    return [(node.input, (out - set(made)) | reads(used, scope_of(node.input)))]
+
+
+def _project(node: Project, out: set[str]) -> Needs:
+    return [(node.input, {old for new, old in node.columns if new in out})]
+
+
+def _sort(node: Sort, out: set[str]) -> Needs:
+    keys = reads([key.value for key in node.keys], scope_of(node.input))
+    return [(node.input, out | keys | order_columns(node.input))]
+
+
+def _limit(node: Limit, out: set[str]) -> Needs:
+    return [(node.input, out | order_columns(node.input))]
+
+
+def _distinct(node: Distinct, out: set[str]) -> Needs:
+    on = set(node.on or node.input.schema.names)
+    return [(node.input, out | on | order_columns(node.input))]
+
+
+def _union(node: Union, out: set[str]) -> Needs:
+    return [(each, out & set(each.schema.names)) for each in node.inputs]
+
+
+def _group_filter(node: GroupFilter, out: set[str]) -> Needs:
+    scope = group_scope(node.input, node.by)
+    return [(node.input, out | set(node.by) | reads([node.condition], scope))]
+
+
+def _one_row_each(node: Aggregated | Coalesce, out: set[str]) -> Needs:
+    made = dict(node.aggregates)
+    used = [expression for name, expression in node.aggregates if name in out]
+    kept = {name for name in out - set(made) if name in node.input.schema.names}
+    read = reads(used, group_scope(node.input, node.by))
+    return [(node.input, kept | set(node.by) | read | order_columns(node.input))]
+
+
+def _match(node: Match, out: set[str]) -> Needs:
+    child = node.input
+    names = set(child.schema.names)
+    scope = Scope(dict.fromkeys(node.pattern.variables, child.schema), {})
+    read = reads(node.pattern.conditions, scope)
+    for variable in node.pattern.variables:
+        prefix = f"{variable}_"
+        read |= {name.removeprefix(prefix) for name in out if name.startswith(prefix)} & names
+    return [(child, (out & names) | set(node.by) | read | order_columns(child))]
+
+
+def _left_and_right(node: SemiJoin | Minus, out: set[str]) -> Needs:
+    left, right = pair_reads(node)
+    return [(node.left, out | left), (node.right, right)]
+
+
+def _join(node: Join, out: set[str]) -> Needs:
+    left, right = pair_reads(node)
+    reads = {LEFT: left, RIGHT: right}
+    for output in node.outputs:
+        if output.field.name in out and output.side is not None:
+            reads[output.side].add(output.source)
+        elif output.field.name in out and output.source == "score":
+            reads[LEFT].add("score")
+            reads[RIGHT].add("score")
+    box = set(BOX)
+    for side, schema in ((LEFT, node.left.schema), (RIGHT, node.right.schema)):
+        uses_box = out & box or node.merge.box == "intersection"
+        if uses_box and has_box(schema):
+            reads[side] |= box
+    return [(node.left, reads[LEFT]), (node.right, reads[RIGHT])]
+
+
+def pair_reads(node: Join | SemiJoin | Minus) -> tuple[set[str], set[str]]:
+    """Columns that a predicate reads from the left and from the right side."""
+    reads: dict[str | None, set[str]] = {LEFT: set(), RIGHT: set()}
+    if node.predicate is not None:
+        scope = pair_scope(node.left, node.right)
+        for name, side in _columns(node.predicate.lower(), scope):
+            reads[side].add(name)
+    return reads[LEFT], reads[RIGHT]
+
+
+def reads(expressions: Iterable[Expression], scope: Scope) -> set[str]:
+    """Return the stored columns that expressions read."""
+    return {name for each in expressions for name, _ in _columns(each, scope)}
+
+
+def _columns(expression: Expression, scope: Scope) -> list[tuple[str, str | None]]:
+    found = [(column.name, column.side) for column in columns_of(expression, scope)]
+    for node in walk(expression):
+        if isinstance(node, UdfResult):
+            for used in node.columns():
+                found += [(column.name, column.side) for column in columns_of(used, scope)]
+    return found
+
+
+def order_columns(relation: Relation) -> set[str]:
+    """Columns that the usual order looks at."""
+    return {*KEYS, *(BOX if has_box(relation.schema) else ())}
+
+
+def bounds_made(node: Mutate) -> set[str]:
+    """Columns that have to be checked, because the step computes times or boxes."""
+    touched = {name for name, _ in node.columns} & {*KEYS, *BOX}
+    return order_columns(node) if touched else set()
+
+
+RULES: Mapping[type[Relation], Callable[..., Needs]] = {
+    Scan: lambda node, out: [],  # noqa: ARG005
+    Filter: _filter,
+    Mutate: _mutate,
+    Project: _project,
+    Sort: _sort,
+    Limit: _limit,
+    Distinct: _distinct,
+    Union: _union,
+    Dilate: lambda node, out: [(node.input, out)],
+    Join: _join,
+    SemiJoin: _left_and_right,
+    Minus: _left_and_right,
+    Coalesce: _one_row_each,
+    Aggregated: _one_row_each,
+    GroupFilter: _group_filter,
+    Match: _match,
+}
