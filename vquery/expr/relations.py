@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pyarrow as pa
 
@@ -27,10 +27,15 @@ STORED = [(key, pa.int64()) for key in KEYS[1:]] + [(name, pa.float32()) for nam
 
 
 class Relation(Node):
-    """A bag of intervals in a defined order: video, start, end, box, then as they came in."""
+    """A bag of intervals in a defined order: video, start, end, box, then as they came in.
+
+    ``local`` tells that the rows of a video depend on the input rows of that video alone, so that
+    a query may run video by video.
+    """
 
     __slots__ = ()
     schema: pa.Schema
+    local: ClassVar[bool] = True
 
     @property
     def name(self) -> str:
@@ -133,6 +138,7 @@ class Project(Relation):
 class Sort(Relation):
     """The rows in an order of their own; ties stay in the usual order."""
 
+    local: ClassVar[bool] = False
     input: Relation
     keys: tuple[SortKey, ...]
     schema: pa.Schema = field(init=False, default=None)
@@ -154,6 +160,7 @@ class Sort(Relation):
 class Limit(Relation):
     """The first rows in the relation's order."""
 
+    local: ClassVar[bool] = False
     input: Relation
     count: Expression
     offset: int = 0
@@ -179,6 +186,7 @@ class Limit(Relation):
 class Distinct(Relation):
     """The first row of those that are equal in the columns ``on`` (all columns when empty)."""
 
+    local: ClassVar[bool] = False
     input: Relation
     on: tuple[str, ...] = ()
     schema: pa.Schema = field(init=False, default=None)
