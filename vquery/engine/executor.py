@@ -109,6 +109,10 @@ class Executor:
             made = np.arange(len(rows)) if outputs is None else outputs
             self.origins[id(step), place] = Origin(np.asarray(rows), np.asarray(made))
 
+    def result(self, step: Step) -> pa.Table:
+        """Give back what a step of a traced plan gave."""
+        return self._results[id(step)]
+
     def dropped(self) -> dict[str, int]:
         """All rows left out, by reason."""
         total: Counter[str] = Counter()
@@ -126,7 +130,8 @@ class Executor:
             actual.rows = result.num_rows
             self._results[id(step)] = result
         self._uses[id(step)] -= 1
-        last = self._uses[id(step)] <= 0  # nobody else needs it: let it go
+        # what nobody else needs goes, unless somebody wants to look at it afterwards
+        last = self._uses[id(step)] <= 0 and not self.traced
         return self._results.pop(id(step)) if last else self._results[id(step)]
 
 

@@ -13,7 +13,6 @@ from vquery.engine.arrays import (
     by_first_row,
     floats,
     group_codes,
-    in_usual_order,
     ints,
     take,
     usual_order,
@@ -42,19 +41,28 @@ def coalesce(run: Executor, step: Step, given: pa.Table) -> pa.Table:
     node: Coalesce = step.node  # type: ignore[assignment]
     gap = microseconds(node.gap)
     assert isinstance(gap, Literal)
-    given = in_usual_order(given)
+    order = usual_order(given)
+    given = given if order is None else take(given, order)
     start, end = ints(given["start_us"]), ints(given["end_us"])
     keys = group_codes([given[name] for name in ("video", *node.by)])
     groups = by_first_row(coalesce_kernel(keys, start, end, gap.value))
+    _trace_members(run, step, groups, order)
     return _one_row_each(run, step, given, groups)
 
 
 def aggregate(run: Executor, step: Step, given: pa.Table) -> pa.Table:
     """Make one row of each group of rows with equal keys."""
     node: Aggregated = step.node  # type: ignore[assignment]
-    given = in_usual_order(given)
+    order = usual_order(given)
+    given = given if order is None else take(given, order)
     groups = group_codes([given[name] for name in ("video", *node.by)])
+    _trace_members(run, step, groups, order)
     return _one_row_each(run, step, given, groups)
+
+
+def _trace_members(run: Executor, step: Step, groups: Groups, order: Groups | None) -> None:
+    """Every row of a group contributed to its row."""
+    run.trace(step, 0, np.arange(groups.size) if order is None else order, groups)
 
 
 def _one_row_each(run: Executor, step: Step, given: pa.Table, groups: Groups) -> pa.Table:
@@ -135,6 +143,7 @@ def filter_groups(run: Executor, step: Step, given: pa.Table) -> pa.Table:
     )
     keep = computed["keep"].fill_null(fill_value=False).combine_chunks()
     kept = np.asarray(keep.to_numpy(zero_copy_only=False), dtype=np.bool_)[groups]
+    run.trace(step, 0, np.flatnonzero(kept))
     return take(given.select(list(step.columns)), np.flatnonzero(kept))
 
 

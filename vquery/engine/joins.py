@@ -168,13 +168,19 @@ def semi_join(run: Executor, step: Step, left: pa.Table, right: pa.Table) -> pa.
         found = np.zeros(left.num_rows, dtype=np.bool_)
         for left_rows, _ in matched_blocks(run, step, left, right):
             found[left_rows] = True
-    return take(left.select(list(step.columns)), np.flatnonzero(found != node.negated))
+    kept = np.flatnonzero(found != node.negated)
+    run.trace(step, 0, kept)
+    if run.traced and not node.negated:
+        left_rows, witnesses = matched_pairs(run, step, left, right)
+        run.trace(step, 1, witnesses, np.searchsorted(kept, left_rows))
+    return take(left.select(list(step.columns)), kept)
 
 
 def minus(run: Executor, step: Step, left: pa.Table, right: pa.Table) -> pa.Table:
     """Cut the time of right rows out of left rows."""
     start, end = ints(left["start_us"]), ints(left["end_us"])
     cut_start, cut_end = ints(right["start_us"]), ints(right["end_us"])
+    chosen = np.arange(right.num_rows)
     if step.matching is None:
         groups, cut_groups = join_codes([left["video"]], [right["video"]])
     else:
@@ -183,8 +189,26 @@ def minus(run: Executor, step: Step, left: pa.Table, right: pa.Table) -> pa.Tabl
         cut_groups, chosen = matched_pairs(run, step, left, right)
         cut_start, cut_end = cut_start[chosen], cut_end[chosen]
     pieces = subtract(groups, start, end, cut_groups, cut_start, cut_end)
+    run.trace(step, 0, pieces.left_row)
+    if run.traced:
+        cutters = (groups, start, end, cut_groups, cut_start, cut_end)
+        _trace_cutters(run, step, pieces.left_row, cutters, chosen)
     table = take(left.select(list(step.columns)), pieces.left_row)
     return with_times(table, pieces.start, pieces.end)
+
+
+def _trace_cutters(
+    run: Executor, step: Step, pieces: Rows, spans: tuple[Any, ...], chosen: Rows
+) -> None:
+    """Tell which right rows cut the left row that each piece comes from; instants cut nothing."""
+    whole = np.flatnonzero(spans[5] > spans[4])
+    left_rows, cutters = overlap_join(*spans[:3], *(each[whole] for each in spans[3:]))
+    # every cutter of a left row belongs to all of its pieces
+    first = np.searchsorted(pieces, left_rows, side="left")
+    times = np.searchsorted(pieces, left_rows, side="right") - first
+    place = np.arange(times.sum()) - np.repeat(np.cumsum(times) - times, times)
+    outputs = np.repeat(first, times) + place
+    run.trace(step, 1, chosen[whole[np.repeat(cutters, times)]], outputs)
 
 
 RUNNERS: dict[type[Relation], Callable[..., pa.Table]] = {

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from vquery.engine.arrays import group_codes, in_usual_order, ints
+from vquery.engine.arrays import group_codes, ints, take, usual_order
 from vquery.engine.grouping import Hull
 from vquery.engine.joins import BLOCK
 from vquery.expr.groups import Match
@@ -31,9 +31,14 @@ if TYPE_CHECKING:
 def match(run: Executor, step: Step, given: pa.Table) -> pa.Table:
     """Find all solutions of a pattern."""
     node: Match = step.node  # type: ignore[assignment]
-    given = in_usual_order(given)
-    search = _Search(run, node, given)
-    return _rows(step, given, search.solutions())
+    order = usual_order(given)
+    given = given if order is None else take(given, order)
+    solutions = _Search(run, node, given).solutions()
+    count = solutions[0].size if solutions else 0
+    rows = np.concatenate([np.zeros(0, np.int64), *solutions])
+    members = rows if order is None else order[rows]
+    run.trace(step, 0, members, np.tile(np.arange(count), len(solutions)))
+    return _rows(step, given, solutions)
 
 
 class _Search:

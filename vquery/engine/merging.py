@@ -44,6 +44,8 @@ def merged(
         left_rows, right_rows = left_rows[keep], right_rows[keep]
         start, end = start[keep], end[keep]
         boxes = {name: values[keep] for name, values in boxes.items()}
+    run.trace(step, 0, left_rows)
+    run.trace(step, 1, right_rows)
     bounds = {"start_us": pa.array(start), "end_us": pa.array(end)}
     bounds |= {name: pa.array(values, from_pandas=True) for name, values in boxes.items()}
     sides = {LEFT: (left, pa.array(left_rows))}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from vquery.engine.arrays import floats, in_usual_order, ints, take, usual_order
+from vquery.engine.arrays import floats, ints, take, usual_order
 from vquery.engine.session import table_fetch
 from vquery.errors import QueryError
 from vquery.expr.derived import resolve
@@ -72,6 +72,7 @@ def filter_rows(run: Executor, step: Step, given: pa.Table) -> pa.Table:
     """Keep the rows for which the condition is true."""
     node: Filter = step.node  # type: ignore[assignment]
     keep = true_rows(run, node.input, node.condition, given)
+    run.trace(step, 0, keep)
     return take(given.select(list(step.columns)), keep)
 
 
@@ -132,6 +133,7 @@ def _checked_bounds(run: Executor, step: Step, table: pa.Table) -> pa.Table:
         box = ~((x1 > x2) | (y1 > y2))
         run.drop(step, INVERTED_BOX, int((keep & ~box).sum()))
         keep &= box
+    run.trace(step, 0, np.flatnonzero(keep))
     return table if keep.all() else take(table, np.flatnonzero(keep))
 
 
@@ -146,7 +148,8 @@ def project(run: Executor, step: Step, given: pa.Table) -> pa.Table:
 def sort(run: Executor, step: Step, given: pa.Table) -> pa.Table:
     """Sort by the keys, ties in the usual order, null last."""
     node: Sort = step.node  # type: ignore[assignment]
-    given = in_usual_order(given)
+    usual = usual_order(given)
+    given = given if usual is None else take(given, usual)
     keys = {str(number): key.value for number, key in enumerate(node.keys)}
     table = pa.table(compute(run, node.input, keys, given))
     table = table.append_column(POSITION, pa.array(np.arange(given.num_rows)))
@@ -156,16 +159,20 @@ def sort(run: Executor, step: Step, given: pa.Table) -> pa.Table:
     )
     place = quoted(POSITION)
     text = f"SELECT {place} FROM input ORDER BY {order}, {place}"
-    return take(given.select(list(step.columns)), run.session.positions(text, table))
+    chosen = run.session.positions(text, table)
+    run.trace(step, 0, chosen if usual is None else usual[chosen])
+    return take(given.select(list(step.columns)), chosen)
 
 
 def limit(run: Executor, step: Step, given: pa.Table) -> pa.Table:
     """First rows of the relation's order."""
-    del run
     node: Limit = step.node  # type: ignore[assignment]
-    if not keeps_own_order(node.input):
-        given = in_usual_order(given)
     assert isinstance(node.count, Literal)
+    order = None if keeps_own_order(node.input) else usual_order(given)
+    rows = np.arange(given.num_rows) if order is None else order
+    run.trace(step, 0, rows[node.offset : node.offset + node.count.value])
+    if order is not None:
+        given = take(given, order)
     return given.slice(node.offset, node.count.value).select(list(step.columns))
 
 
@@ -185,16 +192,18 @@ def distinct(run: Executor, step: Step, given: pa.Table) -> pa.Table:
     text = f"SELECT {chosen} AS first FROM input GROUP BY {names} ORDER BY first"
     first = run.session.positions(text, table)
     rows = np.sort(first if order is None else order[first])
+    run.trace(step, 0, rows)
     return take(given.select(list(step.columns)), rows)
 
 
 def union(run: Executor, step: Step, *given: pa.Table) -> pa.Table:
     """All rows, one relation after the other, columns aligned by name."""
-    del run
     node: Union = step.node  # type: ignore[assignment]
     schema = pa.schema([node.schema.field(name) for name in step.columns])
-    parts = []
-    for table in given:
+    parts: list[pa.Table] = []
+    for place, table in enumerate(given):
+        before = sum(each.num_rows for each in parts)
+        run.trace(step, place, np.arange(table.num_rows), before + np.arange(table.num_rows))
         columns = [
             table[field.name].cast(field.type)
             if field.name in table.column_names
@@ -218,6 +227,7 @@ def dilate(run: Executor, step: Step, given: pa.Table) -> pa.Table:
     table = with_times(given.select(list(step.columns)), start, end)
     keep = start <= end
     run.drop(step, INVERTED, int((~keep).sum()))
+    run.trace(step, 0, np.flatnonzero(keep))
     return table if keep.all() else take(table, np.flatnonzero(keep))
 
 
