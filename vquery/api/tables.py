@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery import schema
+from vquery.api.extents import extents
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy.typing as npt
 
     from vquery.store.snapshot import Snapshot
@@ -42,6 +46,16 @@ class StoredTable:
     def num_rows(self) -> int:
         """Rows of the table, for estimates."""
         return self.snapshot.count(self.stored)
+
+    @property
+    def collection(self) -> str:
+        """Collection that the videos are of."""
+        return str(self.snapshot.root.resolve())
+
+    @property
+    def extents(self) -> Callable[[], pa.Table]:
+        """What is known of whole videos."""
+        return functools.partial(extents, self.snapshot)
 
     def read(self, columns: list[str] | None = None) -> pa.Table:
         """Read all rows, sorted."""
@@ -93,6 +107,16 @@ class DetectionTable:
     def num_rows(self) -> int:
         """Detections of all classes, for estimates."""
         return self.snapshot.count("detections")
+
+    @property
+    def collection(self) -> str:
+        """Collection that the videos are of."""
+        return str(self.snapshot.root.resolve())
+
+    @property
+    def extents(self) -> Callable[[], pa.Table]:
+        """What is known of whole videos."""
+        return functools.partial(extents, self.snapshot)
 
     def read(self, columns: list[str] | None = None) -> pa.Table:
         """Read all rows, sorted; labels are looked up only where they are asked for."""

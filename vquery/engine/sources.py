@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vquery.engine.extents import given_extents
 from vquery.engine.intervals import Intervals
 from vquery.errors import SchemaError
 from vquery.expr.relations import Scan
@@ -28,6 +29,16 @@ class ArrowSource:
 
     name: str
     table: pa.Table
+    known: pa.Table | None = None
+    """Extents of videos, in the form of `vquery.engine.extents.extents_of`."""
+
+    @property
+    def extents(self) -> Callable[[], pa.Table] | None:
+        """What is known of whole videos, None where that is nothing."""
+        return None if self.known is None else self._extents
+
+    def _extents(self) -> pa.Table:
+        return self.known
 
     @property
     def schema(self) -> pa.Schema:
@@ -44,7 +55,7 @@ class ArrowSource:
         return self.table if columns is None else self.table.select(columns)
 
 
-def from_arrow(table: Any, *, name: str = "table") -> Intervals:
+def from_arrow(table: Any, *, name: str = "table", extents: Any = None) -> Intervals:
     """Make a relation of intervals from an Arrow table.
 
     Parameters
@@ -57,6 +68,10 @@ def from_arrow(table: Any, *, name: str = "table") -> Intervals:
         columns. NaN in columns other than times and boxes means missing and becomes null.
     name
         What messages and plans call the relation.
+    extents
+        How long whole videos are, which ``complement``, ``clip``, ``dilate(clip=True)`` and
+        ``frames(n)`` have to know: a mapping from videos to seconds, or a table with ``video``,
+        ``start`` and ``end`` and maybe ``fps``. It may name videos that have no rows.
 
     Raises
     ------
@@ -89,7 +104,8 @@ def from_arrow(table: Any, *, name: str = "table") -> Intervals:
     order = _order(table.column_names)
     result = pa.table({column: columns[column] for column in order}, schema=_schema(columns, order))
     _check_rows(result, name, boxed=boxed)
-    return Intervals(Scan(ArrowSource(name, result)))
+    known = given_extents(extents, name, result.schema)
+    return Intervals(Scan(ArrowSource(name, result, known)))
 
 
 def _as_table(given: Any, name: str) -> pa.Table:

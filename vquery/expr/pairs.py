@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from vquery.errors import QueryError
 from vquery.expr.expression import Column, Expression, call, lift
+from vquery.expr.origin import require_one_collection
 from vquery.expr.placeholders import when
 from vquery.expr.predicates import LEFT, RIGHT, Predicate
 from vquery.expr.relations import Relation, refuse_clash, require_condition
@@ -150,6 +151,7 @@ def check_pair(left: Relation, right: Relation, predicate: Predicate | None, wha
             f"{what}: video is {kinds[0]} in {left.name} and {kinds[1]} in {right.name}, so that no"
             " rows could meet"
         )
+    require_one_collection((left, right), what)
     if predicate is not None:
         condition = predicate.lower()
         require_condition(condition, condition.type(pair_scope(left, right)))

@@ -208,6 +208,9 @@ class Union(Relation):
     schema: pa.Schema = field(init=False, default=None)
 
     def __post_init__(self) -> None:
+        from vquery.expr.origin import require_one_collection
+
+        require_one_collection(self.inputs, "union()")
         first, *others = self.inputs
         schema = first.schema
         for other in others:

@@ -15,8 +15,16 @@ class TableSource(Protocol):
     It must be picklable, and ``read`` must give the same rows in the same order every time. Rows
     carry ``video`` (text or integer, never null) and ``start_us <= end_us`` (int64, never null);
     boxes, where there are any, are float32 ``x1, y1, x2, y2``, all four null or none.
-    A source may also have ``num_rows: int``, used for estimates only, and
-    ``picture(detection_id) -> bytes | None``, the JPEG that a notebook shows for a row.
+    A source may also have
+
+    - ``num_rows: int``, used for estimates only;
+    - ``picture(detection_id) -> bytes | None``, the JPEG that a notebook shows for a row;
+    - ``extents: Callable[[], pyarrow.Table] | None``: what is known of whole videos, one row a
+      video with ``video, start_us, end_us`` (never null) and ``frame_us`` (float64, the mean time
+      of a frame, null where unknown). It is called when a query runs, and only where an operation
+      asks how long a video is; None where nothing is known;
+    - ``collection: str | None``: which collection the videos are of. Rows of two collections do
+      not meet, even where their videos have equal names.
     """
 
     @property

@@ -1,0 +1,203 @@
+"""How long videos are: what sources know of whole videos, and the relation of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vquery.errors import QueryError, SchemaError
+from vquery.expr.node import children
+from vquery.expr.relations import Relation, Scan
+from vquery.expr.types import Kind, kind_of
+from vquery.schema import KEYS, US_PER_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import numpy.typing as npt
+
+CURE = (
+    "vq.from_arrow(table, extents=...) takes them: a mapping from videos to seconds, or a table"
+    " with video, start, end and maybe fps; tables of a collection have them"
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExtentsSource:
+    """The known videos of a relation as rows: the time that each covers."""
+
+    relation: Relation
+
+    @property
+    def name(self) -> str:
+        """Name in plans."""
+        return f"extents of {self.relation.name}"
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Columns video, start_us and end_us."""
+        return pa.schema([_video(self.relation), *_TIMES])
+
+    @property
+    def extents(self) -> Callable[[], pa.Table]:
+        """The extents of these rows are the rows themselves."""
+        return self._extents
+
+    def _extents(self) -> pa.Table:
+        return extents_of(self.relation)
+
+    def read(self, columns: list[str] | None) -> pa.Table:
+        """Return one row a video, sorted by video."""
+        rows = extents_of(self.relation).sort_by("video")
+        return rows.select(self.schema.names if columns is None else columns)
+
+
+def known_extents(relation: Relation, what: str) -> Scan:
+    """Make the relation of the extents of the videos of ``relation``.
+
+    Raises
+    ------
+    QueryError
+        If no source below knows any; it says how to give them.
+    """
+    if not any(True for _ in _sources(relation)):
+        raise QueryError(
+            f"{what} has to know how long videos are, and nothing is known of those of"
+            f" {relation.name}: {CURE}"
+        )
+    return Scan(ExtentsSource(relation))
+
+
+def extents_of(relation: Relation) -> pa.Table:
+    """Return what the sources below a relation know of whole videos.
+
+    Where two sources know the same video, its extent is the hull of what they say, and the time of
+    a frame that of the first that knows one.
+
+    Returns
+    -------
+    pyarrow.Table
+        ``video`` (text or int64), ``start_us``, ``end_us`` (int64), ``frame_us`` (float64, the mean
+        time of a frame, maybe null); one row a video, in the order in which sources name them. It
+        has no rows where nothing is known.
+    """
+    schema = pa.schema([_video(relation), *_TIMES, ("frame_us", pa.float64())])
+    parts: list[pa.Table] = []
+    for known in _sources(relation):
+        part = known()
+        if not any(part is other for other in parts):  # tables of one collection share theirs
+            parts.append(part)
+    parts = [part.select(schema.names).cast(schema) for part in parts]
+    if not parts:
+        return schema.empty_table()
+    return parts[0] if len(parts) == 1 else _merged(pa.concat_tables(parts))
+
+
+def extents_at(extents: pa.Table, videos: pa.ChunkedArray, what: str) -> npt.NDArray[np.int64]:
+    """Row of ``extents`` for each of ``videos``.
+
+    Raises
+    ------
+    QueryError
+        If a video is not among them, naming the first.
+    """
+    known = extents["video"].combine_chunks()
+    found = pc.index_in(videos.cast(known.type), value_set=known)
+    if found.null_count:
+        first = videos.filter(pc.is_null(found))[0].as_py()
+        raise QueryError(
+            f"{what} has to know how long the video {first!r} is, and nothing is known of it:"
+            f" {CURE}"
+        )
+    return np.asarray(found.combine_chunks().to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+_TIMES = [pa.field(name, pa.int64(), nullable=False) for name in KEYS[1:]]
+
+
+def _video(relation: Relation) -> pa.Field:
+    """Field of the videos of a relation, as plain text or int64."""
+    kind = kind_of(relation.schema.field("video").type)
+    return pa.field("video", pa.string() if kind is Kind.STRING else pa.int64(), nullable=False)
+
+
+def _sources(relation: Relation) -> Iterator[Callable[[], pa.Table]]:
+    """Functions that give the extents of the sources below."""
+    seen: set[int] = set()
+    pending: list[Any] = [relation]
+    while pending:
+        node = pending.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, Scan):
+            known = getattr(node.source, "extents", None)
+            if known is not None:
+                yield known
+        elif hasattr(node, "extents_below"):  # videos have other names below
+            yield from node.extents_below(_sources)
+        else:
+            below = [each for each in children(node) if isinstance(each, Relation)]
+            pending.extend(reversed(below))
+
+
+def _merged(parts: pa.Table) -> pa.Table:
+    ways = [("start_us", "min"), ("end_us", "max"), ("frame_us", "first")]
+    grouped = parts.group_by("video", use_threads=False).aggregate(ways)
+    return grouped.select(["video", "start_us_min", "end_us_max", "frame_us_first"]).rename_columns(
+        ["video", *KEYS[1:], "frame_us"]
+    )
+
+
+def given_extents(given: Any, name: str, videos: pa.Schema) -> pa.Table | None:
+    """Check extents that a user gives and bring them to the form of :func:`extents_of`.
+
+    Parameters
+    ----------
+    given
+        None, a mapping from videos to their length in seconds, or a table with ``video``,
+        ``start`` and ``end`` (seconds) or ``start_us`` and ``end_us``, and maybe ``fps``.
+    name
+        What messages call it.
+    videos
+        Schema of the rows, whose ``video`` has to be of the same kind.
+
+    Raises
+    ------
+    SchemaError
+        If it is none of these, of the wrong types, or names a video twice.
+    """
+    if given is None:
+        return None
+    from vquery.engine.sources import from_arrow
+
+    what = f"{name} (extents=)"
+    if isinstance(given, Mapping):
+        zero = np.zeros(len(given))
+        given = pa.table({"video": list(given), "start": zero, "end": list(given.values())})
+    rows = from_arrow(given, name=what).node.source.read(None)  # type: ignore[attr-defined]
+    kinds = [kind_of(schema.field("video").type) for schema in (rows.schema, videos)]
+    if rows.num_rows and kinds[0] is not kinds[1]:
+        raise SchemaError(f"{what}: video is {kinds[0]} here and {kinds[1]} in the rows")
+    twice = pc.value_counts(rows["video"].combine_chunks())
+    twice = twice.filter(pc.greater(twice.field("counts"), 1))
+    if len(twice):
+        raise SchemaError(f"{what}: video {twice.field('values')[0].as_py()!r} occurs twice")
+    times = [rows[key] for key in KEYS]
+    return pa.table([*times, _frame_us(rows, what)], names=[*KEYS, "frame_us"])
+
+
+def _frame_us(rows: pa.Table, what: str) -> pa.ChunkedArray | pa.Array:
+    if "fps" not in rows.column_names:
+        return pa.nulls(rows.num_rows, pa.float64())
+    if kind_of(rows["fps"].type) not in (Kind.INTEGER, Kind.FLOAT, Kind.NULL):
+        raise SchemaError(f"{what}: fps must be a number, got {rows['fps'].type}")
+    fps = rows["fps"].cast(pa.float64())
+    if pc.any(pc.less_equal(fps, 0.0)).as_py():
+        raise SchemaError(f"{what}: fps must be greater than 0")
+    return pc.divide(pa.scalar(float(US_PER_S)), fps)
