@@ -8,6 +8,7 @@ from vquery.engine.methods.groups import Groups
 from vquery.engine.methods.pairs import Pairs
 from vquery.engine.methods.rows import Rows
 from vquery.engine.methods.spans import Spans
+from vquery.engine.methods.trust import Trust
 from vquery.errors import QueryError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from vquery.expr.expression import Param
 
 
-class Intervals(Rows, Pairs, Spans, Groups):
+class Intervals(Rows, Pairs, Spans, Groups, Trust):
     """A lazy, immutable relation of intervals.
 
     Methods return new relations; :meth:`collect`, :meth:`count`, :meth:`to_pandas` and

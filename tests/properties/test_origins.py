@@ -1,0 +1,156 @@
+"""What a step says its rows come from is true: its rows follow from those alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given, note
+from hypothesis import strategies as st
+
+from tests.properties.test_engine import MERGES, TIME, predicates, queries, tables
+from vquery.engine.executor import all_steps
+from vquery.engine.trust.trail import Trail
+from vquery.expr import boxes
+from vquery.expr.groups import Aggregated, Coalesce, GroupFilter, Match
+from vquery.expr.pairs import Join, Minus, SemiJoin
+from vquery.expr.pattern import pattern
+from vquery.expr.predicates import LEFT
+from vquery.expr.relations import Dilate, Distinct, Filter, Limit, Project, Sort
+from vquery.schema import BOX, KEYS
+
+PASSED_ON = (Filter, Sort, Limit, Distinct, GroupFilter, SemiJoin, Dilate, Minus)
+MOVED = (Dilate, Minus)
+
+
+def check(query):
+    note(query.explain())
+    with Trail(query.node) as trail:
+        for step in all_steps(trail.root):
+            for place, each in enumerate(step.inputs):
+                rows, outputs = pairs_of(trail, step, place)
+                assert ((rows >= 0) & (rows < trail.table(each).num_rows)).all()
+                assert ((outputs >= 0) & (outputs < trail.table(step).num_rows)).all()
+                check_step(trail, step, place, rows, outputs)
+
+
+def pairs_of(trail, step, place):
+    every = np.arange(trail.table(step.inputs[place]).num_rows)
+    return trail.outcomes(step, place, every)
+
+
+def check_step(trail, step, place, rows, outputs):
+    node, result = step.node, trail.table(step)
+    origin = trail.table(step.inputs[place])
+    if isinstance(node, PASSED_ON) and place == 0:
+        assert sorted(outputs) == list(range(result.num_rows))
+        kept = [name for name in step.columns if not isinstance(node, MOVED) or name not in KEYS]
+        assert_equal(result, outputs, origin, rows, dict(zip(kept, kept, strict=True)))
+    if isinstance(node, Project):
+        assert_equal(result, outputs, origin, rows, dict(node.columns))
+    if isinstance(node, Join):
+        assert sorted(outputs) == list(range(result.num_rows))
+        side = LEFT if place == 0 else "right"
+        from_side = [each for each in node.outputs if each.side == side]
+        names = {e.field.name: e.source for e in from_side if e.field.name in step.columns}
+        assert_equal(result, outputs, origin, rows, names)
+    if isinstance(node, (Coalesce, Aggregated)):
+        assert sorted(rows) == list(range(origin.num_rows))  # every row, each once
+        assert_hull(result, outputs, origin, rows)
+    if isinstance(node, Match):
+        assert len(rows) == result.num_rows * len(node.pattern.variables)
+        assert_hull(result, outputs, origin, rows)
+    if isinstance(node, SemiJoin) and place == 1:
+        assert set(outputs) == (set() if node.negated else set(range(result.num_rows)))
+        assert same_video(trail, step, rows, outputs)
+    if isinstance(node, Minus) and place == 1:
+        check_cutters(trail, step, rows, outputs)
+
+
+def assert_equal(result, outputs, origin, rows, names):
+    for name, source in names.items():
+        if name in result.column_names:
+            given_back = result[name].take(pa.array(outputs)).to_pylist()
+            assert given_back == origin[source].take(pa.array(rows)).to_pylist()
+
+
+def assert_hull(result, outputs, origin, rows):
+    for number, row in enumerate(result.to_pylist()):
+        members = [origin.slice(int(each), 1).to_pylist()[0] for each in rows[outputs == number]]
+        assert {each["video"] for each in members} == {row["video"]}
+        assert row["start_us"] == min(each["start_us"] for each in members)
+        assert row["end_us"] == max(each["end_us"] for each in members)
+
+
+def same_video(trail, step, rows, outputs):
+    ours, theirs = trail.table(step)["video"], trail.table(step.inputs[1])["video"]
+    return ours.take(pa.array(outputs)).to_pylist() == theirs.take(pa.array(rows)).to_pylist()
+
+
+def check_cutters(trail, step, rows, outputs):
+    """A piece is its left row without exactly what its cutters cover."""
+    left_rows, made = pairs_of(trail, step, 0)
+    left, right = (trail.table(each).to_pylist() for each in step.inputs)
+    pieces = trail.table(step).to_pylist()
+    parent = dict(zip(made.tolist(), left_rows.tolist(), strict=True))
+    for number, piece in enumerate(pieces):
+        whole = left[parent[number]]
+        cutters = [right[each] for each in rows[outputs == number]]
+        assert all(each["video"] == piece["video"] for each in cutters)
+        assert all(
+            each["start_us"] < max(whole["end_us"], whole["start_us"] + 1) for each in cutters
+        )
+        ends = {whole["start_us"], *(each["end_us"] for each in cutters)}
+        starts = {whole["end_us"], *(each["start_us"] for each in cutters)}
+        assert piece["start_us"] in ends
+        assert piece["end_us"] in starts
+        for each in cutters:
+            apart = each["end_us"] <= piece["start_us"] or each["start_us"] >= piece["end_us"]
+            assert apart
+
+
+@given(queries())
+def test_of_queries(query):
+    check(query)
+
+
+@given(tables(), tables(), predicates(), MERGES)
+def test_of_joins(left, right, predicate, merge_op):
+    check(left.join(right, predicate=predicate, merge_op=merge_op))
+
+
+@given(tables(10), st.booleans(), st.sampled_from([("start_us",), (), ("name",)]))
+def test_of_matches(rows, exact, by):
+    wanted = pattern("a", "b").where(boxes.left_of("a", "b"))
+    check(rows.group_by(*by).match(wanted, exact=exact))
+
+
+@given(queries(2), tables(6), TIME, st.data())
+def test_lineage_of_a_row_is_the_same_by_number_and_by_values(query, other, test, data):
+    query = query.join(other, predicate=test)
+    result = query.collect()
+    if not result.num_rows:
+        return
+    number = data.draw(st.integers(0, result.num_rows - 1))
+    by_number = query.lineage(number)
+    row = result.slice(number, 1).to_pylist()[0]
+    assert by_number.row == row
+    equal = result.to_pylist().index(row)
+    by_values = query.lineage(row)
+    assert by_values.row == row
+    assert str(by_values) == str(query.lineage(equal))
+    everything = set(BOX) | set(KEYS)
+    assert all(everything <= set(table.column_names) for table in by_number.tables.values())
+
+
+@given(tables(), tables(), predicates())
+def test_witnesses_and_partners_are_the_same_rows(left, right, predicate):
+    """The rows that keep a left row are those with which a join would pair it."""
+    with Trail(left.join(right, predicate=predicate).node) as joined:
+        sides = [pairs_of(joined, joined.root, side)[0].tolist() for side in (0, 1)]
+        pairs = set(zip(*sides, strict=True))
+        with Trail(left.semi_join(right, predicate).node) as kept:
+            ours, place = pairs_of(kept, kept.root, 0)
+            witnesses, outputs = pairs_of(kept, kept.root, 1)
+    parent = dict(zip(place.tolist(), ours.tolist(), strict=True))
+    found = zip(outputs.tolist(), witnesses.tolist(), strict=True)
+    assert {(parent[output], witness) for output, witness in found} == pairs

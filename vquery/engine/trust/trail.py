@@ -1,0 +1,171 @@
+"""A traced run of a query: what each step gave, and from which rows of its inputs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vquery.engine.arrays import usual_order
+from vquery.engine.executor import Executor
+from vquery.errors import QueryError
+from vquery.expr.node import transform, walk
+from vquery.expr.relations import Relation, Scan
+from vquery.expr.types import Kind, kind_of
+from vquery.plan.explain import title
+from vquery.plan.steps import keeps_own_order, plan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+
+    from vquery.expr.node import Node
+    from vquery.expr.source import TableSource
+    from vquery.plan.steps import Step
+
+    Rows = npt.NDArray[np.int64]
+
+NONE: Rows = np.zeros(0, np.int64)
+
+
+class Trail:
+    """A query that has been run with a trace; use it in a ``with`` statement.
+
+    With ``video`` only the rows of that video are run, where no operation of the query looks
+    across videos; otherwise all of them.
+    """
+
+    def __init__(
+        self, relation: Relation, params: Mapping[str, Any] | None = None, video: Any = None
+    ) -> None:
+        self.narrowed = video is not None and is_local(relation)
+        self.root = plan(only_video(relation, video) if self.narrowed else relation, params)
+        self.run = Executor(self.root, traced=True)
+
+    def __enter__(self) -> Trail:
+        try:
+            self.run.run()
+        except BaseException:
+            self.run.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.run.__exit__(*exception)
+
+    def table(self, step: Step) -> pa.Table:
+        """Rows that a step gave."""
+        return self.run.result(step)
+
+    def in_order(self) -> Rows:
+        """Row numbers of the result in the order in which ``collect()`` gives them."""
+        table = self.table(self.root)
+        order = None if keeps_own_order(self.root.node) else usual_order(table)
+        return np.arange(table.num_rows) if order is None else order
+
+    def origins(self, step: Step, place: int, outputs: Rows) -> Rows:
+        """Rows of the input number ``place`` that contributed to some rows of a step."""
+        origin = self.run.origins.get((id(step), place))
+        if origin is not None:
+            return np.unique(origin.rows[np.isin(origin.outputs, outputs)]).astype(np.int64)
+        if self._told(step):
+            return NONE
+        self._require_one_for_one(step)
+        return outputs
+
+    def outcomes(self, step: Step, place: int, rows: Rows) -> tuple[Rows, Rows]:
+        """Pairs (row of an input, row of the step) for the given input rows."""
+        origin = self.run.origins.get((id(step), place))
+        if origin is not None:
+            chosen = np.isin(origin.rows, rows)
+            return origin.rows[chosen].astype(np.int64), origin.outputs[chosen].astype(np.int64)
+        if self._told(step):
+            return NONE, NONE
+        self._require_one_for_one(step)
+        return rows, rows
+
+    def contributions(self, outputs: Rows) -> dict[int, Rows]:
+        """Rows of every step that contributed to some rows of the result, by the step's id."""
+        found: dict[int, Rows] = {id(self.root): outputs}
+        for step in parents_first(self.root):
+            for place, each in enumerate(step.inputs):
+                rows = self.origins(step, place, found[id(step)])
+                found[id(each)] = np.union1d(found.get(id(each), NONE), rows)
+        return found
+
+    def _told(self, step: Step) -> bool:
+        return any((id(step), place) in self.run.origins for place in range(len(step.inputs)))
+
+    def _require_one_for_one(self, step: Step) -> None:
+        given = [self.table(each).num_rows for each in step.inputs]
+        if given != [self.table(step).num_rows]:
+            raise QueryError(
+                f"{title(step.node)} does not tell which rows its rows come from: ask for the"
+                " lineage of a relation below it"
+            )
+
+
+def is_local(relation: Relation) -> bool:
+    """Whether the rows of a video depend on the rows of that video alone, in the whole query."""
+    return all(node.local for node in walk(relation) if isinstance(node, Relation))
+
+
+class OneVideo:
+    """The rows of one video of a source; what else the source tells is passed on."""
+
+    def __init__(self, source: TableSource, video: Any) -> None:
+        self._source = source
+        self._video = video
+        self.name = source.name
+        self.schema = source.schema
+        self.extents = getattr(source, "extents", None)
+        self.collection = getattr(source, "collection", None)
+
+    def read(self, columns: list[str] | None) -> pa.Table:
+        """Return the rows with these columns."""
+        wanted = pa.array([self._video], self._type())
+        names = self.schema.names if columns is None else columns
+        some = getattr(self._source, "read_videos", None)
+        if some is not None:
+            return some(names, wanted)
+        table = self._source.read(list(dict.fromkeys(["video", *names])))
+        kept = pc.is_in(table["video"].cast(wanted.type), value_set=wanted)
+        return table.filter(kept).select(names)
+
+    def _type(self) -> pa.DataType:
+        given = self.schema.field("video").type
+        kind = kind_of(given)
+        if (kind is Kind.STRING) is not isinstance(self._video, str):
+            raise QueryError(f"video is {kind} in {self.name}, and can never be {self._video!r}")
+        return pa.string() if kind is Kind.STRING else given
+
+
+def only_video(relation: Relation, video: Any) -> Relation:
+    """Return the query over the rows of one video."""
+    made: dict[int, OneVideo] = {}
+
+    def change(node: Node) -> Node:
+        if isinstance(node, Scan):
+            return Scan(made.setdefault(id(node.source), OneVideo(node.source, video)))
+        return node
+
+    return transform(relation, change)
+
+
+def parents_first(root: Step) -> list[Step]:
+    """List the steps of a plan, each before its inputs."""
+    finished: list[Step] = []
+    seen: set[int] = set()
+    pending = [(root, False)]
+    while pending:
+        step, opened = pending.pop()
+        if opened:
+            finished.append(step)
+        elif id(step) not in seen:
+            seen.add(id(step))
+            pending.append((step, True))
+            pending.extend((each, False) for each in reversed(step.inputs))
+    return finished[::-1]
