@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 T = TypeVar("T")
 
@@ -24,6 +26,26 @@ TASKS = 8
 """Tasks a thread, so that uneven chunks even out."""
 
 
+_own = threading.local()
+
+
+@contextmanager
+def limited(most: int | None) -> Iterator[None]:
+    """Let kernels that the calling thread runs use at most so many threads (None: any number).
+
+    For threads that share the cores among themselves.
+
+    >>> with limited(1):
+    ...     workers()
+    1
+    """
+    before, _own.most = getattr(_own, "most", None), most
+    try:
+        yield
+    finally:
+        _own.most = before
+
+
 def workers() -> int:
     """Return how many threads to use: ``VQUERY_THREADS``, else the cores that this process may use.
 
@@ -32,6 +54,9 @@ def workers() -> int:
     ValueError
         If ``VQUERY_THREADS`` is not a positive number.
     """
+    most: int | None = getattr(_own, "most", None)
+    if most is not None:
+        return most
     wanted = os.environ.get("VQUERY_THREADS", "")
     if wanted:
         if not wanted.isdecimal() or int(wanted) < 1:
