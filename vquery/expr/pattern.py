@@ -15,10 +15,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pattern(Node):
-    """Variables that stand for different rows, and conditions between them."""
+    """Variables that stand for different rows, and conditions between them.
+
+    ``bounds`` keeps the predicates that were written on variables: the planner reads from them
+    which range of time a partner can lie in. They are among the conditions as well.
+    """
 
     variables: tuple[str, ...]
     conditions: tuple[Expression, ...] = ()
+    bounds: tuple[Bound, ...] = ()
 
     def __post_init__(self) -> None:
         for name in self.variables:
@@ -39,7 +44,8 @@ class Pattern(Node):
             If a condition names a variable that the pattern does not have.
         """
         added = tuple(self._condition(each) for each in conditions)
-        return Pattern(self.variables, (*self.conditions, *added))
+        bounds = tuple(each for each in conditions if isinstance(each, Bound))
+        return Pattern(self.variables, (*self.conditions, *added), (*self.bounds, *bounds))
 
     def _condition(self, given: Any) -> Expression:
         if isinstance(given, Bound):
