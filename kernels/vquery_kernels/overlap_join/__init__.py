@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
 
 from vquery_kernels.arrays import Pool, same_groups, spans
 from vquery_kernels.backend import implementation
+from vquery_kernels.coordinates import are_coordinates, exact_spans, strict_sides
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
 
-    import numpy as np
     import numpy.typing as npt
 
     from vquery_kernels.arrays import Int64s, Pairs, Spans
 
 __all__ = ["overlap_any", "overlap_count", "overlap_join", "overlap_join_blocks"]
+
+Side: TypeAlias = tuple[Any, Any, Any]
 
 
 def overlap_join(
@@ -42,6 +46,8 @@ def overlap_join(
         Only rows of equal groups meet.
     left_start, left_end, right_start, right_end : (n,), (m,) int64
         Microseconds. Any order of rows; rows sorted by ``(group, start)`` are not sorted again.
+        Or coordinates, all float32 or float64: then the test is ``a.start < b.end and
+        b.start < a.end``, and a span without extent meets only what it lies strictly inside.
     pool : Pool, optional
         Memory for the result, which the next call with the same pool overwrites.
 
@@ -67,7 +73,11 @@ def overlap_join(
     >>> overlap_join([7], [1], [3], [7, 7, 7, 8], [1, 3, 3, 1], [1, 3, 9, 2])
     (array([0], dtype=int32), array([0], dtype=int32))
     """
-    left, right = _sides(left_group, left_start, left_end, right_group, right_start, right_end)
+    left, right = _sides(
+        (left_group, left_start, left_end),
+        (right_group, right_start, right_end),
+        touching=touching,
+    )
     module = _of_many(left, right, touching=touching)
     pairs: Pairs = module.overlap_join(left, right, touching=touching, pool=pool)
     return pairs
@@ -98,7 +108,11 @@ def overlap_join_blocks(
     """
     if max_pairs < 1:
         raise ValueError(f"max_pairs must be at least 1, got {max_pairs}")
-    left, right = _sides(left_group, left_start, left_end, right_group, right_start, right_end)
+    left, right = _sides(
+        (left_group, left_start, left_end),
+        (right_group, right_start, right_end),
+        touching=touching,
+    )
     blocks: Iterator[Pairs] = _of_many(left, right, touching=touching).overlap_join_blocks(
         left, right, touching=touching, max_pairs=max_pairs, pool=pool
     )
@@ -123,7 +137,11 @@ def overlap_count(
     >>> overlap_count([0, 0], [0, 5], [5, 6], [0, 0], [1, 4], [2, 6])
     array([2, 1])
     """
-    left, right = _sides(left_group, left_start, left_end, right_group, right_start, right_end)
+    left, right = _sides(
+        (left_group, left_start, left_end),
+        (right_group, right_start, right_end),
+        touching=touching,
+    )
     count: Int64s = _of(left, right).overlap_count(left, right, touching=touching)
     return count
 
@@ -143,23 +161,31 @@ def overlap_any(
     >>> overlap_any([0, 0, 1], [0, 5, 0], [5, 6, 9], [0], [1], [5])
     array([ True, False, False])
     """
-    left, right = _sides(left_group, left_start, left_end, right_group, right_start, right_end)
+    left, right = _sides(
+        (left_group, left_start, left_end),
+        (right_group, right_start, right_end),
+        touching=touching,
+    )
     found: npt.NDArray[np.bool_] = _of(left, right).overlap_any(left, right, touching=touching)
     return found
 
 
-def _sides(
-    left_group: npt.ArrayLike,
-    left_start: npt.ArrayLike,
-    left_end: npt.ArrayLike,
-    right_group: npt.ArrayLike,
-    right_start: npt.ArrayLike,
-    right_end: npt.ArrayLike,
-) -> tuple[Spans, Spans]:
-    left = spans("left_", left_group, left_start, left_end)
-    right = spans("right_", right_group, right_start, right_end)
-    groups = same_groups(left.group, right.group)
-    return left._replace(group=groups[0]), right._replace(group=groups[1])
+def found_on_ticks(left: Spans, right: Spans) -> npt.NDArray[np.bool_]:
+    """Tell for every checked left row whether it has a partner."""
+    found: npt.NDArray[np.bool_] = _of(left, right).overlap_any(left, right, touching=False)
+    return found
+
+
+def _sides(left: Side, right: Side, *, touching: bool) -> tuple[Spans, Spans]:
+    if not are_coordinates(*left[1:], *right[1:]):
+        sides = spans("left_", *left), spans("right_", *right)
+    elif touching:
+        dtype = np.result_type(*map(np.asarray, (*left[1:], *right[1:])))
+        sides = exact_spans("left_", *left, dtype), exact_spans("right_", *right, dtype)
+    else:
+        sides = strict_sides(left, right)
+    groups = same_groups(sides[0].group, sides[1].group)
+    return sides[0]._replace(group=groups[0]), sides[1]._replace(group=groups[1])
 
 
 def _of(left: Spans, right: Spans) -> ModuleType:

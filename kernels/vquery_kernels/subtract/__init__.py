@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vquery_kernels.arrays import Int64s, Ints, same_groups, spans
+from vquery_kernels.arrays import Ints, Spans, same_groups, spans
 from vquery_kernels.backend import implementation
+from vquery_kernels.coordinates import are_coordinates
+from vquery_kernels.subtract.coordinates import pieces_of_coordinates
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -14,11 +16,11 @@ __all__ = ["Pieces", "subtract"]
 
 
 class Pieces(NamedTuple):
-    """What remains: left_row (int32 or int64), start and end (int64), each (pieces,)."""
+    """Parts of left rows: left_row (int32 or int64), start and end (as given), each (pieces,)."""
 
     left_row: Ints
-    start: Int64s
-    end: Int64s
+    start: npt.NDArray[Any]
+    end: npt.NDArray[Any]
 
 
 def subtract(
@@ -41,7 +43,8 @@ def subtract(
         Only rows of equal groups meet.
     left_start, left_end, right_start, right_end : (n,), (m,) int64
         Microseconds. Any order of rows; right rows sorted by ``(group, start)`` are not sorted
-        again.
+        again. Or coordinates, all float32 or float64: then a left span without extent disappears
+        only when it lies strictly inside a right one.
 
     Returns
     -------
@@ -60,11 +63,17 @@ def subtract(
     >>> [column.tolist() for column in pieces]
     [[0, 0, 1], [0, 3, 3], [1, 9, 3]]
     """
+    ends = left_start, left_end, right_start, right_end
+    if are_coordinates(*ends):
+        sides = (left_group, left_start, left_end), (right_group, right_start, right_end)
+        return pieces_of_coordinates(*sides, _run, inside=False)
     left = spans("left_", left_group, left_start, left_end)
     right = spans("right_", right_group, right_start, right_end)
     groups = same_groups(left.group, right.group)
+    return _run(left._replace(group=groups[0]), right._replace(group=groups[1]))
+
+
+def _run(left: Spans, right: Spans) -> Pieces:
     rows = left.start.size + right.start.size
-    pieces: Pieces = implementation("subtract", rows).subtract(
-        left._replace(group=groups[0]), right._replace(group=groups[1])
-    )
+    pieces: Pieces = implementation("subtract", rows).subtract(left, right)
     return pieces

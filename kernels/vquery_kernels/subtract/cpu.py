@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vquery_kernels import threads
-from vquery_kernels.arrays import Int64s, Ints, empty, frozen, index_type
-from vquery_kernels.coalesce.cpu import NOTHING, number_components
-from vquery_kernels.cpu import check, compiled, group_runs, seek_lower, seek_run, seek_upper, sort
+from vquery_kernels.arrays import Int64s, Ints, empty, index_type
+from vquery_kernels.cpu import check, compiled, group_runs, seek_lower, seek_run, seek_upper
+from vquery_kernels.cuts import union
 from vquery_kernels.subtract import Pieces
 
 if TYPE_CHECKING:
     from vquery_kernels.arrays import Spans
 
 
-class Cuts(NamedTuple):
-    """Disjoint spans, sorted by group and start, that do not touch one another."""
-
-    group: Ints
-    start: Int64s
-    end: Int64s
-
-
 def subtract(left: Spans, right: Spans) -> Pieces:
     """See :func:`vquery_kernels.subtract.subtract`."""
     check(left)
-    cut = _union(right)
+    cut = union(right)
     runs = group_runs(cut.group)
     rows = left.start.size
     first, stop = empty(rows, np.int64), empty(rows, np.int64)
@@ -49,55 +41,6 @@ def subtract(left: Spans, right: Spans) -> Pieces:
 
     threads.run(fill, len(cuts) - 1)
     return pieces
-
-
-def _union(given: Spans) -> Cuts:
-    """Join what overlaps or touches; instants cover nothing."""
-    table = sort(given)
-    parts = number_components(table, 0, NOTHING, skip_instants=True)
-    cut = Cuts(
-        empty(parts.number, table.group.dtype),
-        empty(parts.number, np.int64),
-        empty(parts.number, np.int64),
-    )
-
-    def fill(k: int) -> None:
-        chunk = parts.cuts[k], parts.cuts[k + 1], *parts.opened[k], int(parts.before[k])
-        _fill_union(table.group, table.start, table.end, *chunk, *cut)
-
-    threads.run(fill, len(parts.opened))
-    return Cuts(*(frozen(array) for array in cut))
-
-
-@compiled
-def _fill_union(
-    group: Ints,
-    start: Int64s,
-    end: Int64s,
-    low: int,
-    high: int,
-    tail: int,
-    reach: int,
-    number: int,
-    cut_group: Ints,
-    cut_start: Int64s,
-    cut_end: Int64s,
-) -> None:
-    """Write the components that open in the rows ``low .. high``, and the ends that close there."""
-    for row in range(low, high):
-        if start[row] == end[row]:
-            continue
-        if tail < 0 or group[row] != group[tail] or start[row] > reach:
-            if tail >= 0:
-                cut_end[number - 1] = reach
-            cut_group[number] = group[row]
-            cut_start[number] = start[row]
-            reach = end[row]
-            number += 1
-        reach = max(reach, end[row])
-        tail = row
-    if high == start.size and tail >= 0:
-        cut_end[number - 1] = reach
 
 
 @compiled

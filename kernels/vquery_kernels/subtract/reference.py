@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from vquery_kernels.arrays import (
@@ -15,22 +17,18 @@ from vquery_kernels.arrays import (
 from vquery_kernels.coalesce.reference import opens_component
 from vquery_kernels.subtract import Pieces
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from vquery_kernels.arrays import Int64s
+
 
 def subtract(left: Spans, right: Spans) -> Pieces:
     """See :func:`vquery_kernels.subtract.subtract`."""
     refuse_inverted(left)
     refuse_inverted(right)
-    cut = _union(right)
-    left_start, left_end, cut_start, cut_end = order_keys(
-        (left.group, left.start),
-        (left.group, left.end),
-        (cut.group, cut.start),
-        (cut.group, cut.end),
-    )
-    first = np.searchsorted(cut_end, left_start, side="right")
-    stop = np.maximum(np.searchsorted(cut_start, left_end, side="left"), first)
-    # A right span holds a left instant: it starts at or before it and ends after it.
-    held = np.searchsorted(cut_start, left_start, side="right") > first
+    cut = union(right)
+    first, stop, held = meeting(left, cut)
     instant = left.start == left.end
     # Pieces lie between neighbouring cuts: before cut `place`, for place in first .. stop.
     rows, place = expand(first, np.where(instant, first + ~held, stop + 1))
@@ -44,7 +42,7 @@ def subtract(left: Spans, right: Spans) -> Pieces:
     return Pieces(rows, start[keep], end[keep])
 
 
-def _union(given: Spans) -> Spans:
+def union(given: Spans) -> Spans:
     """Disjoint sorted spans that cover the same time; instants cover none."""
     order = sort_order(given.group, given.start)
     order = order[given.start[order] < given.end[order]]
@@ -53,3 +51,18 @@ def _union(given: Spans) -> Spans:
         return Spans(given.side, group, start, end)
     first = np.flatnonzero(opens_component(group, start, end, 0))
     return Spans(given.side, group[first], start[first], np.maximum.reduceat(end, first))
+
+
+def meeting(left: Spans, cut: Spans) -> tuple[Int64s, Int64s, npt.NDArray[np.bool_]]:
+    """Which cuts share time with each left row, ``first .. stop``; whether one holds its start."""
+    left_start, left_end, cut_start, cut_end = order_keys(
+        (left.group, left.start),
+        (left.group, left.end),
+        (cut.group, cut.start),
+        (cut.group, cut.end),
+    )
+    first = np.searchsorted(cut_end, left_start, side="right")
+    stop = np.maximum(np.searchsorted(cut_start, left_end, side="left"), first)
+    # A cut holds a left start: it starts at or before it and ends after it.
+    held = np.searchsorted(cut_start, left_start, side="right") > first
+    return first, stop, held
