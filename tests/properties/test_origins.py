@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.properties.test_engine import MERGES, TIME, predicates, queries, tables
 from vquery.engine.executor import all_steps
+from vquery.engine.trust.asked import asked as as_asked
 from vquery.engine.trust.trail import Trail
 from vquery.expr import boxes
 from vquery.expr.groups import Aggregated, Coalesce, GroupFilter, Match
@@ -16,6 +17,7 @@ from vquery.expr.pairs import Join, Minus, SemiJoin
 from vquery.expr.pattern import pattern
 from vquery.expr.predicates import LEFT
 from vquery.expr.relations import Dilate, Distinct, Filter, Limit, Project, Sort
+from vquery.plan.explain import title
 from vquery.schema import BOX, KEYS
 
 PASSED_ON = (Filter, Sort, Limit, Distinct, GroupFilter, SemiJoin, Dilate, Minus)
@@ -154,3 +156,21 @@ def test_witnesses_and_partners_are_the_same_rows(left, right, predicate):
     parent = dict(zip(place.tolist(), ours.tolist(), strict=True))
     found = zip(outputs.tolist(), witnesses.tolist(), strict=True)
     assert {(parent[output], witness) for output, witness in found} == pairs
+
+
+@given(queries(), st.sampled_from(["a", "b"]), st.integers(0, 10), st.integers(0, 3))
+def test_why_not_names_a_step_that_gave_nothing_there(query, video, start, length):
+    interval = (video, start / 2, (start + length) / 2)
+    found = query.why_not(interval)
+    asked = as_asked(interval)
+    there = asked.overlapping(query.collect())
+    assert (found.step is None) == bool(there.size)
+    assert found.found.num_rows == there.size
+    if found.step is None:
+        return
+    with Trail(query.node, video=video) as trail:
+        same = [each for each in all_steps(trail.root) if title(each.node) == found.step]
+        empty = [each for each in same if not asked.overlapping(trail.table(each)).size]
+        assert empty
+        given_rows = [asked.overlapping(trail.table(i)).size for e in empty for i in e.inputs]
+        assert any(given_rows) or found.step.startswith("scan")

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from vquery.engine.trust.lineage import Lineage
+    from vquery.engine.trust.why_not import WhyNot
 
 
 class Trust(Fluent):
@@ -42,3 +43,27 @@ class Trust(Fluent):
         from vquery.engine.trust.lineage import lineage
 
         return lineage(self._node, row, params)
+
+    def why_not(self, interval: Any, *, params: Mapping[str, Any] | None = None) -> WhyNot:
+        """Find the first step that dropped an interval, with the values that failed.
+
+        Every step is looked at where it overlaps the interval. What another threshold would have
+        kept comes first, else what stands first in the plan; the rest is listed in ``others``.
+
+        Parameters
+        ----------
+        interval
+            ``(video, start, end)`` in seconds, or a row of a table of labels.
+
+        >>> import pyarrow as pa
+        >>> from vquery.engine.sources import from_arrow
+        >>> from vquery.expr.placeholders import row
+        >>> table = pa.table({"video": ["a"], "start": [0], "end": [1], "score": [0.62]})
+        >>> faces = from_arrow(table, name="faces")
+        >>> faces.filter(row.score > 0.7).why_not(("a", 0, 1))
+        a 0:00.000 – 0:01.000 dropped by filter: score = 0.62, needed > 0.7
+          a 0:00.000 – 0:01.000, score 0.62
+        """
+        from vquery.engine.trust.why_not import why_not
+
+        return why_not(self._node, interval, params)

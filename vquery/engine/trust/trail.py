@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,7 +43,7 @@ class Trail:
         self, relation: Relation, params: Mapping[str, Any] | None = None, video: Any = None
     ) -> None:
         self.narrowed = video is not None and is_local(relation)
-        self.root = plan(only_video(relation, video) if self.narrowed else relation, params)
+        self.root = whole(plan(only_video(relation, video) if self.narrowed else relation, params))
         self.run = Executor(self.root, traced=True)
 
     def __enter__(self) -> Trail:
@@ -153,6 +154,15 @@ def only_video(relation: Relation, video: Any) -> Relation:
         return node
 
     return transform(relation, change)
+
+
+def whole(root: Step) -> Step:
+    """Return the plan with all columns at every step, so that people can look at the rows."""
+    made: dict[int, Step] = {}
+    for step in reversed(parents_first(root)):
+        inputs = tuple(made[id(each)] for each in step.inputs)
+        made[id(step)] = replace(step, inputs=inputs, columns=tuple(step.node.schema.names))
+    return made[id(root)]
 
 
 def parents_first(root: Step) -> list[Step]:
