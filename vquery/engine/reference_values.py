@@ -6,67 +6,20 @@ number in float32, as in the engine.
 
 from __future__ import annotations
 
-import math
-import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from vquery.engine.reference_bounds import INF, Row, overlap, placed, related
-from vquery.expr import aggregates, boxes, expression, predicates, time
+from vquery.engine.reference_functions import AGGREGATES, CALLS, NULL_AWARE, alike
+from vquery.engine.reference_partition import PLACE, window
+from vquery.expr import aggregates, boxes, expression, partition, predicates, time
 from vquery.expr.placeholders import When
 from vquery.schema import BOX, US_PER_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-
-def alike(a: Any, b: Any) -> tuple[Any, Any]:
-    """Bring a written number beside a float32 to float32."""
-    weak = [isinstance(each, (int, float)) and not isinstance(each, np.generic) for each in (a, b)]
-    if isinstance(a, np.float32) and weak[1]:
-        return a, np.float32(b)
-    if isinstance(b, np.float32) and weak[0]:
-        return np.float32(a), b
-    return a, b
-
-
-def extreme(values: list[Any], choose: Callable[..., Any]) -> Any:
-    """Largest or smallest of the values that are there."""
-    given = [value for value in values if value is not None]
-    if len(given) == 2:
-        given = list(alike(*given))
-    return choose(given, default=None)
-
-
-CALLS: dict[str, Callable[..., Any]] = {
-    "==": lambda a, b: a == b,
-    "!=": lambda a, b: a != b,
-    "<": lambda a, b: a < b,
-    "<=": lambda a, b: a <= b,
-    ">": lambda a, b: a > b,
-    ">=": lambda a, b: a >= b,
-    "+": lambda a, b: a + b,
-    "-": lambda a, b: a - b,
-    "*": lambda a, b: a * b,
-    "/": lambda a, b: None if b == 0 else a / b,
-    "//": lambda a, b: None if b == 0 else a // b,
-    "%": lambda a, b: None if b == 0 else a % b,
-    "not": lambda a: not a,
-    "negate": lambda a: -a,
-    "abs": abs,
-    "lower": str.lower,
-    "upper": str.upper,
-    "length": len,
-    "contains": lambda a, b: b in a,
-    "startswith": str.startswith,
-    "endswith": str.endswith,
-    "like": lambda a, b: bool(
-        re.fullmatch(re.escape(b).replace("%", ".*").replace("_", "."), a, re.DOTALL)
-    ),
-    "microseconds": lambda a: int(math.copysign(math.floor(abs(a) * US_PER_S + 0.5), a)),
-}
+    from collections.abc import Mapping
 
 
 class Values:
@@ -90,7 +43,10 @@ class Values:
             row = env[node.side]
             return column(row[0] if isinstance(row, list) else row, node.name)
         if isinstance(node, aggregates.Aggregate):
-            return self.aggregate(node, env[None])
+            rows = env[None]
+            return self.aggregate(node, rows if isinstance(rows, list) else env[PLACE][0])
+        if isinstance(node, partition.Window):
+            return window(self, node, env)
         if isinstance(node, expression.IsIn):
             found = self.value(node.argument, env)
             same = [alike(found, each) for each in node.values if each is not None]
@@ -106,17 +62,8 @@ class Values:
 
     def call(self, node: expression.Call, given: list[Any]) -> Any:
         """Value of an operation; null in, null out, except where nulls are what it is about."""
-        if node.operation == "is_null":
-            return given[0] is None
-        if node.operation == "fill_null":
-            return given[1] if given[0] is None else given[0]
-        if node.operation in ("and", "or"):
-            decisive = node.operation == "or"
-            if any(each is not None and bool(each) is decisive for each in given):
-                return decisive
-            return None if None in given else not decisive
-        if node.operation in ("greatest", "least"):
-            return extreme(given, max if node.operation == "greatest" else min)
+        if node.operation in NULL_AWARE:
+            return NULL_AWARE[node.operation](*given)
         if any(each is None for each in given):
             return None
         return CALLS[node.operation](*(alike(*given) if len(given) == 2 else given))
@@ -126,19 +73,10 @@ class Values:
         if node.argument is None:
             return len(rows)
         values = [self.value(node.argument, {None: row}) for row in rows]
-        given = [value for value in values if value is not None]
-        if node.function in ("any", "all"):
-            return (any if node.function == "any" else all)(given)
-        if node.function in ("first", "last"):
-            return values[0 if node.function == "first" else -1]
-        if node.function == "n_unique":
-            return len(set(given))
-        if not given:
-            return None
-        if node.function in ("min", "max"):
-            return (min if node.function == "min" else max)(given)
-        total = sum(each if isinstance(each, (int, np.integer)) else float(each) for each in given)
-        return total / len(given) if node.function == "mean" else total
+        second: list[Any] = []
+        if node.second is not None:
+            second = [self.value(node.second, {None: row}) for row in rows]
+        return AGGREGATES[node.function](values, second)
 
     def udf(self, node: predicates.UdfResult, env: Mapping[Any, Any]) -> Any:
         """Call a user's function on a single pair."""

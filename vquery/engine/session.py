@@ -29,17 +29,31 @@ INPUT = "input"
 
 
 @functools.cache
-def _database(process: int) -> duckdb.DuckDBPyConnection:
-    """Return the database of this process; a forked child gets one of its own.
+def _database(process: int, threads: int | None) -> duckdb.DuckDBPyConnection:
+    """Return the database of this process; a forked child gets one of its own."""
+    del process
+    return locked_database(threads)
+
+
+def locked_database(threads: int | None = None) -> duckdb.DuckDBPyConnection:
+    """Open a database in memory that reads no files, and whose settings stay as they are.
 
     It spills to the system's folder for such files, not into the user's, and fetches nothing.
     """
     import duckdb
 
-    del process
     spill = Path(tempfile.gettempdir()) / "vquery-duckdb"
-    settings = {"temp_directory": str(spill), "autoinstall_known_extensions": False}
-    return duckdb.connect(":memory:", config=settings)
+    settings: dict[str, Any] = {
+        "temp_directory": str(spill),
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
+    if threads is not None:
+        settings["threads"] = threads
+    connection = duckdb.connect(":memory:", config=settings)
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+    return connection
 
 
 class Session:
@@ -49,24 +63,42 @@ class Session:
     case alone, which DuckDB does not tell apart.
     """
 
-    def __init__(self) -> None:
-        self._cursor = _database(os.getpid()).cursor()
+    def __init__(self, threads: int | None = None) -> None:
+        self._threads = threads
+        self._opened: duckdb.DuckDBPyConnection | None = None
+
+    @property
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        """Open one when it is first needed: many queries need none."""
+        if self._opened is None:
+            self._opened = _database(os.getpid(), self._threads).cursor()
+        return self._opened
 
     def close(self) -> None:
         """Give the cursor back."""
-        self._cursor.close()
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
 
     def compute(
-        self, expressions: Mapping[str, Expression], scope: Scope, fetch: Fetch, rows: int
+        self,
+        expressions: Mapping[str, Expression],
+        scope: Scope,
+        fetch: Fetch,
+        rows: int,
+        partitions: np.ndarray[Any, Any] | None = None,
     ) -> dict[str, pa.ChunkedArray]:
         """Compute expressions for every row.
 
         ``fetch`` gives the column that an expression names; results have ``rows`` elements, in the
-        order of the rows.
+        order of the rows. ``partitions`` numbers the partition of each row, for expressions that
+        look at other rows of it, in the order in which rows are given.
         """
         statement = Statement(scope)
         chosen = _numbered(statement, expressions)
         given = self._inputs(statement, fetch, rows)
+        if partitions is not None:
+            given = given.append_column(GROUP, pa.array(partitions, pa.int64()))
         text = f"SELECT {chosen}, {quoted(POSITION)} FROM {INPUT}"
         result = _in_order(self._run(text, statement.values, given))
         return _typed(result, expressions, scope)

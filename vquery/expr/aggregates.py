@@ -8,57 +8,79 @@ from typing import Any
 import pyarrow as pa
 
 from vquery.errors import QueryError
-from vquery.expr.expression import Expression, lift
-from vquery.expr.types import BOOLEAN, INTEGER, NUMBER, Kind, Scope, Type
+from vquery.expr.expression import Expression, Literal, Param, lift
+from vquery.expr.types import BOOLEAN, INTEGER, NUMBER, STRING, Kind, Scope, Type
+
+NUMERIC = ("sum", "mean", "median", "std", "quantile")
+CONDITIONS = ("any", "all", "share")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Aggregate(Expression):
-    """One value from the rows of a group; null values are left out."""
+    """One value from the rows of a group; null values are left out.
+
+    ``second`` is what ``arg_max`` goes by, or the share of ``quantile``.
+    """
 
     function: str
     argument: Expression | None = None
+    second: Expression | None = None
 
     def type(self, scope: Scope) -> Type:  # noqa: D102
-        if scope.keys is None:
+        if scope.keys is None and not scope.windowed:
             raise QueryError(
-                f"{self!r} is about many rows: it belongs into agg(), coalesce() or a filter"
-                " after per_frame() or group_by()"
+                f"{self!r} is about many rows: it belongs into agg(), coalesce(), a filter after"
+                " per_frame() or group_by(), or partition_by().mutate()"
             )
         if self.argument is None:
             return INTEGER
-        given = self.argument.type(replace(scope, keys=None))
-        return _result(self, given)
+        inner = replace(scope, keys=None, windowed=False)
+        if self.second is not None:
+            _require_order(self, self.second.type(inner))
+        return _result(self, self.argument.type(inner))
 
     def __repr__(self) -> str:
-        return f"{self.function}({'' if self.argument is None else repr(self.argument)})"
+        given = (each for each in (self.argument, self.second) if each is not None)
+        return f"{self.function}({', '.join(map(repr, given))})"
 
 
 def _result(aggregate: Aggregate, given: Type) -> Type:
     function = aggregate.function
     if function == "n_unique":
         return INTEGER
-    if function in ("any", "all"):
-        if given.kind is not Kind.BOOLEAN:
+    if function in (*CONDITIONS, "count"):
+        if given.kind not in (Kind.BOOLEAN, Kind.NULL):
             raise QueryError(f"{aggregate!r} needs a condition, got a {given.kind}")
-        return BOOLEAN
-    if function in ("sum", "mean"):
+        return {"count": INTEGER, "share": NUMBER}.get(function, BOOLEAN)
+    if function in NUMERIC:
         if given.kind not in (Kind.INTEGER, Kind.FLOAT):
             raise QueryError(f"{aggregate!r} needs numbers, got a {given.kind}")
         whole = function == "sum" and given.kind is Kind.INTEGER
         return INTEGER if whole else NUMBER
-    if function in ("min", "max") and given.kind is Kind.OTHER and pa.types.is_nested(given.dtype):
-        raise QueryError(f"{aggregate!r} needs values with an order, got {given}")
+    if function in ("min", "max"):
+        _require_order(aggregate, given)
+    if function == "list":
+        return Type(pa.list_(STRING.dtype if given.kind is Kind.STRING else given.dtype))
     return Type(given.dtype)
 
 
-def count() -> Aggregate:
-    """Count the rows.
+def _require_order(aggregate: Aggregate, given: Type) -> None:
+    if pa.types.is_nested(given.dtype):
+        raise QueryError(f"{aggregate!r} needs values with an order, got {given}")
+
+
+def count(condition: Any = None) -> Aggregate:
+    """Count the rows, or those for which a condition is true.
 
     >>> count() == 3
     count() == 3
     """
-    return Aggregate("count")
+    return Aggregate("count", None if condition is None else lift(condition))
+
+
+def share(condition: Any) -> Aggregate:
+    """Share of the rows for which a condition is true, of those for which it is not null."""
+    return Aggregate("share", lift(condition))
 
 
 def n_unique(value: Any) -> Aggregate:
@@ -76,6 +98,31 @@ def mean(value: Any) -> Aggregate:
     return Aggregate("mean", lift(value))
 
 
+def median(value: Any) -> Aggregate:
+    """Middle value; between two middle ones their mean."""
+    return Aggregate("median", lift(value))
+
+
+def std(value: Any) -> Aggregate:
+    """Sample standard deviation, divided by n - 1; null for fewer than two values."""
+    return Aggregate("std", lift(value))
+
+
+def quantile(value: Any, share: float | Param) -> Aggregate:
+    """Value below which a share of the values lies, interpolated linearly between two.
+
+    >>> from vquery.expr.placeholders import row
+    >>> quantile(row.score, 0.9)
+    quantile(row.score, 0.9)
+    """
+    wanted = lift(share)
+    shown = wanted.default if isinstance(wanted, Param) else getattr(wanted, "value", None)
+    number = isinstance(shown, (int, float)) and not isinstance(shown, bool)
+    if not isinstance(wanted, (Literal, Param)) or not number or not 0 <= shown <= 1:
+        raise QueryError(f"quantile() takes a share from 0 to 1, got {share!r}")
+    return Aggregate("quantile", lift(value), wanted)
+
+
 def min(value: Any) -> Aggregate:  # noqa: A001
     """Smallest value."""
     return Aggregate("min", lift(value))
@@ -86,6 +133,21 @@ def max(value: Any) -> Aggregate:  # noqa: A001
     return Aggregate("max", lift(value))
 
 
+def arg_min(value: Any, by: Any) -> Aggregate:
+    """Value of the row where ``by`` is smallest, the first of several; null is nowhere smallest."""
+    return Aggregate("arg_min", lift(value), lift(by))
+
+
+def arg_max(value: Any, by: Any) -> Aggregate:
+    """Value of the row where ``by`` is largest, the first of several, even where it is null.
+
+    >>> from vquery.expr.placeholders import row
+    >>> arg_max(row.name, by=row.area)
+    arg_max(row.name, row.area)
+    """
+    return Aggregate("arg_max", lift(value), lift(by))
+
+
 def first(value: Any) -> Aggregate:
     """Value of the first row in time order, even where it is null."""
     return Aggregate("first", lift(value))
@@ -94,6 +156,11 @@ def first(value: Any) -> Aggregate:
 def last(value: Any) -> Aggregate:
     """Value of the last row in time order, even where it is null."""
     return Aggregate("last", lift(value))
+
+
+def list(value: Any) -> Aggregate:  # noqa: A001
+    """All values in time order as a list; null where there is none."""
+    return Aggregate("list", lift(value))
 
 
 def any(condition: Any) -> Aggregate:  # noqa: A001

@@ -12,6 +12,7 @@ from vquery.errors import QueryError
 from vquery.expr.node import Node
 from vquery.expr.operations import OPERATIONS, type_of_call
 from vquery.expr.types import Kind, Scope, Type, common, type_of_value, written_value
+from vquery.expr.values import Lists, Moments, Numbers, Texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 Sides = str | None
 
 
-class Expression(Node):
+class Expression(Texts, Lists, Numbers, Moments, Node):
     """A value computed from a row. Comparisons and arithmetic build further expressions.
 
     ``and``, ``or``, ``not``, ``if`` and ``in`` cannot be taken over by a Python object; they raise
@@ -39,6 +40,9 @@ class Expression(Node):
             If an operation does not fit the types.
         """
         raise NotImplementedError
+
+    def _call(self, operation: str, *arguments: Any) -> Expression:
+        return call(operation, self, *arguments)
 
     def __eq__(self, other: object) -> Expression:  # type: ignore[override]
         return _compare("==", self, other)
@@ -157,37 +161,15 @@ class Expression(Node):
         """Return the value, or ``value`` where there is none."""
         return call("fill_null", self, value)
 
-    def abs(self) -> Expression:
-        """Return the number without its sign."""
-        return call("abs", self)
+    def clip(self, low: Any = None, high: Any = None) -> Expression:
+        """Return the number, or the limit beyond which it lies; None is no limit."""
+        from vquery.expr.placeholders import When
 
-    def lower(self) -> Expression:
-        """Return the text in lower case."""
-        return call("lower", self)
-
-    def upper(self) -> Expression:
-        """Return the text in upper case."""
-        return call("upper", self)
-
-    def length(self) -> Expression:
-        """Return the number of characters of the text."""
-        return call("length", self)
-
-    def contains(self, text: Any) -> Expression:
-        """Whether the text contains ``text``; case matters, see :meth:`lower`."""
-        return call("contains", self, text)
-
-    def startswith(self, text: Any) -> Expression:
-        """Whether the text starts with ``text``."""
-        return call("startswith", self, text)
-
-    def endswith(self, text: Any) -> Expression:
-        """Whether the text ends with ``text``."""
-        return call("endswith", self, text)
-
-    def like(self, pattern: Any) -> Expression:
-        """Whether the whole text matches a SQL pattern: ``%`` any text, ``_`` one character."""
-        return call("like", self, pattern)
+        cases = [(call("<", self, low), lift(low))] if low is not None else []
+        cases += [(call(">", self, high), lift(high))] if high is not None else []
+        if not cases:
+            raise QueryError("clip() needs a lowest value, a highest one, or both")
+        return When(tuple(cases), self)
 
     def asc(self) -> SortKey:
         """Sort by this value, smallest first."""

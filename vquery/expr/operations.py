@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from vquery.errors import QueryError
+from vquery.expr.regex import check_regex
 from vquery.expr.types import BOOLEAN, INTEGER, NUMBER, STRING, Kind, Type, common, common_of
 
 if TYPE_CHECKING:
@@ -88,9 +91,80 @@ def _text_test(operation: str, arguments: Sequence[Expression], types: Sequence[
     return BOOLEAN
 
 
-def _text_size(operation: str, arguments: Sequence[Expression], types: Sequence[Type]) -> Type:
-    _text(operation, arguments, types)
+def _size(operation: str, arguments: Sequence[Expression], types: Sequence[Type]) -> Type:
+    fits = [each.kind in (Kind.STRING, Kind.LIST, Kind.NULL) for each in types]
+    _require(operation, arguments, types, fits, "a text or a list")
     return INTEGER
+
+
+def _contains(operation: str, arguments: Sequence[Expression], types: Sequence[Type]) -> Type:
+    if types[0].kind is not Kind.LIST:
+        return _text_test(operation, arguments, types)
+    element = Type(types[0].dtype.value_type)
+    if common(element, types[1]) is None:
+        raise QueryError(
+            f"{arguments[0]!r} is a list of {element} and never contains {arguments[1]!r}"
+            f" (a {types[1].kind})"
+        )
+    return BOOLEAN
+
+
+def _regex(operation: str, arguments: Sequence[Expression], types: Sequence[Type]) -> Type:
+    _text(operation, arguments[:2], types[:2])
+    group = 0 if len(arguments) == 2 else getattr(arguments[2], "value", 0)
+    check_regex(arguments[1], f"{operation}()", group)  # a param has its value only now
+    return BOOLEAN if operation == "matches" else STRING
+
+
+def _words(operation: str, arguments: Sequence[Expression], types: Sequence[Type]) -> Type:
+    _text(operation, arguments, types)
+    return Type(pa.list_(pa.string()))
+
+
+def _element(operation: str, arguments: Sequence[Expression], types: Sequence[Type]) -> Type:
+    _require(operation, arguments[:1], types[:1], [types[0].kind is Kind.LIST], "a list")
+    fits = [types[1].kind in (Kind.INTEGER, Kind.NULL)]
+    _require(operation, arguments[1:], types[1:], fits, "the number of an element")
+    return Type(types[0].dtype.value_type)
+
+
+def _joined(operation: str, arguments: Sequence[Expression], types: Sequence[Type]) -> Type:
+    listed = types[0].kind is Kind.LIST and Type(types[0].dtype.value_type).kind is Kind.STRING
+    _require(operation, arguments[:1], types[:1], [listed], "a list of texts")
+    return _text(operation, arguments[1:], types[1:])
+
+
+def _rounded(operation: str, arguments: Sequence[Expression], types: Sequence[Type]) -> Type:
+    _require(operation, arguments[:1], types[:1], [types[0].numeric], "a number")
+    return types[0]
+
+
+def _real(operation: str, arguments: Sequence[Expression], types: Sequence[Type]) -> Type:
+    _require(operation, arguments, types, [each.numeric for each in types], "a number")
+    return NUMBER
+
+
+def _moment(operation: str, arguments: Sequence[Expression], types: Sequence[Type]) -> Type:
+    what = "a timestamp" if operation == "hour" else "a timestamp or date"
+    fits = types[0].kind is Kind.NULL or (
+        types[0].kind is Kind.TIME and (operation != "hour" or not pa.types.is_date(types[0].dtype))
+    )
+    _require(operation, arguments, types, [fits], what)
+    return INTEGER
+
+
+def _cast(name: str) -> Operation:
+    result = {"int": INTEGER, "float": NUMBER, "text": STRING, "bool": BOOLEAN}[name]
+    castable = {Kind.BOOLEAN, Kind.INTEGER, Kind.FLOAT, Kind.STRING, Kind.NULL}
+    castable |= {Kind.TIME} if name == "text" else set()
+
+    def rule(operation: str, arguments: Sequence[Expression], types: Sequence[Type]) -> Type:
+        del operation
+        fits = [types[0].kind in castable]
+        _require(f"cast({name!r})", arguments, types, fits, "a number, a text or a truth value")
+        return result
+
+    return Operation(lambda each: f"{each}.cast({name!r})", rule)
 
 
 def _same(operation: str, arguments: Sequence[Expression], types: Sequence[Type]) -> Type:
@@ -127,6 +201,10 @@ def _function(name: str, rule: Rule) -> Operation:
     return Operation(lambda *each: f"{name}({', '.join(each)})", rule)
 
 
+def _round_text(number: str, digits: str) -> str:
+    return f"{number}.round({'' if digits == '0' else digits})"
+
+
 OPERATIONS: dict[str, Operation] = {
     **{sign: _infix(sign, _comparison) for sign in ("==", "!=", "<", "<=", ">", ">=")},
     **{sign: _infix(sign, _arithmetic) for sign in ("+", "-", "*")},
@@ -142,8 +220,21 @@ OPERATIONS: dict[str, Operation] = {
     "least": _function("least", _same),
     "fill_null": _method("fill_null", _same),
     "is_null": _method("is_null", _any_to_boolean),
-    **{name: _method(name, _text) for name in ("lower", "upper")},
-    "length": _method("length", _text_size),
-    **{name: _method(name, _text_test) for name in ("contains", "startswith", "endswith", "like")},
+    "coalesce": _function("coalesce", _same),
+    **{name: _method(name, _text) for name in ("lower", "upper", "replace")},
+    "strip": Operation(lambda first, *_: f"{first}.strip()", _text),
+    "length": _method("length", _size),
+    "contains": _method("contains", _contains),
+    **{name: _method(name, _text_test) for name in ("startswith", "endswith", "like", "ilike")},
+    "matches": _method("matches", _regex),
+    "extract": _method("extract", _regex),
+    "words": _method("words", _words),
+    "get": _method("get", _element),
+    "join_text": _method("join_text", _joined),
+    "round": Operation(_round_text, _rounded),
+    **{name: _method(name, _rounded) for name in ("floor", "ceil")},
+    **{name: _method(name, _real) for name in ("sqrt", "log", "exp")},
+    **{name: _method(name, _moment) for name in ("year", "month", "day", "hour", "weekday")},
+    **{f"cast_{name}": _cast(name) for name in ("int", "float", "text", "bool")},
 }
 """Every operation by name. ``x / 0`` is null; ``//`` and ``%`` round down, as in Python."""

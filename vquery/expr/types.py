@@ -31,6 +31,8 @@ class Kind(enum.StrEnum):
     FLOAT = "number"
     STRING = "string"
     NULL = "null"
+    LIST = "list"
+    TIME = "timestamp or date"
     OTHER = "other"
 
 
@@ -51,6 +53,11 @@ def kind_of(dtype: pa.DataType) -> Kind:
         (pa.types.is_large_string, Kind.STRING),
         (pa.types.is_string_view, Kind.STRING),
         (pa.types.is_null, Kind.NULL),
+        (pa.types.is_timestamp, Kind.TIME),
+        (pa.types.is_date, Kind.TIME),
+        (pa.types.is_list, Kind.LIST),
+        (pa.types.is_large_list, Kind.LIST),
+        (pa.types.is_fixed_size_list, Kind.LIST),
     )
     return next((kind for test, kind in tests if test(dtype)), Kind.OTHER)
 
@@ -96,9 +103,18 @@ def common(left: Type, right: Type) -> Type | None:
         return Type(_number(left, right), weak=left.weak and right.weak)
     if left.kind is not right.kind:
         return None
-    if left.kind is Kind.OTHER:
+    if left.kind in (Kind.OTHER, Kind.LIST):
         return left if left.dtype == right.dtype else None
+    if left.kind is Kind.TIME:
+        return left if _comparable_times(left.dtype, right.dtype) else None
     return STRING if left.kind is Kind.STRING else BOOLEAN
+
+
+def _comparable_times(left: pa.DataType, right: pa.DataType) -> bool:
+    """Whether both are dates, or both timestamps with or without a zone."""
+    if pa.types.is_date(left) or pa.types.is_date(right):
+        return pa.types.is_date(left) and pa.types.is_date(right)
+    return (left.tz is None) == (right.tz is None)
 
 
 def _number(left: Type, right: Type) -> pa.DataType:
@@ -141,12 +157,14 @@ class Scope:
 
     ``schemas`` maps a side to its schema: None for the row at hand, ``"left"`` and ``"right"`` for
     the two rows of a join, the names of variables for a pattern. ``keys`` is set where rows have
-    been grouped: then only those columns may stand outside an aggregate.
+    been grouped: then only those columns may stand outside an aggregate. ``windowed`` says that
+    rows keep their neighbours in a partition: then an aggregate stands for the whole partition.
     """
 
     schemas: Mapping[str | None, pa.Schema]
     names: Mapping[str | None, str]
     keys: frozenset[str] | None = None
+    windowed: bool = False
 
     def schema(self, column: Column) -> pa.Schema:
         """Return the schema of the side that ``column`` is from.
@@ -214,6 +232,11 @@ def written_value(value: Any) -> Any:
     if isinstance(value, float) and math.isnan(value):
         raise QueryError("nan compares with nothing: use .is_null() for missing values")
     expected = "expected a number, a text, a truth value or a date"
+    if isinstance(value, str) and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise QueryError(f"{value!r} is no text: it holds half a character") from error
     try:
         nested = pa.types.is_nested(type_of_value(value).dtype)
     except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:

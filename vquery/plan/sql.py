@@ -10,31 +10,20 @@ import pyarrow as pa
 from vquery.errors import QueryError
 from vquery.expr.aggregates import Aggregate
 from vquery.expr.derived import resolve_column
-from vquery.expr.expression import Call, Column, Expression, IsIn, Literal
+from vquery.expr.expression import Call, Column, Expression, IsIn, Literal, call
+from vquery.expr.partition import Window
 from vquery.expr.placeholders import When
 from vquery.expr.predicates import UdfResult
-from vquery.expr.types import BOOLEAN, INTEGER, Kind, Type, common, common_of
+from vquery.expr.types import BOOLEAN, INTEGER, common_of
+from vquery.plan.functions import AGGREGATES, BY_DOUBLE, TYPE_NAMES, argument_types, written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from vquery.expr.types import Scope
 
 POSITION = "position"
 """Column that numbers the rows that a statement reads; columns of the data have a dot in theirs."""
 GROUP = "group_number"
 """Column with the number of each row's group."""
-
-TYPE_NAMES = {
-    pa.bool_(): "BOOLEAN",
-    pa.int8(): "TINYINT",
-    pa.int16(): "SMALLINT",
-    pa.int32(): "INTEGER",
-    pa.int64(): "BIGINT",
-    pa.float32(): "FLOAT",
-    pa.float64(): "DOUBLE",
-    pa.string(): "VARCHAR",
-}
 
 
 def column_name(column: Column) -> str:
@@ -90,6 +79,8 @@ class Statement:
             return self._is_in(expression)
         if isinstance(expression, Aggregate):
             return self._aggregate(expression)
+        if isinstance(expression, Window):
+            return self._window(expression)
         if isinstance(expression, UdfResult):
             return self._udf(expression)
         raise QueryError(f"{expression!r} has no form in SQL")
@@ -125,12 +116,10 @@ class Statement:
 
     def _call(self, expression: Call) -> str:
         types = [each.type(self.scope) for each in expression.arguments]
-        wanted = _argument_types(expression.operation, types)
+        wanted = argument_types(expression.operation, types)
         parts = zip(expression.arguments, wanted, strict=True)
         texts = [self.text(each, dtype) for each, dtype in parts]
-        if expression.operation == "+" and any(each.kind is Kind.STRING for each in types):
-            return f"({' || '.join(texts)})"
-        return CALLS[expression.operation](*texts)
+        return written(expression.operation, texts, types)
 
     def _is_in(self, expression: IsIn) -> str:
         if not expression.values:
@@ -153,83 +142,53 @@ class Statement:
         ]
         return f"(CASE {' '.join(cases)} ELSE {self.text(expression.default, wanted)} END)"
 
-    def _aggregate(self, expression: Aggregate) -> str:
+    def _aggregate(self, expression: Aggregate, over: str | None = None) -> str:
+        if over is None:
+            over = f" OVER (PARTITION BY {quoted(GROUP)})" if self.scope.windowed else ""
         if expression.argument is None:
-            return "count(*)"
-        inner = Statement(replace(self.scope, keys=None), self.values, self.columns)
-        argument = inner.text(expression.argument)
-        place = quoted(POSITION)
-        text = AGGREGATES[expression.function].format(argument=argument, position=place)
-        whole_sum = expression.function == "sum" and expression.type(self.scope) == INTEGER
+            return f"count(*){over}"
+        inner = self._inner()
+        function = expression.function
+        argument = inner.text(expression.argument, pa.float64() if function in BY_DOUBLE else None)
+        second = None
+        if expression.second is not None:
+            second = inner.text(expression.second, pa.float64() if function == "quantile" else None)
+        text = AGGREGATES[function].format(
+            argument=argument, second=second, position=quoted(POSITION), over=over
+        )
+        whole_sum = function == "sum" and expression.type(self.scope) == INTEGER
         return f"CAST({text} AS BIGINT)" if whole_sum else text
+
+    def _inner(self) -> Statement:
+        """Return a statement for the rows below an aggregate, which collects into this one."""
+        scope = replace(self.scope, keys=None, windowed=False)
+        return Statement(scope, self.values, self.columns, self.udfs)
+
+    def _window(self, expression: Window) -> str:
+        place, group = quoted(POSITION), f"PARTITION BY {quoted(GROUP)}"
+        order = f"{group} ORDER BY {place}"
+        function, argument = expression.function, expression.argument
+        if function == "row_number" or argument is None:
+            return f"row_number() OVER ({order})"
+        if isinstance(argument, Aggregate):
+            return self._aggregate(argument, f" OVER ({self._frame(expression, group)})")
+        value = self._inner().text(argument)
+        if function in ("lag", "lead"):
+            return f"{function}({value}, {expression.offset:d}) OVER ({order})"
+        direction = " DESC" if expression.descending else ""
+        ranked = f"{function}() OVER ({group} ORDER BY {value}{direction} NULLS LAST)"
+        return f"(CASE WHEN {value} IS NOT NULL THEN {ranked} END)"
+
+    def _frame(self, expression: Window, group: str) -> str:
+        if expression.seconds is None:
+            rows = expression.rows
+            start = "UNBOUNDED" if rows is None else f"{rows - 1:d}"
+            order = quoted(POSITION)
+            return f"{group} ORDER BY {order} ROWS BETWEEN {start} PRECEDING AND CURRENT ROW"
+        reach = self._inner().text(call("microseconds", expression.seconds), pa.int64())
+        start_us = self._inner().text(Column("start_us"))
+        return f"{group} ORDER BY {start_us} RANGE BETWEEN {reach} PRECEDING AND CURRENT ROW"
 
     def _udf(self, expression: UdfResult) -> str:
         self.udfs.append(expression)
         return quoted(udf_name(len(self.udfs) - 1))
-
-
-def _argument_types(operation: str, types: list[Type]) -> list[pa.DataType | None]:
-    """Types in which the arguments have to be handed over."""
-    if operation in ("is_null", "not", "and", "or"):
-        return [None] * len(types)
-    whole_division = operation == "/" and all(each.kind is Kind.INTEGER for each in types)
-    if operation == "microseconds" or whole_division:
-        return [pa.float64()] * len(types)
-    met: Type | None = types[0]
-    for each in types[1:]:
-        met = common(met, each) if met is not None else None
-    return [None if met is None or met.kind is Kind.NULL else met.dtype] * len(types)
-
-
-def _modulo(left: str, right: str) -> str:
-    """Remainder with the sign of the divisor, as in Python; DuckDB's has that of the dividend."""
-    right = f"nullif({right}, 0)"
-    return f"((({left} % {right}) + {right}) % {right})"
-
-
-def _floor_division(left: str, right: str) -> str:
-    return f"(({left} - {_modulo(left, right)}) // nullif({right}, 0))"
-
-
-def _infix(sign: str) -> Callable[..., str]:
-    return lambda left, right: f"({left} {sign} {right})"
-
-
-def _function(name: str) -> Callable[..., str]:
-    return lambda *each: f"{name}({', '.join(each)})"
-
-
-CALLS: Mapping[str, Callable[..., str]] = {
-    **{sign: _infix(sign) for sign in ("<", "<=", ">", ">=", "+", "-", "*")},
-    "==": _infix("="),
-    "!=": _infix("<>"),
-    "and": lambda *each: f"({' AND '.join(each)})",
-    "or": lambda *each: f"({' OR '.join(each)})",
-    "like": _infix("LIKE"),
-    "/": lambda left, right: f"({left} / nullif({right}, 0))",
-    "%": _modulo,
-    "//": _floor_division,
-    "not": lambda each: f"(NOT {each})",
-    "negate": lambda each: f"(-{each})",
-    "is_null": lambda each: f"({each} IS NULL)",
-    "microseconds": lambda each: f"CAST(round({each} * 1000000) AS BIGINT)",
-    "fill_null": _function("coalesce"),
-    "startswith": _function("starts_with"),
-    "endswith": _function("ends_with"),
-    **{
-        name: _function(name)
-        for name in ("abs", "greatest", "least", "lower", "upper", "length", "contains")
-    },
-}
-
-AGGREGATES = {
-    "n_unique": "count(DISTINCT {argument})",
-    "sum": "sum({argument})",
-    "mean": "avg({argument})",
-    "min": "min({argument})",
-    "max": "max({argument})",
-    "first": "first({argument} ORDER BY {position})",
-    "last": "last({argument} ORDER BY {position})",
-    "any": "coalesce(bool_or({argument}), false)",
-    "all": "coalesce(bool_and({argument}), true)",
-}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from vquery.expr.groups import Aggregated, Coalesce, GroupFilter, group_scope
 from vquery.expr.pairs import Join, Minus, SemiJoin, pair_scope
+from vquery.expr.partition import WindowFilter, Windows, partition_scope
 from vquery.expr.relations import Filter, Mutate, scope_of
 from vquery.plan.explain import title
 from vquery.plan.sql import GROUP, Statement, quoted
@@ -53,6 +54,10 @@ def _computed(step: Step) -> Iterator[tuple[Mapping[str, Expression], Scope]]:
         yield dict(node.columns), scope_of(node.input)
     elif isinstance(node, (Coalesce, Aggregated)) and node.aggregates:
         yield dict(node.aggregates), group_scope(node.input, node.by)
+    elif isinstance(node, Windows):
+        yield dict(node.columns), partition_scope(node.input)
+    elif isinstance(node, WindowFilter):
+        yield {"keep": node.condition}, partition_scope(node.input)
     elif isinstance(node, GroupFilter):
         yield {"keep": node.condition}, group_scope(node.input, node.by)
     elif isinstance(node, (Join, SemiJoin, Minus)):

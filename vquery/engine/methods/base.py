@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vquery.errors import QueryError
-from vquery.expr.expression import Column, Expression, lift
+from vquery.expr.expression import Column, Expression, SortKey, lift
 from vquery.expr.placeholders import Placeholder
 from vquery.expr.predicates import Predicate, trace
 from vquery.expr.relations import Columns, Relation, require_columns
@@ -63,6 +63,19 @@ def aggregates_of(given: Mapping[str, Any]) -> Columns:
     return tuple((name, lift(value)) for name, value in given.items())
 
 
+def column_names(given: Any, what: str) -> tuple[str, ...]:
+    """Take the names of columns: None, one column, or several, as ``row.name`` or text."""
+    if given is None:
+        return ()
+    names = []
+    for each in [given] if isinstance(given, (str, Column)) else given:
+        name = each.name if isinstance(each, Column) and each.side is None else each
+        if not isinstance(name, str):
+            raise QueryError(f"{what} takes columns, such as row.name or 'name', got {each!r}")
+        names.append(name)
+    return tuple(dict.fromkeys(names))
+
+
 def node_of(given: Any, what: str) -> Relation:
     """Take the query of a relation given as an argument."""
     if not isinstance(given, Fluent):
@@ -77,3 +90,12 @@ def one_row(given: Any, what: str) -> Expression:
     if callable(given) and not isinstance(given, (Expression, Placeholder, type)):
         return trace(given, (None,))
     return lift(given)
+
+
+def sort_key(given: Any, what: str) -> SortKey:
+    """Accept a column, an expression, or one of those with ``.asc()`` or ``.desc()``."""
+    if isinstance(given, SortKey):
+        return given
+    if isinstance(given, (Predicate, Fluent)) or given is None:
+        raise QueryError(f"{what} takes columns, such as row.score.desc(), got {given!r}")
+    return SortKey(Column(given) if isinstance(given, str) else lift(given), descending=False)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vquery.engine.methods.base import Fluent
+from vquery.engine.methods.base import Fluent, sort_key
 
 if TYPE_CHECKING:
     from vquery.engine.grouped import Grouped
+    from vquery.engine.partitioned import Partitioned
 
 
 class Groups(Fluent):
@@ -24,3 +25,22 @@ class Groups(Fluent):
         from vquery.engine.grouped import Grouped
 
         return Grouped(self._node, tuple(self._names(columns, "group_by()")))
+
+    def partition_by(self, *columns: Any, order: Any = ()) -> Partitioned:
+        """Look at each row beside its neighbours among the rows equal in these columns.
+
+        Parameters
+        ----------
+        *columns
+            Columns that have to be equal, such as ``"track"``; null equals null. Partitions never
+            reach across videos.
+        order
+            Keys as `sort` takes them; by default rows are in the order of time. Ties stay in the
+            usual order, so that the answer never depends on chance.
+        """
+        from vquery.engine.partitioned import Partitioned
+
+        names = tuple(self._names(columns, "partition_by()"))
+        given = order if isinstance(order, (list, tuple)) else [order]
+        keys = tuple(sort_key(each, "partition_by(order=)") for each in given)
+        return Partitioned(self._node, names, keys)
