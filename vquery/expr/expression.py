@@ -290,7 +290,7 @@ class IsIn(Expression):
             if common(wanted, given) is None:
                 raise QueryError(
                     f"{self.argument!r} is a {wanted.kind} and can never be {value!r}"
-                    f" (a {given.kind})"
+                    f" (a {given.kind}): give values of one kind with the column"
                 )
         return Type(pa.bool_())
 

@@ -173,4 +173,7 @@ def require_group_columns(relation: Relation, by: tuple[str, ...]) -> None:
     require_columns(relation, by)
     for name in by:
         if pa.types.is_nested(relation.schema.field(name).type):
-            raise QueryError(f"rows cannot be grouped by {name!r}: it holds lists or structs")
+            raise QueryError(
+                f"rows cannot be grouped by {name!r}: it holds lists or structs; group by a number,"
+                " a text or a truth value"
+            )

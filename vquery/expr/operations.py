@@ -44,7 +44,8 @@ def _comparison(operation: str, arguments: Sequence[Expression], types: Sequence
     if common(left, right) is None:
         raise QueryError(
             f"cannot compare {arguments[0]!r} ({left.kind}, {left}) with {arguments[1]!r}"
-            f" ({right.kind}, {right}) in {operation!r}"
+            f" ({right.kind}, {right}) in {operation!r}: compare texts with texts, numbers with"
+            " numbers"
         )
     return BOOLEAN
 

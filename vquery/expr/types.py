@@ -146,7 +146,10 @@ def common_of(types: Iterable[Type], what: str) -> Type:
     for each in types:
         met = common(result, each)
         if met is None:
-            raise QueryError(f"{what} mixes {result} and {each}, which cannot be one column")
+            raise QueryError(
+                f"{what} mixes {result} and {each}, which cannot be one column: bring them to one"
+                " type"
+            )
         result = met
     return result
 
