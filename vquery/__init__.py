@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from vquery.api.opening import open as open
     from vquery.engine.concept import ABSTAIN, concept
     from vquery.engine.intervals import Intervals
+    from vquery.engine.lookups import count_overlaps, coverage
     from vquery.engine.sources import from_arrow
     from vquery.errors import (
         ExportError,
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
         left_of,
         right_of,
     )
-    from vquery.expr.merge import intersection, left, right, span, time_intersection
+    from vquery.expr.merge import intersection, left, merge, right, span, time_intersection
     from vquery.expr.pattern import pattern
     from vquery.expr.placeholders import (
         caption,
@@ -82,6 +83,7 @@ _HOMES = {
     "vquery.api.opening": "create open",
     "vquery.engine.concept": "ABSTAIN concept",
     "vquery.engine.intervals": "Intervals",
+    "vquery.engine.lookups": "count_overlaps coverage",
     "vquery.engine.sources": "from_arrow",
     "vquery.errors": (
         "ExportError IngestError LabelError LockedError MediaError MissingDependencyError "
@@ -89,7 +91,7 @@ _HOMES = {
     ),
     "vquery.expr.aggregates": "all any count first last max mean min n_unique sum",
     "vquery.expr.boxes": ("above aligned below boxes_overlap encloses inside iou left_of right_of"),
-    "vquery.expr.merge": "intersection left right span time_intersection",
+    "vquery.expr.merge": "intersection left merge right span time_intersection",
     "vquery.expr.pattern": "pattern",
     "vquery.expr.placeholders": "caption face greatest least lit param row shot when",
     "vquery.expr.predicates": "same udf",
@@ -127,6 +129,8 @@ __all__ = [
     "concept",
     "contains",
     "count",
+    "count_overlaps",
+    "coverage",
     "create",
     "during",
     "encloses",
@@ -147,6 +151,7 @@ __all__ = [
     "lit",
     "mean",
     "meets",
+    "merge",
     "met_by",
     "n_unique",
     "overlapped_by",

@@ -1,4 +1,4 @@
-"""Joins, semi-joins and minus: candidates from a sweep kernel, the rest evaluated on blocks."""
+"""Joins and semi-joins: candidates from a sweep kernel, the rest evaluated on blocks."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import pyarrow as pa
 
 from vquery.engine.arrays import ints, join_codes, take
 from vquery.engine.merging import merged
-from vquery.engine.rows import with_times
-from vquery.expr.pairs import Join, Minus, SemiJoin, pair_scope
+from vquery.expr.pairs import Join, SemiJoin, pair_scope
 from vquery.expr.predicates import LEFT
 from vquery.plan.matching import ANY, Matching, Overlap, Window
 from vquery_kernels.overlap_join import (
@@ -19,7 +18,6 @@ from vquery_kernels.overlap_join import (
     overlap_join,
     overlap_join_blocks,
 )
-from vquery_kernels.subtract import subtract
 from vquery_kernels.window_join import window_any, window_count, window_join, window_join_blocks
 
 if TYPE_CHECKING:
@@ -70,9 +68,13 @@ class Candidates:
 
     def count(self) -> int:
         """Count all pairs."""
+        return int(self.counts().sum())
+
+    def counts(self) -> npt.NDArray[np.int64]:
+        """Count the partners of each left row."""
         if self._overlap:
-            return int(overlap_count(*self._arguments, touching=self._touching).sum())
-        return int(window_count(*self._arguments).sum())
+            return overlap_count(*self._arguments, touching=self._touching)
+        return window_count(*self._arguments)
 
     def any(self) -> npt.NDArray[np.bool_]:
         """Whether each left row has a partner."""
@@ -101,7 +103,7 @@ def matched_blocks(run: Executor, step: Step, left: pa.Table, right: pa.Table) -
     if matching.rest is None:
         yield candidates.pairs()
         return
-    node: Join | SemiJoin | Minus = step.node  # type: ignore[assignment]
+    node: Join | SemiJoin = step.node  # type: ignore[assignment]
     scope = pair_scope(node.left, node.right)
     for block in candidates.blocks():
         for part in _parts(block):
@@ -116,6 +118,17 @@ def matched_blocks(run: Executor, step: Step, left: pa.Table, right: pa.Table) -
             keep = computed.fill_null(fill_value=False).combine_chunks()
             chosen = np.flatnonzero(keep.to_numpy(zero_copy_only=False))
             yield part[0][chosen], part[1][chosen]
+
+
+def pair_blocks(run: Executor, step: Step, left: pa.Table, right: pa.Table) -> Iterator[Pairs]:
+    """Pairs for which the predicate holds, in blocks of bounded size however many there are."""
+    matching = step.matching
+    assert matching is not None
+    if matching.rest is not None:
+        yield from matched_blocks(run, step, left, right)
+        return
+    for block in Candidates(matching, left, right).blocks():
+        yield from _parts(block)
 
 
 def _parts(block: Pairs) -> Iterator[Pairs]:
@@ -154,8 +167,8 @@ def count_pairs(run: Executor, step: Step, left: pa.Table, right: pa.Table) -> i
 
 
 def drops_pairs(node: Join) -> bool:
-    """Whether the merge operation may leave pairs out."""
-    return "intersection" in (node.merge.time, node.merge.box)
+    """Whether a join has other rows than its pairs: some left out, or rows without a partner."""
+    return bool(node.merge.intersected) or node.how == LEFT
 
 
 def semi_join(run: Executor, step: Step, left: pa.Table, right: pa.Table) -> pa.Table:
@@ -176,43 +189,7 @@ def semi_join(run: Executor, step: Step, left: pa.Table, right: pa.Table) -> pa.
     return take(left.select(list(step.columns)), kept)
 
 
-def minus(run: Executor, step: Step, left: pa.Table, right: pa.Table) -> pa.Table:
-    """Cut the time of right rows out of left rows."""
-    start, end = ints(left["start_us"]), ints(left["end_us"])
-    cut_start, cut_end = ints(right["start_us"]), ints(right["end_us"])
-    chosen = np.arange(right.num_rows)
-    if step.matching is None:
-        groups, cut_groups = join_codes([left["video"]], [right["video"]])
-    else:
-        # each left row is a group of its own, with the right rows that match it
-        groups = np.arange(left.num_rows)
-        cut_groups, chosen = matched_pairs(run, step, left, right)
-        cut_start, cut_end = cut_start[chosen], cut_end[chosen]
-    pieces = subtract(groups, start, end, cut_groups, cut_start, cut_end)
-    run.trace(step, 0, pieces.left_row)
-    if run.traced:
-        cutters = (groups, start, end, cut_groups, cut_start, cut_end)
-        _trace_cutters(run, step, pieces.left_row, cutters, chosen)
-    table = take(left.select(list(step.columns)), pieces.left_row)
-    return with_times(table, pieces.start, pieces.end)
-
-
-def _trace_cutters(
-    run: Executor, step: Step, pieces: Rows, spans: tuple[Any, ...], chosen: Rows
-) -> None:
-    """Tell which right rows cut the left row that each piece comes from; instants cut nothing."""
-    whole = np.flatnonzero(spans[5] > spans[4])
-    left_rows, cutters = overlap_join(*spans[:3], *(each[whole] for each in spans[3:]))
-    # every cutter of a left row belongs to all of its pieces
-    first = np.searchsorted(pieces, left_rows, side="left")
-    times = np.searchsorted(pieces, left_rows, side="right") - first
-    place = np.arange(times.sum()) - np.repeat(np.cumsum(times) - times, times)
-    outputs = np.repeat(first, times) + place
-    run.trace(step, 1, chosen[whole[np.repeat(cutters, times)]], outputs)
-
-
 RUNNERS: dict[type[Relation], Callable[..., pa.Table]] = {
     Join: join,
     SemiJoin: semi_join,
-    Minus: minus,
 }

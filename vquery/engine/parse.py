@@ -37,6 +37,7 @@ DEEPEST = 100
 METHODS: dict[type, frozenset[str]] = {
     Intervals: frozenset(
         "filter mutate select drop rename sort limit distinct union join semi_join anti_join minus"
+        " intersect nearest count_overlaps coverage collect_by"
         " coalesce dilate per_frame group_by".split()
     ),
     Grouped: frozenset(("agg", "filter", "match")),

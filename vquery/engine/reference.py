@@ -5,19 +5,10 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
-from vquery.engine.reference_bounds import (
-    Row,
-    hull,
-    merged_box,
-    overlap,
-    possible,
-    remains,
-    shared,
-    usual,
-)
+from vquery.engine import reference_pairs, reference_partition, reference_spans
+from vquery.engine.reference_bounds import Row, hull, possible, usual
 from vquery.engine.reference_values import Values, typed
-from vquery.expr import groups, pairs, relations
-from vquery.schema import BOX
+from vquery.expr import groups, pairs, partition, partners, relations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,8 +21,13 @@ ORDERED = (
     relations.Project,
     relations.Limit,
     relations.Distinct,
+    relations.Sample,
     groups.GroupFilter,
+    partition.Windows,
+    partition.WindowFilter,
 )
+
+COUNTED = (partners.CountOverlaps, partners.Coverage)
 
 
 def run(node: Relation, params: Mapping[str, Any] | None = None) -> list[Row]:
@@ -41,8 +37,8 @@ def run(node: Relation, params: Mapping[str, Any] | None = None) -> list[Row]:
 
 def in_order(node: Relation, rows: list[Row]) -> list[Row]:
     """Sort rows in the usual way unless the query has sorted them."""
-    while isinstance(node, ORDERED):
-        node = node.input
+    while isinstance(node, (*ORDERED, *COUNTED)):
+        node = node.left if isinstance(node, COUNTED) else node.input
     return rows if isinstance(node, relations.Sort) else sorted(rows, key=usual)
 
 
@@ -107,47 +103,9 @@ class Reference(Values):
             {name: row.get(name) for name in names} for i in node.inputs for row in self.rows(i)
         ]
 
-    def dilate(self, node: relations.Dilate) -> list[Row]:
-        """Move starts and ends; leave out what shrinks below nothing."""
-        amount = self.seconds(node.seconds)
-        result = []
-        for row in self.rows(node.input):
-            start = row["start_us"] - amount * ("start" in node.sides)
-            end = row["end_us"] + amount * ("end" in node.sides)
-            result.append(row | {"start_us": start, "end_us": end})
-        return [row for row in result if possible(row)]
-
-    def join(self, node: pairs.Join) -> list[Row]:
-        """Nested loops over both sides."""
-        left, right = self.rows(node.left), self.rows(node.right)
-        pairs = [(a, b) for a in left for b in right if self.partners(node.predicate, a, b)]
-        merged = [self.merged(node, a, b) for a, b in pairs]
-        return [row for row in merged if row is not None]
-
     def partners(self, predicate: Any, a: Row, b: Row) -> bool:
         """Whether two rows are of one video and the predicate holds."""
         return a["video"] == b["video"] and bool(self.holds(predicate, a, b))
-
-    def merged(self, node: pairs.Join, a: Row, b: Row) -> Row | None:
-        """Row of a pair, None where the merge operation finds nothing shared."""
-        times = [(row["start_us"], row["end_us"]) for row in (a, b)]
-        if node.merge.time == "intersection" and not overlap(a, b):
-            return None
-        bounds = dict(zip(("start_us", "end_us"), shared(node.merge.time, times), strict=True))
-        given = [[row.get(name) for name in BOX] for row in (a, b)]
-        box = merged_box(node.merge.box, given)
-        if box is None:
-            return None
-        bounds |= dict(zip(BOX, box, strict=True))
-        row = {}
-        for output in node.outputs:
-            if output.side is not None:
-                row[output.field.name] = {"left": a, "right": b}[output.side][output.source]
-            elif output.source == "score":
-                row["score"] = self.value(node.score, {"left": a, "right": b})
-            else:
-                row[output.field.name] = bounds[output.source]
-        return row
 
     def semi_join(self, node: pairs.SemiJoin) -> list[Row]:
         """Left rows with, or without, a partner."""
@@ -157,33 +115,6 @@ class Reference(Values):
             for row in self.rows(node.left)
             if any(self.partners(node.predicate, row, other) for other in right) != node.negated
         ]
-
-    def minus(self, node: pairs.Minus) -> list[Row]:
-        """Left rows cut by one right row after the other."""
-        right = [row for row in self.rows(node.right) if row["start_us"] < row["end_us"]]
-        result = []
-        for row in self.rows(node.left):
-            pieces = [row]
-            for cut in right:
-                if overlap(row, cut) and self.partners(node.predicate, row, cut):
-                    pieces = [part for piece in pieces for part in remains(piece, cut)]
-            result.extend(pieces)
-        return result
-
-    def coalesce(self, node: groups.Coalesce) -> list[Row]:
-        """Go through rows in order, with one open run for each key."""
-        gap = self.seconds(node.gap)
-        runs: list[list[Row]] = []
-        open_runs: dict[Any, list[Row]] = {}
-        for row in sorted(self.rows(node.input), key=usual):
-            key = tuple(row[name] for name in ("video", *node.by))
-            members = open_runs.get(key)
-            if members and row["start_us"] <= max(each["end_us"] for each in members) + gap:
-                members.append(row)
-            else:
-                open_runs[key] = [row]
-                runs.append(open_runs[key])
-        return [self.one_row(node, members) for members in runs]
 
     def grouped(
         self, node: groups.Aggregated | groups.GroupFilter | groups.Match
@@ -198,7 +129,7 @@ class Reference(Values):
         """One row for each group."""
         return [self.one_row(node, members) for members in self.grouped(node)]
 
-    def one_row(self, node: groups.Coalesce | groups.Aggregated, members: list[Row]) -> Row:
+    def one_row(self, node: groups.Aggregated, members: list[Row]) -> Row:
         """First row with the hull, the highest score and the aggregates."""
         row = members[0] | hull(members, max)
         row |= {name: self.value(each, {None: members}) for name, each in node.aggregates}
@@ -234,12 +165,11 @@ STEPS: dict[type[Relation], Callable[[Reference, Any], list[Row]]] = {
     relations.Limit: Reference.limit,
     relations.Distinct: Reference.distinct,
     relations.Union: Reference.union,
-    relations.Dilate: Reference.dilate,
-    pairs.Join: Reference.join,
     pairs.SemiJoin: Reference.semi_join,
-    pairs.Minus: Reference.minus,
-    groups.Coalesce: Reference.coalesce,
     groups.Aggregated: Reference.aggregated,
     groups.GroupFilter: Reference.filter_groups,
     groups.Match: Reference.match,
+    **reference_pairs.STEPS,
+    **reference_spans.STEPS,
+    **reference_partition.STEPS,
 }

@@ -83,19 +83,22 @@ def iou(a: list[Any], b: list[Any]) -> Any:
     return width * height / total if total > 0 else zero
 
 
-def merged_box(how: str, given: list[list[Any]]) -> list[Any] | None:
-    """Box of a pair; a row without one takes the other's, except by left and right."""
-    if how in ("left", "right"):
-        return given[how == "right"]
-    boxes = [box for box in given if None not in box]
-    if len(boxes) < 2:
-        return boxes[0] if boxes else given[0]
-    (a, b) = boxes
-    if how == "intersection":
-        if a[0] >= b[2] or b[0] >= a[2] or a[1] >= b[3] or b[1] >= a[3]:
-            return None
-        return [max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])]
-    return [min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])]
+def merged_box(ways: tuple[str, str], given: list[list[Any]]) -> list[Any] | None:
+    """Box of a pair by its ways on x and y, None where a pair has none in common.
+
+    A row without a box takes the other's, except by left and right; half a box is none.
+    """
+    edges: list[Any] = [None] * 4
+    for way, low, high in ((ways[0], 0, 2), (ways[1], 1, 3)):
+        sides = {"left": given[:1], "right": given[1:]}.get(way, given)
+        spans = [(box[low], box[high]) for box in sides if None not in box]
+        starts, stops = [each[0] for each in spans], [each[1] for each in spans]
+        if way == "intersection":
+            if len(spans) == 2 and (starts[0] >= stops[1] or starts[1] >= stops[0]):
+                return None
+            starts, stops = [max(starts, default=None)], [min(stops, default=None)]
+        edges[low], edges[high] = min(starts, default=None), max(stops, default=None)
+    return [None] * 4 if None in edges else edges
 
 
 def possible(row: Row) -> bool:

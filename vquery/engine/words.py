@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from vquery.engine import lookups
 from vquery.expr import aggregates, boxes, merge, pattern, placeholders, predicates, time
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ MODULES: dict[ModuleType, tuple[str, ...]] = {
         *("boxes_overlap", "iou", "aligned"),
     ),
     predicates: ("same",),
-    merge: ("span", "intersection", "time_intersection", "left", "right"),
+    merge: ("span", "intersection", "time_intersection", "left", "right", "merge"),
+    lookups: ("coverage", "count_overlaps"),
     pattern: ("pattern",),
     aggregates: (
         *("count", "n_unique", "sum", "mean", "min", "max"),

@@ -1,32 +1,38 @@
-"""Relations over two inputs: joins, semi-joins and minus."""
+"""Relations over two inputs: joins, semi-joins, minus and intersect."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
 from vquery.errors import QueryError
-from vquery.expr.expression import Column, Expression, call, lift
 from vquery.expr.origin import require_one_collection
-from vquery.expr.placeholders import when
-from vquery.expr.predicates import LEFT, RIGHT, Predicate
-from vquery.expr.relations import Relation, refuse_clash, require_condition
+from vquery.expr.predicates import LEFT, RIGHT
+from vquery.expr.relations import Relation, refuse_clash, require_columns, require_condition
+from vquery.expr.time import AXES
 from vquery.expr.types import Kind, has_box, kind_of, two_rows
 from vquery.schema import BOX, BOX_FIELDS, KEYS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
+    from vquery.expr.expression import Expression
     from vquery.expr.merge import MergeOp
+    from vquery.expr.partners import Nearest
+    from vquery.expr.predicates import Predicate
+    from vquery.expr.relations import Columns
     from vquery.expr.types import Scope
 
 MERGED = frozenset((*KEYS, *BOX))
 
 
 class Output(NamedTuple):
-    """One column of a join and where it comes from; the side is None for merged bounds."""
+    """One column of a join and where it comes from.
+
+    The side is None for merged bounds and for columns that are computed from both rows.
+    """
 
     field: pa.Field
     side: str | None
@@ -38,7 +44,9 @@ class Join(Relation):
     """Every pair of rows of one video for which the predicate holds, merged into one row.
 
     Without a predicate every pair of a video. ``score`` is an expression over both rows, or None
-    where at most one side has scores.
+    where at most one side has scores; ``columns`` are further such expressions, one for each column
+    that two of the same name become. With ``how`` ``"left"`` a left row that makes no pair is kept
+    as it is, with nulls on the right.
     """
 
     left: Relation
@@ -47,43 +55,23 @@ class Join(Relation):
     merge: MergeOp
     suffix: str
     score: Expression | None
+    how: str = "inner"
+    columns: Columns = ()
     outputs: tuple[Output, ...] = field(init=False, default=())
     schema: pa.Schema = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         check_pair(self.left, self.right, self.predicate, "join()")
-        object.__setattr__(self, "outputs", tuple(self._outputs()))
+        require_how(self.how, "join()")
+        object.__setattr__(self, "outputs", tuple(pair_outputs(self)))
         names = [output.field.name for output in self.outputs]
         refuse_clash(names, f"give another suffix= than {self.suffix!r}, or rename before the join")
         self._set_schema(pa.schema([output.field for output in self.outputs]))
 
-    def _outputs(self) -> list[Output]:
-        left, right = self.left.schema, self.right.schema
-        outputs = [Output(left.field("video"), LEFT, "video")]
-        outputs += [
-            Output(pa.field(key, pa.int64(), nullable=False), None, key) for key in KEYS[1:]
-        ]
-        if any(has_box(schema) for schema in self.box_sides()):
-            outputs += [Output(each, None, each.name) for each in BOX_FIELDS]
-        outputs += [self._output(each, LEFT, each.name) for each in left if each.name not in MERGED]
-        taken = {output.field.name for output in outputs}
-        for each in right:
-            if each.name in MERGED or (each.name == "score" and self.score is not None):
-                continue
-            name = each.name + self.suffix if each.name in taken else each.name
-            outputs.append(self._output(each, RIGHT, name))
-        return outputs
-
-    def _output(self, given: pa.Field, side: str, name: str) -> Output:
-        if given.name == "score" and self.score is not None:
-            dtype = self.score.type(pair_scope(self.left, self.right)).dtype
-            return Output(pa.field("score", dtype), None, "score")
-        return Output(given.with_name(name), side, given.name)
-
-    def box_sides(self) -> list[pa.Schema]:
-        """Schemas of the sides from which the merge operation takes boxes."""
-        only = {LEFT: [self.left.schema], RIGHT: [self.right.schema]}
-        return only.get(self.merge.box, [self.left.schema, self.right.schema])
+    @property
+    def computed(self) -> dict[str, Expression]:
+        """Columns that are computed from both rows."""
+        return computed_columns(self.score, self.columns)
 
     @property
     def name(self) -> str:  # noqa: D102
@@ -111,18 +99,42 @@ class SemiJoin(Relation):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Minus(Relation):
-    """Left rows without the time that right rows cover; instants on the right cover none.
+    """Left rows without what right rows cover on an axis; right rows without length cover none.
 
-    With a predicate only those right rows cut a left row for which it holds.
+    With a predicate only those right rows cut a left row for which it holds, with ``by`` only those
+    with equal columns. On x and y time plays no part unless the predicate speaks of it; rows
+    without a box neither cut nor are cut.
     """
 
     left: Relation
     right: Relation
     predicate: Predicate | None
+    axis: str = "time"
+    by: tuple[str, ...] = ()
     schema: pa.Schema = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        check_pair(self.left, self.right, self.predicate, "minus()")
+        check_cover(self.left, self.right, self.predicate, self.axis, self.by, "minus()")
+        self._set_schema(self.left.schema)
+
+    @property
+    def name(self) -> str:  # noqa: D102
+        return self.left.name
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Intersect(Relation):
+    """The parts of left rows that right rows cover on an axis: what minus leaves out."""
+
+    left: Relation
+    right: Relation
+    predicate: Predicate | None
+    axis: str = "time"
+    by: tuple[str, ...] = ()
+    schema: pa.Schema = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        check_cover(self.left, self.right, self.predicate, self.axis, self.by, "intersect()")
         self._set_schema(self.left.schema)
 
     @property
@@ -157,38 +169,109 @@ def check_pair(left: Relation, right: Relation, predicate: Predicate | None, wha
         require_condition(condition, condition.type(pair_scope(left, right)))
 
 
-def score_rule(left: Relation, right: Relation, rule: Any) -> Expression | None:
-    """Expression for the score of a pair; a null score leaves the other one standing.
-
-    ``rule`` is ``"min"``, ``"product"``, ``"left"``, ``"right"`` or a function of the two scores.
+def require_how(how: str, what: str) -> None:
+    """Refuse kinds of joins that there are none of.
 
     Raises
     ------
     QueryError
-        For another rule, or scores that are not numbers.
+        Naming those that there are.
     """
-    function = SCORE_RULES.get(rule) if isinstance(rule, str) or rule in (min, max) else rule
-    if not callable(function):
-        known = ", ".join(repr(name) for name in SCORE_RULES if isinstance(name, str))
-        raise QueryError(f"score= must be {known} or a function of two scores, got {rule!r}")
-    if not all("score" in side.schema.names for side in (left, right)):
-        return None
-    scores = Column("score", LEFT), Column("score", RIGHT)
-    scope = pair_scope(left, right)
-    if not all(score.type(scope).kind in (Kind.INTEGER, Kind.FLOAT) for score in scores):
-        if rule == "min":  # the default: scores that are not numbers are ordinary columns
-            return None
-        raise QueryError(f"score={rule!r} needs numbers in the column score of both sides")
-    first, second = scores
-    result = lift(function(first, second))
-    return when(first.is_null(), second).when(second.is_null(), first).otherwise(result)
+    if how not in ("inner", "left"):
+        raise QueryError(
+            f"{what}: how= must be 'inner' (pairs alone) or 'left' (left rows without a partner"
+            f" too), got {how!r}"
+        )
 
 
-SCORE_RULES: dict[Any, Callable[[Expression, Expression], Expression]] = {
-    "min": lambda left, right: call("least", left, right),
-    min: lambda left, right: call("least", left, right),  # Python's own cannot be traced
-    max: lambda left, right: call("greatest", left, right),
-    "product": lambda left, right: left * right,
-    "left": lambda left, right: left,  # noqa: ARG005
-    "right": lambda left, right: right,  # noqa: ARG005
-}
+def require_by(left: Relation, right: Relation, by: tuple[str, ...], what: str) -> None:
+    """Refuse columns by which rows of two relations cannot be compared.
+
+    Raises
+    ------
+    UnknownColumnError
+        If a side does not have the column.
+    QueryError
+        If the types never compare, or have no equality.
+    """
+    for side in (left, right):
+        require_columns(side, by)
+    for name in by:
+        types = [side.schema.field(name).type for side in (left, right)]
+        kinds = [kind_of(each) for each in types]
+        if any(pa.types.is_nested(each) for each in types):
+            raise QueryError(f"{what}: by={name!r} holds lists or structs, which are never equal")
+        if kinds[0] is not kinds[1] or (kinds[0] is Kind.OTHER and types[0] != types[1]):
+            raise QueryError(
+                f"{what}: by={name!r} is {types[0]} in {left.name} and {types[1]} in {right.name},"
+                " so that no rows could meet"
+            )
+
+
+def check_cover(
+    left: Relation,
+    right: Relation,
+    predicate: Predicate | None,
+    axis: str,
+    by: tuple[str, ...],
+    what: str,
+) -> None:
+    """Refuse what one relation cannot be cut by another with.
+
+    Raises
+    ------
+    QueryError
+        For an unknown axis, sides without boxes where the axis needs them, or what
+        :func:`check_pair` and :func:`require_by` refuse.
+    """
+    check_pair(left, right, predicate, what)
+    require_by(left, right, by, what)
+    if axis not in AXES:
+        raise QueryError(f"{what}: axis= must be 'time', 'x' or 'y', got {axis!r}")
+    for side in (left, right):
+        if axis != "time" and not has_box(side.schema):
+            raise QueryError(
+                f"{what}: axis={axis!r} needs boxes (x1, y1, x2, y2), which {side.name} does not"
+                f" have. Columns: {', '.join(side.schema.names)}"
+            )
+
+
+def computed_columns(score: Expression | None, columns: Columns) -> dict[str, Expression]:
+    """Columns of a pair that are computed from both rows."""
+    return dict(columns) if score is None else {"score": score, **dict(columns)}
+
+
+def box_sides(left: Relation, right: Relation, merge: MergeOp) -> bool:
+    """Whether a merge operation finds boxes: on each axis a side that it takes edges from."""
+    sides = {LEFT: (left,), RIGHT: (right,)}
+    taken = [sides.get(way, (left, right)) for way in (merge.x, merge.y)]
+    return all(any(has_box(each.schema) for each in relations) for relations in taken)
+
+
+def pair_outputs(node: Join | Nearest) -> list[Output]:
+    """Columns of merged pairs: video, times, box, left columns, then right ones."""
+    left, right = node.left.schema, node.right.schema
+    computed, scope = node.computed, pair_scope(node.left, node.right)
+    outputs = [Output(left.field("video"), LEFT, "video")]
+    outputs += [Output(pa.field(key, pa.int64(), nullable=False), None, key) for key in KEYS[1:]]
+    if box_sides(node.left, node.right, node.merge):
+        outputs += [Output(each, None, each.name) for each in BOX_FIELDS]
+    for each in left:
+        if each.name in computed:
+            made = _computed_field(each.name, computed, scope)
+            outputs.append(Output(made, None, each.name))
+        elif each.name not in MERGED:
+            outputs.append(Output(each, LEFT, each.name))
+    taken = {output.field.name for output in outputs}
+    for each in right:
+        if each.name in MERGED or each.name in computed:
+            continue
+        name = each.name + node.suffix if each.name in taken else each.name
+        nullable = each.nullable or node.how == LEFT
+        outputs.append(Output(pa.field(name, each.type, nullable), RIGHT, each.name))
+    return outputs
+
+
+def _computed_field(name: str, computed: Mapping[str, Expression], scope: Scope) -> pa.Field:
+    dtype = computed[name].type(scope).dtype
+    return pa.field(name, pa.string() if kind_of(dtype) is Kind.STRING else dtype)

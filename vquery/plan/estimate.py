@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from vquery.expr.expression import Call, Expression, IsIn, Literal
 from vquery.expr.groups import Aggregated, Coalesce, GroupFilter, Match
 from vquery.expr.pairs import Join, Minus, SemiJoin
+from vquery.expr.partners import CollectBy
 from vquery.expr.relations import Distinct, Filter, Limit, Scan, Union
 from vquery.plan.matching import matching_of
 
@@ -16,7 +17,15 @@ if TYPE_CHECKING:
 
 EQUALITY = 0.1
 RANGE = 1 / 3
-KEPT = {SemiJoin: 0.5, GroupFilter: 0.3, Coalesce: 0.3, Aggregated: 0.3, Match: 0.1, Distinct: 0.9}
+KEPT = {
+    SemiJoin: 0.5,
+    CollectBy: 0.5,
+    GroupFilter: 0.3,
+    Coalesce: 0.3,
+    Aggregated: 0.3,
+    Match: 0.1,
+    Distinct: 0.9,
+}
 """Shares of the input that are assumed to remain."""
 
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vquery.expr.groups import Aggregated, Coalesce, GroupFilter, Match
-from vquery.expr.node import walk
 from vquery.expr.pairs import Join, Minus, SemiJoin
-from vquery.expr.predicates import UdfResult
+from vquery.expr.partition import WindowFilter, Windows
 from vquery.expr.relations import (
     Dilate,
     Distinct,
@@ -23,6 +22,7 @@ from vquery.expr.relations import (
     Sort,
     Union,
 )
+from vquery.plan.explain_pairs import PAIR_DETAILS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -35,11 +35,12 @@ ARRAYS = "arrays"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a step really did."""
+    """What a step really did; ``details`` says what else is known."""
 
     rows: int
     seconds: float
     dropped: Mapping[str, int]
+    details: str = ""
 
 
 def explained(root: Step, outcomes: Mapping[int, Outcome] | None = None) -> str:
@@ -72,7 +73,7 @@ def _rows(step: Step, outcomes: Mapping[int, Outcome]) -> str:
         return f"({estimated})"
     dropped = "".join(f", left out {why}: {each:,}" for why, each in outcome.dropped.items())
     seconds = f"{outcome.seconds * 1000:.1f} ms"
-    return f"({estimated}; actual {outcome.rows:,} rows, {seconds}{dropped})"
+    return f"({estimated}; actual {outcome.rows:,} rows, {seconds}{outcome.details}{dropped})"
 
 
 def described(step: Step) -> str:
@@ -120,6 +121,8 @@ TITLES: Mapping[type[Relation], str] = {
     Aggregated: "group_by().agg",
     GroupFilter: "group_by().filter",
     Match: "match",
+    Windows: "partition_by().mutate",
+    WindowFilter: "partition_by().filter",
 }
 
 
@@ -159,29 +162,6 @@ def _distinct(step: Step) -> str:
     return f"{SQL}, by {', '.join(node.on) or 'all columns'}"
 
 
-def _join(step: Step) -> str:
-    node: Join = step.node  # type: ignore[assignment]
-    return f"{step.matching}{_barrier(step)}; merge {node.merge!r}"
-
-
-def _semi_join(step: Step) -> str:
-    return f"{step.matching}{_barrier(step)}"
-
-
-def _minus(step: Step) -> str:
-    if step.matching is None:
-        return "sweep kernel on time (subtract)"
-    return f"{step.matching}{_barrier(step)}; sweep kernel on time (subtract)"
-
-
-def _barrier(step: Step) -> str:
-    node: Join | SemiJoin | Minus = step.node  # type: ignore[assignment]
-    if node.predicate is None:
-        return ""
-    found = any(isinstance(each, UdfResult) for each in walk(node.predicate.lower()))
-    return "; barrier: a Python function sees the pairs" if found else ""
-
-
 def _coalesce(step: Step) -> str:
     node: Coalesce = step.node  # type: ignore[assignment]
     by = f", by {', '.join(node.by)}" if node.by else ""
@@ -203,6 +183,23 @@ def _group_filter(step: Step) -> str:
     return f"{SQL}, by {', '.join(('video', *node.by))}: {node.condition!r}"
 
 
+def _windows(step: Step) -> str:
+    node: Windows = step.node  # type: ignore[assignment]
+    made = ", ".join(f"{name} = {each!r}" for name, each in node.columns)
+    return f"{SQL} windows, {_partition(node)}: {made}"
+
+
+def _window_filter(step: Step) -> str:
+    node: WindowFilter = step.node  # type: ignore[assignment]
+    return f"{SQL} windows, {_partition(node)}: {node.condition!r}"
+
+
+def _partition(node: Windows | WindowFilter) -> str:
+    keys = [f"{key.value!r}{' descending' if key.descending else ''}" for key in node.order]
+    order = f", in the order of {', '.join(keys)}" if keys else ""
+    return f"by {', '.join(('video', *node.by))}{order}"
+
+
 def _match(step: Step) -> str:
     node: Match = step.node  # type: ignore[assignment]
     conditions = " & ".join(f"({each!r})" for each in node.pattern.conditions) or "no condition"
@@ -222,11 +219,11 @@ DETAILS: Mapping[type[Relation], Callable[[Step], str]] = {
     Distinct: _distinct,
     Union: lambda step: f"{ARRAYS}, {len(step.inputs)} relations",
     Dilate: lambda step: f"{ARRAYS}, {step.node.seconds!r} s",  # type: ignore[attr-defined]
-    Join: _join,
-    SemiJoin: _semi_join,
-    Minus: _minus,
+    **PAIR_DETAILS,
     Coalesce: _coalesce,
     Aggregated: _aggregated,
     GroupFilter: _group_filter,
+    Windows: _windows,
+    WindowFilter: _window_filter,
     Match: _match,
 }

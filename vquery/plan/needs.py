@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vquery.expr.derived import columns_of
-from vquery.expr.groups import Aggregated, Coalesce, GroupFilter, Match, group_scope
+from vquery.expr.groups import Aggregated, Coalesce, GroupFilter, Match, group_scope, run_scope
 from vquery.expr.node import children, walk
-from vquery.expr.pairs import Join, Minus, SemiJoin, pair_scope
+from vquery.expr.pairs import Intersect, Join, Minus, SemiJoin, pair_scope
+from vquery.expr.partition import WindowFilter, Windows, partition_scope
+from vquery.expr.partners import CollectBy, CountOverlaps, Coverage, Nearest
 from vquery.expr.predicates import LEFT, RIGHT, UdfResult
+from vquery.expr.rekeying import ORIGIN, Concat, Rekey, RekeyBack
 from vquery.expr.relations import (
     Dilate,
     Distinct,
@@ -17,11 +20,14 @@ from vquery.expr.relations import (
     Mutate,
     Project,
     Relation,
+    Sample,
     Scan,
     Sort,
     Union,
     scope_of,
 )
+from vquery.expr.spans import Clip, Complement, Shift, SlidingWindows, Split, SplitAt
+from vquery.expr.time import AXES
 from vquery.expr.types import Scope, has_box
 from vquery.schema import BOX, KEYS
 
@@ -31,6 +37,7 @@ if TYPE_CHECKING:
     from vquery.expr.expression import Expression
 
 Needs = list[tuple[Relation, set[str]]]
+PairNode = Join | SemiJoin | Minus | Intersect | Nearest | CountOverlaps | CollectBy
 
 
 def needs(node: Relation, out: set[str]) -> Needs:
@@ -82,6 +89,17 @@ def _union(node: Union, out: set[str]) -> Needs:
     return [(each, out & set(each.schema.names)) for each in node.inputs]
 
 
+def _moved(node: Dilate | Shift | Clip, out: set[str]) -> Needs:
+    ends = set() if node.axis == "time" else set(AXES[node.axis])
+    extents = None if isinstance(node, Shift) else node.extents
+    return [(node.input, out | ends), *([] if extents is None else [(extents, set(KEYS))])]
+
+
+def _rekey(node: Rekey, out: set[str]) -> Needs:
+    read = reads([node.key, node.shift], scope_of(node.input))
+    return [(node.input, (out - set(ORIGIN)) | read)]
+
+
 def _group_filter(node: GroupFilter, out: set[str]) -> Needs:
     scope = group_scope(node.input, node.by)
     return [(node.input, out | set(node.by) | reads([node.condition], scope))]
@@ -92,6 +110,8 @@ def _one_row_each(node: Aggregated | Coalesce, out: set[str]) -> Needs:
     used = [expression for name, expression in node.aggregates if name in out]
     kept = {name for name in out - set(made) if name in node.input.schema.names}
     read = reads(used, group_scope(node.input, node.by))
+    if isinstance(node, Coalesce) and node.where is not None:
+        read |= reads([node.where.lower()], run_scope(node.input))
     return [(node.input, kept | set(node.by) | read | order_columns(node.input))]
 
 
@@ -106,29 +126,75 @@ def _match(node: Match, out: set[str]) -> Needs:
     return [(child, (out & names) | set(node.by) | read | order_columns(child))]
 
 
-def _left_and_right(node: SemiJoin | Minus, out: set[str]) -> Needs:
+def _windows(node: Windows, out: set[str]) -> Needs:
+    made = dict(node.columns)
+    kept = {name for name in out - set(made) if name in node.input.schema.names}
+    return [(node.input, kept | _partition(node, [made[name] for name in made if name in out]))]
+
+
+def _window_filter(node: WindowFilter, out: set[str]) -> Needs:
+    return [(node.input, out | _partition(node, [node.condition]))]
+
+
+def _partition(node: Windows | WindowFilter, used: list[Expression]) -> set[str]:
+    read = reads(used, partition_scope(node.input))
+    keys = reads([key.value for key in node.order], scope_of(node.input))
+    return {*node.by, *read, *keys, *order_columns(node.input)}
+
+
+def _left_and_right(node: SemiJoin | CountOverlaps | CollectBy, out: set[str]) -> Needs:
     left, right = pair_reads(node)
-    return [(node.left, out | left), (node.right, right)]
+    kept = out & set(node.left.schema.names)
+    return [(node.left, kept | left), (node.right, right)]
 
 
-def _join(node: Join, out: set[str]) -> Needs:
+def _covered(node: Minus | Intersect, out: set[str]) -> Needs:
+    left, right = pair_reads(node)
+    both = {*node.by, *AXES[node.axis]}
+    return [(node.left, out | left | both), (node.right, right | both)]
+
+
+def _coverage(node: Coverage, out: set[str]) -> Needs:
+    by = set(node.by)
+    return [(node.left, (out & set(node.left.schema.names)) | by), (node.right, by)]
+
+
+def _collect_by(node: CollectBy, out: set[str]) -> Needs:
+    (left, kept), (right, read) = _left_and_right(node, out)
+    if node.column in out:
+        read |= {each.name for each in node.fields}
+    return [(left, kept), (right, read | order_columns(node.right))]
+
+
+def _nearest(node: Nearest, out: set[str]) -> Needs:
+    (left, kept), (right, read) = _join(node, out)
+    by = set(node.by)
+    return [(left, kept | by), (right, read | by | order_columns(node.right))]
+
+
+def _join(node: Join | Nearest, out: set[str]) -> Needs:
     left, right = pair_reads(node)
     reads = {LEFT: left, RIGHT: right}
+    scope = pair_scope(node.left, node.right)
     for output in node.outputs:
-        if output.field.name in out and output.side is not None:
+        if output.field.name not in out:
+            continue
+        if output.side is not None:
             reads[output.side].add(output.source)
-        elif output.field.name in out and output.source == "score":
-            reads[LEFT].add("score")
-            reads[RIGHT].add("score")
+        elif output.source in node.computed:
+            for name, side in _columns(node.computed[output.source], scope):
+                reads[side].add(name)  # type: ignore[index]
+            if node.how == LEFT:  # what a left row without a partner keeps
+                reads[LEFT].add(output.source)
     box = set(BOX)
+    uses_box = out & box or {"x", "y"} & set(node.merge.intersected)
     for side, schema in ((LEFT, node.left.schema), (RIGHT, node.right.schema)):
-        uses_box = out & box or node.merge.box == "intersection"
         if uses_box and has_box(schema):
             reads[side] |= box
     return [(node.left, reads[LEFT]), (node.right, reads[RIGHT])]
 
 
-def pair_reads(node: Join | SemiJoin | Minus) -> tuple[set[str], set[str]]:
+def pair_reads(node: PairNode) -> tuple[set[str], set[str]]:
     """Columns that a predicate reads from the left and from the right side."""
     reads: dict[str | None, set[str]] = {LEFT: set(), RIGHT: set()}
     if node.predicate is not None:
@@ -172,12 +238,29 @@ RULES: Mapping[type[Relation], Callable[..., Needs]] = {
     Limit: _limit,
     Distinct: _distinct,
     Union: _union,
-    Dilate: lambda node, out: [(node.input, out)],
+    Sample: lambda node, out: [(node.input, out | set(node.by) | order_columns(node.input))],
+    Dilate: _moved,
+    Shift: _moved,
+    Clip: _moved,
+    Split: lambda node, out: [(node.input, out)],
+    SplitAt: lambda node, out: [(node.left, out), (node.right, set())],
+    SlidingWindows: lambda node, out: [(node.input, out)],
+    Complement: lambda node, out: [(node.within, out), (node.input, set())],
+    Concat: lambda node, out: [(each, out & set(each.schema.names)) for each in node.inputs],
+    Rekey: _rekey,
+    RekeyBack: lambda node, out: [(node.input, out | set(ORIGIN))],
     Join: _join,
     SemiJoin: _left_and_right,
-    Minus: _left_and_right,
+    Minus: _covered,
+    Intersect: _covered,
+    Coverage: _coverage,
+    Nearest: _nearest,
+    CountOverlaps: _left_and_right,
+    CollectBy: _collect_by,
     Coalesce: _one_row_each,
     Aggregated: _one_row_each,
     GroupFilter: _group_filter,
     Match: _match,
+    Windows: _windows,
+    WindowFilter: _window_filter,
 }

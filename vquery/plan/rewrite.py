@@ -10,9 +10,11 @@ from vquery.errors import QueryError
 from vquery.expr.derived import columns_of, resolve
 from vquery.expr.expression import Call, Column, Expression, Literal, Param
 from vquery.expr.node import transform, walk
-from vquery.expr.pairs import Join, Minus, SemiJoin
+from vquery.expr.pairs import Intersect, Join, Minus, SemiJoin
+from vquery.expr.partners import CollectBy, CountOverlaps, Coverage, Nearest
 from vquery.expr.predicates import LEFT, RIGHT
 from vquery.expr.relations import Filter, Mutate, Project, Relation, Sort, scope_of
+from vquery.expr.time import AXES
 from vquery.schema import KEYS
 
 if TYPE_CHECKING:
@@ -124,9 +126,9 @@ def _moved(below: Relation, part: Expression) -> Relation | None:
         return _below_mutate(below, part)
     if isinstance(below, Project):
         return _below_project(below, part)
-    if isinstance(below, Join):
+    if isinstance(below, (Join, Nearest)):
         return _below_join(below, part)
-    if isinstance(below, (SemiJoin, Minus)):
+    if isinstance(below, (SemiJoin, Minus, Intersect, CountOverlaps, Coverage, CollectBy)):
         return _below_left(below, part)
     return None
 
@@ -155,13 +157,15 @@ def _below_project(below: Project, part: Expression) -> Relation:
     return dataclasses.replace(below, input=_pushed(below.input, renamed))
 
 
-def _below_join(below: Join, part: Expression) -> Relation | None:
-    if "intersection" in (below.merge.time, below.merge.box):
+def _below_join(below: Join | Nearest, part: Expression) -> Relation | None:
+    if below.merge.intersected:
         return None  # such a step may drop pairs, and counts them
     origin = {output.field.name: output for output in below.outputs}
     sides = {origin[name].side for name in _reads(below, part)}
     if sides not in ({LEFT}, {RIGHT}):
         return None
+    if sides == {RIGHT} and (below.how == LEFT or isinstance(below, Nearest)):
+        return None  # another partner, or none, would come instead of the one that is left out
 
     def change(node: Node) -> Node:
         return Column(origin[node.name].source) if isinstance(node, Column) else node
@@ -173,9 +177,16 @@ def _below_join(below: Join, part: Expression) -> Relation | None:
     return dataclasses.replace(below, right=_pushed(below.right, moved))
 
 
-def _below_left(below: SemiJoin | Minus, part: Expression) -> Relation | None:
-    if isinstance(below, Minus) and _reads(below, part) & set(KEYS[1:]):
-        return None  # the pieces have other times than the rows
+def _below_left(
+    below: SemiJoin | Minus | Intersect | CountOverlaps | Coverage | CollectBy, part: Expression
+) -> Relation | None:
+    made: tuple[str, ...] = ()
+    if isinstance(below, (Minus, Intersect)):
+        made = AXES[below.axis]  # the pieces have other ends than the rows
+    elif not isinstance(below, SemiJoin):
+        made = (below.column,)
+    if _reads(below, part) & set(made):
+        return None
     return dataclasses.replace(below, left=_pushed(below.left, part))
 
 

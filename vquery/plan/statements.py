@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vquery.expr.groups import Aggregated, Coalesce, GroupFilter, group_scope
-from vquery.expr.pairs import Join, Minus, SemiJoin, pair_scope
+from vquery.expr.pairs import Join, pair_scope
 from vquery.expr.partition import WindowFilter, Windows, partition_scope
+from vquery.expr.partners import Nearest
 from vquery.expr.relations import Filter, Mutate, scope_of
 from vquery.plan.explain import title
+from vquery.plan.needs import PairNode
 from vquery.plan.sql import GROUP, Statement, quoted
 
 if TYPE_CHECKING:
@@ -60,12 +62,12 @@ def _computed(step: Step) -> Iterator[tuple[Mapping[str, Expression], Scope]]:
         yield {"keep": node.condition}, partition_scope(node.input)
     elif isinstance(node, GroupFilter):
         yield {"keep": node.condition}, group_scope(node.input, node.by)
-    elif isinstance(node, (Join, SemiJoin, Minus)):
+    elif isinstance(node, PairNode):
         scope = pair_scope(node.left, node.right)
         if step.matching is not None and step.matching.rest is not None:
             yield {"keep": step.matching.rest}, scope
-        if isinstance(node, Join) and node.score is not None:
-            yield {"score": node.score}, scope
+        if isinstance(node, (Join, Nearest)) and node.computed:
+            yield node.computed, scope
 
 
 def _statement(heading: str, expressions: Mapping[str, Expression], scope: Scope) -> str:

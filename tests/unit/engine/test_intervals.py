@@ -131,8 +131,8 @@ def test_scores_stay_one_column_with_nulls_left_out(faces, rule, scores):
 def test_one_side_with_scores(faces):
     cues = from_arrow(pa.table({"video": ["a"], "start": [0], "end": [9], "text": ["hi"]}))
     assert cues.join(faces, predicate=time_overlaps).columns[-2:] == ["score", "name"]
-    with pytest.raises(QueryError, match=r"score= must be 'min', 'product'"):
-        faces.join(faces, cross=True, score="max")
+    with pytest.raises(QueryError, match=r"score= must be 'min', 'max', 'mean'"):
+        faces.join(faces, cross=True, score="average")
 
 
 def test_names_that_clash(faces):
