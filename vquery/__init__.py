@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from vquery.api.collection import Collection
     from vquery.api.opening import create
     from vquery.api.opening import open as open
+    from vquery.engine.cache import Cache
     from vquery.engine.concept import ABSTAIN, concept
     from vquery.engine.intervals import Intervals
     from vquery.engine.lookups import count_overlaps, coverage
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "vquery.api.collection": "Collection",
     "vquery.api.opening": "create open",
+    "vquery.engine.cache": "Cache",
     "vquery.engine.concept": "ABSTAIN concept",
     "vquery.engine.intervals": "Intervals",
     "vquery.engine.lookups": "count_overlaps coverage",
@@ -106,6 +108,7 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names.spli
 # What would hide a builtin is reached as vquery.open, vquery.sum …, never by a star import.
 __all__ = [
     "ABSTAIN",
+    "Cache",
     "Collection",
     "ExportError",
     "IngestError",

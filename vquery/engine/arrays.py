@@ -24,12 +24,17 @@ DENSE = 2**40
 
 def ints(column: pa.ChunkedArray) -> Ints:
     """Values of a column of whole numbers without nulls, (n,) int64."""
-    return np.asarray(column.combine_chunks().to_numpy(zero_copy_only=False), dtype=np.int64)
+    return np.asarray(whole(column).to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
 def floats(column: pa.ChunkedArray) -> Floats:
     """Values of a float32 column, (n,); null becomes NaN."""
-    return np.asarray(column.combine_chunks().to_numpy(zero_copy_only=False), dtype=np.float32)
+    return np.asarray(whole(column).to_numpy(zero_copy_only=False), dtype=np.float32)
+
+
+def whole(column: pa.ChunkedArray) -> pa.Array:
+    """Column as one array, not copied where it is one already."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def take(table: pa.Table, rows: npt.NDArray[Any]) -> pa.Table:
@@ -106,7 +111,7 @@ def _dictionary(column: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
     if column.num_chunks > 1 and column.nbytes >= LONGEST_TEXT:
         encoded = pc.dictionary_encode(column).unify_dictionaries().combine_chunks()
     else:
-        encoded = pc.dictionary_encode(column.combine_chunks())
+        encoded = pc.dictionary_encode(whole(column))
     return encoded.indices, encoded.dictionary
 
 

@@ -13,7 +13,6 @@ from vquery.errors import QueryError
 from vquery.expr.derived import resolve
 from vquery.expr.expression import Column, Literal
 from vquery.expr.relations import (
-    Dilate,
     Distinct,
     Filter,
     Limit,
@@ -33,34 +32,13 @@ from vquery.plan.steps import Step, keeps_own_order
 from vquery.schema import BOX, KEYS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from vquery.engine.executor import Executor
     from vquery.expr.expression import Expression
 
 INVERTED = "rows whose start would come after their end"
 INVERTED_BOX = "rows whose box would have its edges exchanged"
-
-
-class SourceReader:
-    """Reads each source once, with the columns that all its steps need together."""
-
-    def __init__(self, steps: Iterable[Step]) -> None:
-        self._columns: dict[int, set[str]] = {}
-        self._tables: dict[int, pa.Table] = {}
-        for step in steps:
-            if isinstance(step.node, Scan):
-                self._columns.setdefault(id(step.node.source), set()).update(step.columns)
-
-    def read(self, step: Step) -> pa.Table:
-        """Rows of the source of a scan."""
-        node = step.node
-        assert isinstance(node, Scan)
-        key = id(node.source)
-        if key not in self._tables:
-            names = [name for name in node.schema.names if name in self._columns[key]]
-            self._tables[key] = node.source.read(names).combine_chunks()
-        return self._tables[key].select(list(step.columns))
 
 
 def scan(run: Executor, step: Step) -> pa.Table:
@@ -214,23 +192,6 @@ def union(run: Executor, step: Step, *given: pa.Table) -> pa.Table:
     return pa.concat_tables(parts)
 
 
-def dilate(run: Executor, step: Step, given: pa.Table) -> pa.Table:
-    """Move starts and ends; rows that shrink below nothing are left out and counted."""
-    node: Dilate = step.node  # type: ignore[assignment]
-    amount = microseconds(node.seconds)
-    assert isinstance(amount, Literal)
-    start, end = ints(given["start_us"]), ints(given["end_us"])
-    if "start" in node.sides:
-        start = start - amount.value
-    if "end" in node.sides:
-        end = end + amount.value
-    table = with_times(given.select(list(step.columns)), start, end)
-    keep = start <= end
-    run.drop(step, INVERTED, int((~keep).sum()))
-    run.trace(step, 0, np.flatnonzero(keep))
-    return table if keep.all() else take(table, np.flatnonzero(keep))
-
-
 def with_times(table: pa.Table, start: np.ndarray[Any, Any], end: np.ndarray[Any, Any]) -> pa.Table:
     """Table with other times."""
     for name, values in (("start_us", start), ("end_us", end)):
@@ -248,5 +209,4 @@ RUNNERS: dict[type[Relation], Callable[..., pa.Table]] = {
     Limit: limit,
     Distinct: distinct,
     Union: union,
-    Dilate: dilate,
 }

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import json
 import logging
+import operator
 from typing import TYPE_CHECKING, Any
 
 from vquery.engine.arrays import in_usual_order
+from vquery.engine.batches import Running, empty, run_plan
 from vquery.engine.executor import Executor
+from vquery.engine.progress import shown
+from vquery.engine.settings import USUAL, Settings
+from vquery.engine.streams import streamed
 from vquery.plan.explain import Outcome, explained
+from vquery.plan.needs import order_columns
 from vquery.plan.steps import keeps_own_order, plan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
     from vquery.expr.relations import Relation
+    from vquery.plan.steps import Step
+
+FAILED = b"vquery.failed"
+"""Key under which videos that were left out are listed with their errors, as JSON."""
 
 DROPPED = b"vquery.dropped"
 """Key in the metadata of a result's schema under which rows left out are counted, as JSON."""
@@ -25,23 +35,76 @@ logger = logging.getLogger("vquery")
 
 
 def collect(
-    relation: Relation, params: Mapping[str, Any] | None = None, *, ordered: bool = True
+    relation: Relation,
+    params: Mapping[str, Any] | None = None,
+    *,
+    ordered: bool = True,
+    columns: Sequence[str] | None = None,
+    settings: Settings = USUAL,
 ) -> pa.Table:
     """Run a query and return its rows."""
-    step = plan(relation, params)
-    with Executor(step) as executor:
-        table = executor.run()
-        if ordered and not keeps_own_order(step.node):
+    sort = ordered and not keeps_own_order(relation)
+    step = _planned(relation, params, columns, sort=sort)
+    running = settings.running(step)
+    with shown(running, wanted=settings.progress):
+        table = run_plan(step, running)
+        if sort:
             table = in_usual_order(table)
-        return _reported(table.replace_schema_metadata(None), executor.dropped())
+    if columns is not None:
+        table = table.select(columns)
+    return _reported(table.replace_schema_metadata(None), running)
 
 
-def _reported(table: pa.Table, dropped: dict[str, int]) -> pa.Table:
-    if not dropped:
-        return table
+def _planned(
+    relation: Relation,
+    params: Mapping[str, Any] | None,
+    columns: Sequence[str] | None,
+    *,
+    sort: bool,
+) -> Step:
+    if columns is None:
+        return plan(relation, params)
+    if sort:
+        return plan(relation, params, {*columns, *order_columns(relation)})
+    return plan(relation, params, columns, bare=True)
+
+
+def _reported(table: pa.Table, running: Running) -> pa.Table:
+    """Say in the log and in the metadata of the schema what is not in the table."""
+    metadata = {}
+    dropped = running.dropped()
     for reason, number in dropped.items():
         logger.warning("left out %s: %d", reason, number)
-    return table.replace_schema_metadata({DROPPED: json.dumps(dropped).encode()})
+    if dropped:
+        metadata[DROPPED] = json.dumps(dropped).encode()
+    failed = [
+        {"video": video, "error": f"{type(error).__name__}: {error}"}
+        for video, error in sorted(running.failed, key=operator.itemgetter(0))
+    ]
+    for each in failed:
+        logger.warning("left out video %(video)r: %(error)s", each)
+    if failed:
+        logger.warning("left out videos that failed: %d", len(failed))
+        metadata[FAILED] = json.dumps(failed, ensure_ascii=False).encode()
+    return table.replace_schema_metadata(metadata or None)
+
+
+def batches(
+    relation: Relation,
+    params: Mapping[str, Any] | None = None,
+    *,
+    rows: int,
+    ordered: bool,
+    columns: Sequence[str] | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """Run a query and give its rows piece by piece."""
+    sort = ordered and not keeps_own_order(relation)
+    step = _planned(relation, params, columns, sort=sort)
+    running = Running()
+    wanted = step.columns if columns is None else columns
+    for table in streamed(step, running, sort=sort):
+        yield from table.select(wanted).replace_schema_metadata(None).to_batches(rows)
+    _reported(empty(step), running)
 
 
 def count(relation: Relation, params: Mapping[str, Any] | None = None) -> int:
@@ -51,18 +114,22 @@ def count(relation: Relation, params: Mapping[str, Any] | None = None) -> int:
 
 
 def explain(
-    relation: Relation, params: Mapping[str, Any] | None = None, *, analyze: bool = False
+    relation: Relation,
+    params: Mapping[str, Any] | None = None,
+    *,
+    analyze: bool = False,
+    settings: Settings = USUAL,
 ) -> str:
     """Return the plan as text, with what really happened when ``analyze`` is set."""
     step = plan(relation, params)
     if not analyze:
         return explained(step)
-    with Executor(step) as executor:
-        executor.run()
-        outcomes = {
-            key: Outcome(actual.rows, actual.seconds, dict(actual.dropped))
-            for key, actual in executor.actual.items()
-        }
+    running = settings.running(step)
+    run_plan(step, running)
+    outcomes = {
+        key: Outcome(actual.rows, actual.seconds, dict(actual.dropped), actual.details())
+        for key, actual in running.actual.items()
+    }
     return explained(step, outcomes)
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from vquery.errors import QueryError
 from vquery.expr.expression import Column, Expression
+from vquery.expr.units import Frames
 from vquery.plan.sql import GROUP, POSITION, Statement, quoted, udf_name
 
 if TYPE_CHECKING:
@@ -124,6 +125,14 @@ class Session:
         text = f"SELECT {chosen} FROM {INPUT} GROUP BY {group} ORDER BY {group}"
         return _typed(self._run(text, statement.values, given), expressions, scope)
 
+    def hashes(self, column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
+        """Hash of each value of a column, uint64; equal values have equal ones."""
+        numbers = pa.array(np.arange(len(column), dtype=np.int64))
+        given = pa.table({POSITION: numbers, "value": column})
+        text = f"SELECT hash(value) AS hashed, {quoted(POSITION)} FROM {INPUT}"
+        result = _in_order(self._run(text, [], given))
+        return np.asarray(result["hashed"].to_numpy(), dtype=np.uint64)
+
     def positions(self, text: str, given: pa.Table) -> np.ndarray[Any, Any]:
         """Run a statement that chooses row numbers."""
         column = self._run(text, [], given).column(0)
@@ -134,7 +143,11 @@ class Session:
         for name, column in statement.columns.items():
             columns[name] = fetch(column)
         for number, result in enumerate(statement.udfs):
-            columns[udf_name(number)] = call_udf(result, fetch, rows)
+            if isinstance(result, Frames):
+                assert result.video is not None
+                columns[udf_name(number)] = result.seconds(fetch(result.video))
+            else:
+                columns[udf_name(number)] = call_udf(result, fetch, rows)
         return pa.table(columns)
 
     def _run(self, text: str, values: list[Any], given: pa.Table) -> pa.Table:

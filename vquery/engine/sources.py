@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import pyarrow.compute as pc
 
 from vquery.engine.extents import given_extents
 from vquery.engine.intervals import Intervals
+from vquery.engine.segments import Segments
 from vquery.errors import SchemaError
 from vquery.expr.relations import Scan
 from vquery.expr.types import Kind, kind_of
@@ -23,7 +25,7 @@ FARTHEST_US = 2**60
 """Times beyond (36,000 years) are mistakes of unit, and sums of them would overflow."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class ArrowSource:
     """A table in memory as a source of rows."""
 
@@ -53,6 +55,19 @@ class ArrowSource:
     def read(self, columns: list[str] | None) -> pa.Table:
         """Return the rows with these columns."""
         return self.table if columns is None else self.table.select(columns)
+
+    @functools.cached_property
+    def _segments(self) -> Segments:
+        return Segments(self.table["video"])
+
+    def videos(self) -> pa.Table:
+        """Return the videos and the number of rows of each."""
+        found = self._segments
+        return pa.table({"video": found.videos, "rows": found.sizes})
+
+    def read_videos(self, columns: list[str], videos: pa.Array) -> pa.Table:
+        """Return the rows of some videos with these columns; nothing is copied where they adjoin."""
+        return self._segments.pick(self.table.select(columns), videos)
 
 
 def from_arrow(table: Any, *, name: str = "table", extents: Any = None) -> Intervals:

@@ -6,16 +6,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vquery.expr.groups import GroupFilter
-from vquery.expr.pairs import Join, Minus, SemiJoin
-from vquery.expr.relations import Distinct, Filter, Limit, Mutate, Project, Relation, Sort
+from vquery.expr.pairs import Intersect, Join, Minus, SemiJoin
+from vquery.expr.partition import WindowFilter, Windows
+from vquery.expr.partners import CollectBy, CountOverlaps, Coverage
+from vquery.expr.predicates import Every, same
+from vquery.expr.relations import Distinct, Filter, Limit, Mutate, Project, Relation, Scan, Sort
 from vquery.expr.time import time_overlaps
+from vquery.plan.fingerprint import shared
+from vquery.plan.frames import with_frame_rates
 from vquery.plan.matching import Matching, matching_of
 from vquery.plan.needs import inputs_of, needs
 from vquery.plan.rewrite import push_filters, set_parameters
 from vquery.schema import KEYS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
 
@@ -34,12 +39,20 @@ def plan(
     relation: Relation,
     params: Mapping[str, Any] | None = None,
     columns: Iterable[str] | None = None,
+    *,
+    bare: bool = False,
 ) -> Step:
-    """Plan a query that gives back ``columns`` (None: all) beside video, start and end."""
-    relation = push_filters(set_parameters(relation, params))
+    """Plan a query that gives back ``columns`` (None: all) beside video, start and end.
+
+    With ``bare`` even video, start and end are left out where they are not asked for and the last
+    steps can do without.
+    """
+    relation = shared(push_filters(with_frame_rates(set_parameters(relation, params))))
     wanted = relation.schema.names if columns is None else columns
     order = _topological(relation)
     needed: dict[int, set[str]] = {id(node): set(KEYS) for node in order}
+    if bare:
+        needed.update({id(node): set() for node in _bare(relation)})
     needed[id(relation)].update(wanted)
     for node in order:
         for child, names in needs(node, needed[id(node)]):
@@ -48,6 +61,15 @@ def plan(
     for node in reversed(order):
         steps[id(node)] = _step(node, needed[id(node)], steps)
     return steps[id(relation)]
+
+
+def _bare(relation: Relation) -> Iterator[Relation]:
+    """Find the last steps that pass columns on without looking at the times."""
+    while isinstance(relation, (Filter, Project)):
+        yield relation
+        relation = relation.input
+    if isinstance(relation, (Join, Scan)):
+        yield relation
 
 
 def _topological(relation: Relation) -> list[Relation]:
@@ -69,11 +91,12 @@ def _topological(relation: Relation) -> list[Relation]:
 def _step(node: Relation, needed: set[str], steps: Mapping[int, Step]) -> Step:
     inputs = tuple(steps[id(child)] for child in inputs_of(node))
     matching = None
-    if isinstance(node, (Join, SemiJoin)):
+    if isinstance(node, (Join, SemiJoin, CountOverlaps, CollectBy)):
         matching = matching_of(node.predicate, node.left, node.right)
-    elif isinstance(node, Minus) and node.predicate is not None:
+    elif isinstance(node, (Minus, Intersect)) and node.predicate is not None:
         # only what overlaps can cut
-        matching = matching_of(time_overlaps & node.predicate, node.left, node.right)
+        parts = time_overlaps.on(node.axis), node.predicate, *map(same, node.by)
+        matching = matching_of(Every(parts), node.left, node.right)
     columns = tuple(name for name in node.schema.names if name in needed)
     rows = _estimate(node, [step.rows for step in inputs])
     return Step(node, inputs, columns, matching, rows)
@@ -81,9 +104,15 @@ def _step(node: Relation, needed: set[str], steps: Mapping[int, Step]) -> Step:
 
 def keeps_own_order(node: Relation) -> bool:
     """Whether rows come in an order set by ``sort`` instead of the usual one."""
-    while isinstance(node, (Filter, Mutate, Project, Limit, Distinct, GroupFilter)):
-        node = node.input
-    return isinstance(node, Sort)
+    while True:
+        if isinstance(
+            node, (Filter, Mutate, Project, Limit, Distinct, GroupFilter, Windows, WindowFilter)
+        ):
+            node = node.input
+        elif isinstance(node, (CountOverlaps, Coverage)):
+            node = node.left
+        else:
+            return isinstance(node, Sort)
 
 
 def _estimate(node: Relation, inputs: list[float]) -> float:
