@@ -14,6 +14,8 @@ import numpy.typing as npt
 from vquery_kernels.arrays import Spans, column, frozen, inverted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vquery_kernels.arrays import Int64s
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -128,7 +130,8 @@ def highest_within(base: Floats, limit: float, *, strict: bool = False) -> Int64
     """Keys of the highest coordinates ``x`` with ``x - base <= limit`` (``<`` where strict).
 
     The difference is the rounded one of the type of ``base``, as a query computes it; ``limit`` is
-    rounded to that type first. A base that is no number gives garbage.
+    rounded to that type first. Where no coordinate passes, the key is below all keys. A base that
+    is no number gives garbage.
 
     >>> base = np.float32([0.1])
     >>> edge = from_order_key(highest_within(base, 0.1), np.float32)
@@ -136,41 +139,40 @@ def highest_within(base: Floats, limit: float, *, strict: bool = False) -> Int64
     (np.True_, array([0.10000002], dtype=float32))
     """
     dtype = base.dtype
-    most = np.asarray(limit, dtype)[()]
-    if strict:
-        most = np.nextafter(most, dtype.type(-np.inf))
-
-    def passes(keys: Int64s) -> npt.NDArray[np.bool_]:
-        with np.errstate(over="ignore", invalid="ignore"):
-            result: npt.NDArray[np.bool_] = from_order_key(keys, dtype) - base <= most
-        return result
-
-    highest = int(order_key(np.array([np.inf], dtype))[0])
     with np.errstate(over="ignore", invalid="ignore"):
+        most = np.asarray(limit, np.float64).astype(dtype)[()]
         # the exact difference may exceed the limit by half the distance to the next number
         above = (float(np.nextafter(most, dtype.type(np.inf))) - float(most)) / 2
         guess = ((base.astype(np.float64) + float(most)) + above).astype(dtype)
+    less = np.less if strict else np.less_equal
+
+    def passes(keys: Int64s, rows: Any = slice(None)) -> npt.NDArray[np.bool_]:
+        with np.errstate(over="ignore", invalid="ignore"):
+            result: npt.NDArray[np.bool_] = less(from_order_key(keys, dtype) - base[rows], most)
+        return result
+
+    highest = int(order_key(np.array([np.inf], dtype))[0])
     keys = order_key(np.where(np.isnan(guess), dtype.type(0), guess))
-    found = np.full(keys.shape, -highest)
+    found = np.full(keys.shape, -highest - 1)
     for step in (-2, -1, 0, 1):
         near = np.clip(keys + step, -highest, highest)
         found = np.where(passes(near), near, found)
     missed = ~passes(found) | ((found < highest) & passes(np.minimum(found + 1, highest)))
-    if missed.any():
-        rows = np.flatnonzero(missed)
-        found[rows] = _by_halving(base[rows], most, highest)
+    rows = np.flatnonzero(missed)
+    if rows.size:
+        low = _halved(lambda keys: passes(keys, rows), rows.size, highest)
+        found[rows] = np.where(passes(low, rows), low, -highest - 1)
     return found
 
 
-def _by_halving(base: Floats, most: Any, highest: int) -> Int64s:
-    """Like :func:`highest_within`, by bisection over all coordinates."""
-    low = np.full(base.shape, -highest, np.int64)
-    high = np.full(base.shape, highest, np.int64)
+def _halved(passes: Callable[[Int64s], npt.NDArray[np.bool_]], rows: int, highest: int) -> Int64s:
+    """Find the last keys that pass, by bisection over all of them."""
+    low = np.full(rows, -highest, np.int64)
+    high = np.full(rows, highest, np.int64)
     while (low < high).any():
         middle = high - (high // 2 - low // 2)  # rounded up, without overflow
         middle = np.maximum(middle, low + (low < high))
-        with np.errstate(over="ignore", invalid="ignore"):
-            fits = from_order_key(middle, base.dtype) - base <= most
+        fits = passes(middle)
         low = np.where(fits, middle, low)
         high = np.where(fits, high, middle - 1)
     return low

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
+HIGHEST = 2**63 - 1
 INVERTED, UNSORTED, ENDS_DESCEND, INSTANTS = 1, 2, 4, 8
 """What a row may be, alone or after the row before it."""
 
@@ -112,6 +113,22 @@ def matched(left_group: Ints, right_group: Ints) -> Int64s:
     left, right = group_runs(left_group), group_runs(right_group)
     both = empty(4 * min(left.size, right.size), np.int64).reshape(-1, 4)
     return both[: _match(left_group, left, right_group, right, both)]
+
+
+def even_cuts(count: Int64s, low: int, high: int) -> list[int]:
+    """Cut the rows ``low .. high`` into chunks of about as many rows and pairs each.
+
+    One long row does not keep the others waiting, and rows without pairs cost something too.
+    """
+    if high <= low:
+        return [low, low]
+    total = np.cumsum(count[low:high])
+    parts = threads.chunks(int(total[-1]) + high - low)
+    if parts == 1:
+        return [low, high]
+    total += np.arange(1, high - low + 1)
+    inner = low + np.searchsorted(total, total[-1] * np.arange(1, parts) // parts)
+    return [int(cut) for cut in np.unique([low, high, *inner])]
 
 
 @compiled

@@ -12,7 +12,16 @@ import numpy as np
 
 from vquery_kernels import threads
 from vquery_kernels.arrays import Int64s, Ints, Pool, blocks_of, empty, index_type
-from vquery_kernels.cpu import compiled, group_runs, seek_lower, seek_run, seek_upper
+from vquery_kernels.cpu import (
+    HIGHEST,
+    compiled,
+    even_cuts,
+    group_runs,
+    seek_lower,
+    seek_run,
+    seek_upper,
+)
+from vquery_kernels.residual.cpu import Test, holds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,26 +71,44 @@ def find(group: Ints, low: Int64s, high: Int64s, keys: Keys, *, slack: int) -> R
     return ranges
 
 
-def pairs(ranges: Ranges, low: int, high: int, pool: Pool | None) -> Pairs:
-    """List the pairs of the left rows ``low .. high``."""
-    cuts = [low + cut for cut in threads.cuts(high - low)]
-    totals = [_total(ranges.first, ranges.stop, *rows) for rows in pairwise(cuts)]
-    places = np.cumsum([0, *totals])
+def kept(ranges: Ranges, test: Test | None, most: int = HIGHEST) -> Int64s:
+    """Count the partners of each left row that pass a test, looking for at most ``most``."""
+    if test is None:
+        return ranges.counts
+    counts = empty(ranges.first.size, np.int64)
+    cuts = even_cuts(ranges.counts, 0, counts.size)
+    threads.run(
+        lambda k: _count_kept(cuts[k], cuts[k + 1], *ranges, test, most, counts), len(cuts) - 1
+    )
+    return counts
+
+
+def pairs(
+    ranges: Ranges, counts: Int64s, low: int, high: int, pool: Pool | None, test: Test | None = None
+) -> Pairs:
+    """List the pairs of the left rows ``low .. high`` that pass the test, ``counts`` of them."""
+    cuts = even_cuts(counts, low, high)
+    places = np.cumsum([0, *(int(counts[a:b].sum()) for a, b in pairwise(cuts))])
     dtype = np.promote_types(index_type(ranges.first.size), ranges.stop.dtype)
     result = (
         empty(int(places[-1]), dtype, pool, "left_rows"),
         empty(int(places[-1]), dtype, pool, "right_rows"),
     )
-    threads.run(
-        lambda k: _fill(cuts[k], cuts[k + 1], int(places[k]), *ranges, *result), len(cuts) - 1
-    )
+
+    def fill(k: int) -> None:
+        _fill(cuts[k], cuts[k + 1], int(places[k]), *ranges, test, *result)
+
+    threads.run(fill, len(cuts) - 1)
     return result
 
 
-def blocks(ranges: Ranges, max_pairs: int, pool: Pool | None) -> Iterator[Pairs]:
+def blocks(
+    ranges: Ranges, max_pairs: int, pool: Pool | None, test: Test | None = None
+) -> Iterator[Pairs]:
     """List the pairs in blocks of at most ``max_pairs``."""
-    for low, high in blocks_of(ranges.counts, max_pairs):
-        yield pairs(ranges, low, high, pool)
+    counts = kept(ranges, test)
+    for low, high in blocks_of(counts, max_pairs):
+        yield pairs(ranges, counts, low, high, pool, test)
 
 
 @compiled
@@ -119,12 +146,25 @@ def _search(
 
 
 @compiled
-def _total(first: Ints, stop: Ints, low: int, high: int) -> int:
-    """Count the pairs of the left rows ``low .. high``."""
-    total = 0
+def _count_kept(
+    low: int,
+    high: int,
+    first: Ints,
+    stop: Ints,
+    order: Int64s,
+    test: Test,
+    most: int,
+    counts: Int64s,
+) -> None:
+    """Count the pairs of the left rows ``low .. high`` that pass the test."""
     for row in range(low, high):
-        total += stop[row] - first[row]
-    return total
+        found = 0
+        for number in range(first[row], stop[row]):
+            if holds(test, row, order[number] if order.size else number):
+                found += 1
+                if found == most:
+                    break
+        counts[row] = found
 
 
 @compiled
@@ -135,6 +175,7 @@ def _fill(
     first: Ints,
     stop: Ints,
     order: Int64s,
+    test: Test | None,
     left_rows: Ints,
     right_rows: Ints,
 ) -> None:
@@ -142,6 +183,9 @@ def _fill(
     at = np.uintp(place)  # unsigned: no test for indices from the end
     for row in range(low, high):
         for number in range(first[row], stop[row]):
+            right = order[number] if order.size else number
+            if test is not None and not holds(test, row, right):
+                continue
             left_rows[at] = row
-            right_rows[at] = order[number] if order.size else number
+            right_rows[at] = right
             at += np.uintp(1)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from vquery_kernels.arrays import Int64s, Pairs, Spans
+    from vquery_kernels.residual import Residual
 
 __all__ = ["overlap_any", "overlap_count", "overlap_join", "overlap_join_blocks"]
 
@@ -32,6 +33,7 @@ def overlap_join(
     right_end: npt.ArrayLike,
     *,
     touching: bool = False,
+    residual: Residual | None = None,
     pool: Pool | None = None,
 ) -> Pairs:
     """Row numbers of every pair of one group that shares time.
@@ -48,6 +50,8 @@ def overlap_join(
         Microseconds. Any order of rows; rows sorted by ``(group, start)`` are not sorted again.
         Or coordinates, all float32 or float64: then the test is ``a.start < b.end and
         b.start < a.end``, and a span without extent meets only what it lies strictly inside.
+    residual : Residual, optional
+        Further conditions on the pairs, tested while pairs are looked for.
     pool : Pool, optional
         Memory for the result, which the next call with the same pool overwrites.
 
@@ -79,7 +83,7 @@ def overlap_join(
         touching=touching,
     )
     module = _of_many(left, right, touching=touching)
-    pairs: Pairs = module.overlap_join(left, right, touching=touching, pool=pool)
+    pairs: Pairs = module.overlap_join(left, right, touching=touching, pool=pool, residual=residual)
     return pairs
 
 
@@ -93,6 +97,7 @@ def overlap_join_blocks(
     *,
     max_pairs: int,
     touching: bool = False,
+    residual: Residual | None = None,
     pool: Pool | None = None,
 ) -> Iterator[Pairs]:
     """Like :func:`overlap_join`, in blocks of at most ``max_pairs`` pairs.
@@ -114,7 +119,7 @@ def overlap_join_blocks(
         touching=touching,
     )
     blocks: Iterator[Pairs] = _of_many(left, right, touching=touching).overlap_join_blocks(
-        left, right, touching=touching, max_pairs=max_pairs, pool=pool
+        left, right, touching=touching, max_pairs=max_pairs, pool=pool, residual=residual
     )
     return blocks
 
@@ -128,11 +133,12 @@ def overlap_count(
     right_end: npt.ArrayLike,
     *,
     touching: bool = False,
+    residual: Residual | None = None,
 ) -> Int64s:
     """Count the partners of every left row, (n,) int64, without making the pairs.
 
-    O(n + m) where rows are sorted, however many pairs there are; the sum is the length of
-    :func:`overlap_join`.
+    O(n + m) where rows are sorted, however many pairs there are, unless there is a residual; the
+    sum is the length of :func:`overlap_join`.
 
     >>> overlap_count([0, 0], [0, 5], [5, 6], [0, 0], [1, 4], [2, 6])
     array([2, 1])
@@ -142,7 +148,9 @@ def overlap_count(
         (right_group, right_start, right_end),
         touching=touching,
     )
-    count: Int64s = _of(left, right).overlap_count(left, right, touching=touching)
+    count: Int64s = _of(left, right).overlap_count(
+        left, right, touching=touching, residual=residual
+    )
     return count
 
 
@@ -155,6 +163,7 @@ def overlap_any(
     right_end: npt.ArrayLike,
     *,
     touching: bool = False,
+    residual: Residual | None = None,
 ) -> npt.NDArray[np.bool_]:
     """Tell for every left row whether it has a partner: (n,) bool, for semi- and anti-joins.
 
@@ -166,7 +175,9 @@ def overlap_any(
         (right_group, right_start, right_end),
         touching=touching,
     )
-    found: npt.NDArray[np.bool_] = _of(left, right).overlap_any(left, right, touching=touching)
+    found: npt.NDArray[np.bool_] = _of(left, right).overlap_any(
+        left, right, touching=touching, residual=residual
+    )
     return found
 
 

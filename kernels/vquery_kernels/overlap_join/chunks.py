@@ -75,14 +75,6 @@ def each_chunk(sweep: Sweep, task: Callable[[int, int, int], None]) -> None:
     threads.run(lambda k: task(k, *bounds[k]), len(bounds))
 
 
-def even_cuts(count: Int64s, low: int, high: int) -> list[int]:
-    """Cut the rows ``low .. high`` into chunks of about as many pairs each."""
-    total = np.cumsum(count[low:high])
-    parts = threads.chunks(int(total[-1]))
-    inner = low + np.searchsorted(total, total[-1] * np.arange(1, parts) // parts)
-    return [int(cut) for cut in np.unique([low, high, *inner])]
-
-
 @compiled
 def _balanced_cuts(left_start: Int64s, right_start: Int64s, runs: Int64s, parts: int) -> Int64s:
     """Cut the left rows so that each chunk has about as many left and right rows together."""

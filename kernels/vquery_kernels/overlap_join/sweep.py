@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from vquery_kernels.arrays import Int64s, Pool, blocks_of, empty, index_type
-from vquery_kernels.cpu import Sorted, compiled, seek_lower, seek_upper
+from vquery_kernels.cpu import HIGHEST, Sorted, compiled, even_cuts, seek_lower, seek_upper
 from vquery_kernels.overlap_join.chunks import (
     NOTHING,
     Arrays,
     Sweep,
     carry_over,
     each_chunk,
-    even_cuts,
     first_right,
     first_run,
     last_tick,
     make_sweep,
 )
+from vquery_kernels.residual.cpu import Test, holds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,30 +42,50 @@ class Counts(NamedTuple):
     inside: Ints
 
 
-def pairs(left: Sorted, right: Sorted, *, touching: bool, pool: Pool | None) -> Pairs:
-    """List all pairs by given left row."""
+def pairs(
+    left: Sorted, right: Sorted, *, touching: bool, pool: Pool | None, test: Test | None = None
+) -> Pairs:
+    """List all pairs that pass the test, by given left row."""
     sweep = make_sweep(left, right, touching=touching)
-    return _fill(sweep, _count(sweep), pool, ascending=True)
+    counts = _count(sweep)
+    kept = _kept(sweep, counts, test)
+    return _fill(sweep, counts, kept, pool, test, ascending=True)
 
 
 def blocks(
-    left: Sorted, right: Sorted, *, touching: bool, max_pairs: int, pool: Pool | None
+    left: Sorted,
+    right: Sorted,
+    *,
+    touching: bool,
+    max_pairs: int,
+    pool: Pool | None,
+    test: Test | None = None,
 ) -> Iterator[Pairs]:
-    """List all pairs by sorted left row, in blocks of at most ``max_pairs``."""
+    """List all pairs that pass the test by sorted left row, in blocks of at most ``max_pairs``."""
     sweep = make_sweep(left, right, touching=touching)
     counts = _count(sweep)
+    kept = _kept(sweep, counts, test)
     done, carry = 0, NOTHING
-    for low, high in blocks_of(counts.partners, max_pairs):
-        cuts = even_cuts(counts.partners, low, high)
+    for low, high in blocks_of(kept, max_pairs):
+        cuts = even_cuts(kept, low, high)
         carried = carry_over(sweep, [done, *cuts], carry)[1:]
-        yield _fill(sweep._replace(cuts=cuts, carried=carried), counts, pool, ascending=False)
+        block = sweep._replace(cuts=cuts, carried=carried)
+        yield _fill(block, counts, kept, pool, test, ascending=False)
         done, carry = high, carried[-1]
 
 
-def count(left: Sorted, right: Sorted, *, touching: bool) -> Int64s:
-    """Count the partners of every given left row."""
-    counts = _count(make_sweep(left, right, touching=touching), partners_only=True)
-    return left.given_order(counts.partners)
+def count(
+    left: Sorted,
+    right: Sorted,
+    *,
+    touching: bool,
+    test: Test | None = None,
+    most: int = HIGHEST,
+) -> Int64s:
+    """Count the partners of every given left row, at most ``most`` that pass a test."""
+    sweep = make_sweep(left, right, touching=touching)
+    counts = _count(sweep, partners_only=test is None)
+    return left.given_order(_kept(sweep, counts, test, most))
 
 
 def found(left: Sorted, right: Sorted, *, touching: bool) -> npt.NDArray[np.bool_]:
@@ -74,6 +94,21 @@ def found(left: Sorted, right: Sorted, *, touching: bool) -> npt.NDArray[np.bool
     result = empty(left.start.size, np.bool_)
     each_chunk(sweep, lambda k, low, high: _find(sweep.arrays, low, high, sweep.carried[k], result))
     return left.given_order(result)
+
+
+def _kept(sweep: Sweep, counts: Counts, test: Test | None, most: int = HIGHEST) -> Int64s:
+    """Count the partners that pass the test, of every sorted left row."""
+    if test is None:
+        return counts.partners
+    kept = np.zeros(counts.partners.size, np.int64)
+    orders = sweep.left.order, sweep.right.order
+
+    def look(k: int, low: int, high: int) -> None:
+        carry = sweep.carried[k]
+        _count_kept(sweep.arrays, low, high, carry, *counts, *orders, test, most, kept)
+
+    each_chunk(sweep, look)
+    return kept
 
 
 def _count(sweep: Sweep, *, partners_only: bool = False) -> Counts:
@@ -88,13 +123,21 @@ def _count(sweep: Sweep, *, partners_only: bool = False) -> Counts:
     return counts
 
 
-def _fill(sweep: Sweep, counts: Counts, pool: Pool | None, *, ascending: bool) -> Pairs:
+def _fill(
+    sweep: Sweep,
+    counts: Counts,
+    kept: Int64s,
+    pool: Pool | None,
+    test: Test | None,
+    *,
+    ascending: bool,
+) -> Pairs:
     """Write the pairs of the chunks; ``ascending`` by given left row, else in sorted order."""
     left, right, cuts = sweep.left, sweep.right, sweep.cuts
-    before = np.cumsum([0, *(counts.partners[low:high].sum() for low, high in pairwise(cuts))])
+    before = np.cumsum([0, *(kept[low:high].sum() for low, high in pairwise(cuts))])
     places = NOTHING
     if ascending and left.order.size:
-        given = left.given_order(counts.partners)
+        given = left.given_order(kept)
         places = (np.cumsum(given) - given)[left.order]
     dtype = index_type(left.start.size, right.start.size)
     result = (
@@ -105,7 +148,7 @@ def _fill(sweep: Sweep, counts: Counts, pool: Pool | None, *, ascending: bool) -
 
     def fill(k: int, low: int, high: int) -> None:
         carry, place = sweep.carried[k], int(before[k])
-        _fill_rows(sweep.arrays, low, high, carry, *counts, place, places, *orders, *result)
+        _fill_rows(sweep.arrays, low, high, carry, *counts, place, places, *orders, test, *result)
 
     each_chunk(sweep, fill)
     return result
@@ -212,23 +255,17 @@ def _fill_rows(
     places: Int64s,
     left_order: Int64s,
     right_order: Int64s,
+    test: Test | None,
     left_rows: Ints,
     right_rows: Ints,
 ) -> None:
     """Write the pairs of the left rows ``low .. high``, from ``place`` or at ``places``."""
     left_start, _, _, _, runs, _ = arrays
-    most = carry.size
-    for row in range(low, high):
-        most = max(most, around[row])
-    active = np.empty(most, np.int64)  # the right rows that the left row is inside
+    active = _room(carry, around, low, high)
     at = np.uintp(place)  # unsigned: no test for indices from the end
     run = first_run(runs, low)
     while run < runs.shape[0] and runs[run, 0] < high:
-        held = 0
-        if low > runs[run, 0]:
-            for right in carry:
-                active[held] = right
-                held += 1
+        held = _carried(carry, active) if low > runs[run, 0] else 0
         for row in range(max(runs[run, 0], low), min(runs[run, 1], high)):
             if around[row]:
                 held = _refresh(arrays, active, held, left_start[row], around[row], inside[row])
@@ -236,14 +273,76 @@ def _fill_rows(
                 at = np.uintp(places[row])
             given = left_order[row] if left_order.size else row
             for number in range(around[row]):
+                right = right_order[active[number]] if right_order.size else active[number]
+                if test is not None and not holds(test, given, right):
+                    continue
                 left_rows[at] = given
-                right_rows[at] = right_order[active[number]] if right_order.size else active[number]
+                right_rows[at] = right
                 at += np.uintp(1)
-            for right in range(inside[row], inside[row] + partners[row] - around[row]):
+            for number in range(inside[row], inside[row] + partners[row] - around[row]):
+                right = right_order[number] if right_order.size else number
+                if test is not None and not holds(test, given, right):
+                    continue
                 left_rows[at] = given
-                right_rows[at] = right_order[right] if right_order.size else right
+                right_rows[at] = right
                 at += np.uintp(1)
         run += 1
+
+
+@compiled
+def _count_kept(
+    arrays: Arrays,
+    low: int,
+    high: int,
+    carry: Int64s,
+    partners: Int64s,
+    around: Ints,
+    inside: Ints,
+    left_order: Int64s,
+    right_order: Int64s,
+    test: Test,
+    most: int,
+    kept: Int64s,
+) -> None:
+    """Count the pairs of the left rows ``low .. high`` that pass the test."""
+    left_start, _, _, _, runs, _ = arrays
+    active = _room(carry, around, low, high)
+    run = first_run(runs, low)
+    while run < runs.shape[0] and runs[run, 0] < high:
+        held = _carried(carry, active) if low > runs[run, 0] else 0
+        for row in range(max(runs[run, 0], low), min(runs[run, 1], high)):
+            if around[row]:
+                held = _refresh(arrays, active, held, left_start[row], around[row], inside[row])
+            given = left_order[row] if left_order.size else row
+            found = 0
+            for number in range(partners[row]):
+                if number < around[row]:
+                    right = active[number]
+                else:
+                    right = inside[row] + number - around[row]
+                if holds(test, given, right_order[right] if right_order.size else right):
+                    found += 1
+                    if found == most:
+                        break
+            kept[row] = found
+        run += 1
+
+
+@compiled
+def _room(carry: Int64s, around: Ints, low: int, high: int) -> Int64s:
+    """Make room for the right rows that a left row of ``low .. high`` is inside."""
+    most = carry.size
+    for row in range(low, high):
+        most = max(most, around[row])
+    return np.empty(most, np.int64)
+
+
+@compiled
+def _carried(carry: Int64s, active: Int64s) -> int:
+    """Begin with the right rows that reach over the beginning of a chunk."""
+    for number in range(carry.size):
+        active[number] = carry[number]
+    return carry.size
 
 
 @compiled

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from vquery_kernels.arrays import Pairs
+    from vquery_kernels.residual import Residual
 
 __all__ = ["window_any", "window_count", "window_join", "window_join_blocks"]
 
@@ -36,6 +37,7 @@ def window_join(
     right_group: npt.ArrayLike,
     key: npt.ArrayLike,
     *,
+    residual: Residual | None = None,
     pool: Pool | None = None,
 ) -> Pairs:
     """Row numbers of every pair of one group with ``low <= key <= high``.
@@ -50,6 +52,8 @@ def window_join(
         Only rows of equal groups meet.
     low, high, key : (n,), (n,), (m,) int64
         Microseconds. Any order of rows; right rows sorted by ``(group, key)`` are not sorted again.
+    residual : Residual, optional
+        Further conditions on the pairs, tested while pairs are looked for.
     pool : Pool, optional
         Memory for the result, which the next call with the same pool overwrites.
 
@@ -71,7 +75,7 @@ def window_join(
     (array([0, 0], dtype=int32), array([1, 0], dtype=int32))
     """
     given = _windows(left_group, low, high, right_group, key)
-    pairs: Pairs = _of_many(given).window_join(given, pool=pool)
+    pairs: Pairs = _of_many(given).window_join(given, pool=pool, residual=residual)
     return pairs
 
 
@@ -83,6 +87,7 @@ def window_join_blocks(
     key: npt.ArrayLike,
     *,
     max_pairs: int,
+    residual: Residual | None = None,
     pool: Pool | None = None,
 ) -> Iterator[Pairs]:
     """Like :func:`window_join`, in blocks of at most ``max_pairs`` pairs, none empty.
@@ -98,7 +103,7 @@ def window_join_blocks(
         raise ValueError(f"max_pairs must be at least 1, got {max_pairs}")
     given = _windows(left_group, low, high, right_group, key)
     blocks: Iterator[Pairs] = _of_many(given).window_join_blocks(
-        given, max_pairs=max_pairs, pool=pool
+        given, max_pairs=max_pairs, pool=pool, residual=residual
     )
     return blocks
 
@@ -109,6 +114,8 @@ def window_count(
     high: npt.ArrayLike,
     right_group: npt.ArrayLike,
     key: npt.ArrayLike,
+    *,
+    residual: Residual | None = None,
 ) -> Int64s:
     """Count the keys in every window, (n,) int64, without making the pairs.
 
@@ -116,7 +123,7 @@ def window_count(
     array([2, 0])
     """
     given = _windows(left_group, low, high, right_group, key)
-    count: Int64s = _of(given).window_count(given)
+    count: Int64s = _of(given).window_count(given, residual)
     return count
 
 
@@ -126,13 +133,17 @@ def window_any(
     high: npt.ArrayLike,
     right_group: npt.ArrayLike,
     key: npt.ArrayLike,
+    *,
+    residual: Residual | None = None,
 ) -> npt.NDArray[np.bool_]:
     """Tell for every window whether it holds a key: (n,) bool, for semi- and anti-joins.
 
     >>> window_any([0, 0], [3, 9], [9, 8], [0, 0, 1], [9, 3, 4])
     array([ True, False])
     """
-    return window_count(left_group, low, high, right_group, key) > 0
+    given = _windows(left_group, low, high, right_group, key)
+    found: npt.NDArray[np.bool_] = _of(given).window_any(given, residual)
+    return found
 
 
 def _windows(
