@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from vquery.schema import KEYS
+from vquery_kernels.coalesce import coalesce
+from vquery_kernels.overlap_join import overlap_join
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    Spans = list[tuple[int, int]]
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,14 @@ class TimeScore:
         return 2 * self.both_us / total if total else None
 
 
+class Spans(NamedTuple):
+    """Spans of groups, such as videos: ``group``, ``start``, ``end``, each (n,) int64."""
+
+    group: Ints
+    start: Ints
+    end: Ints
+
+
 def time_score(found: pa.Table, truth: pa.Table) -> TimeScore:
     """Compare the time that two sets of intervals cover; overlapping ones count once.
 
@@ -55,36 +70,47 @@ def time_score(found: pa.Table, truth: pa.Table) -> TimeScore:
     >>> score.precision, score.recall
     (0.25, 0.25)
     """
-    ours, theirs = _covered(found), _covered(truth)
-    both = sum(_shared(spans, theirs.get(video, [])) for video, spans in ours.items())
-    return TimeScore(_length(ours), _length(theirs), both)
+    videos = [*found["video"].to_pylist(), *truth["video"].to_pylist()]
+    codes = np.unique(np.array(videos, dtype=object), return_inverse=True)[1].astype(np.int64)
+    split = found.num_rows
+    groups = int(codes.max()) + 1 if codes.size else 0
+    ours, theirs = (
+        Spans(group, *(np.asarray(table[key].to_numpy(), np.int64) for key in KEYS[1:]))
+        for table, group in ((found, codes[:split]), (truth, codes[split:]))
+    )
+    return TimeScore(*(int(part.sum()) for part in time_by_group(ours, theirs, groups)))
 
 
-def _covered(table: pa.Table) -> dict[object, Spans]:
-    """Merge the spans of each video."""
-    merged: dict[object, Spans] = {}
-    columns = (table[name].to_pylist() for name in ("video", "start_us", "end_us"))
-    for video, start, end in sorted(zip(*columns, strict=True), key=lambda row: row[1]):
-        spans = merged.setdefault(video, [])
-        if spans and start <= spans[-1][1]:
-            spans[-1] = (spans[-1][0], max(spans[-1][1], end))
-        else:
-            spans.append((start, end))
-    return merged
+def time_by_group(found: Spans, truth: Spans, groups: int) -> tuple[Ints, Ints, Ints]:
+    """Microseconds that each group has found, that are true, and that are both, each (groups,)."""
+    ours, theirs = covered(found), covered(truth)
+    one, other = overlap_join(*ours, *theirs)
+    both = np.minimum(ours.end[one], theirs.end[other])
+    both -= np.maximum(ours.start[one], theirs.start[other])
+    return (
+        _sums(ours.group, ours.end - ours.start, groups),
+        _sums(theirs.group, theirs.end - theirs.start, groups),
+        _sums(ours.group[one], both, groups),
+    )
 
 
-def _length(covered: dict[object, Spans]) -> int:
-    return sum(end - start for spans in covered.values() for start, end in spans)
-
-
-def _shared(ours: Spans, theirs: Spans) -> int:
-    """Sweep over two sorted lists of disjoint spans."""
-    total = i = j = 0
-    while i < len(ours) and j < len(theirs):
-        low, high = max(ours[i][0], theirs[j][0]), min(ours[i][1], theirs[j][1])
-        total += max(0, high - low)
-        if ours[i][1] <= theirs[j][1]:
-            i += 1
-        else:
-            j += 1
+def _sums(group: Ints, values: Ints, groups: int) -> Ints:
+    total = np.zeros(groups, dtype=np.int64)
+    np.add.at(total, group, values)
     return total
+
+
+def covered(spans: Spans) -> Spans:
+    """Time that spans cover, as disjoint spans sorted by group and start; instants cover none.
+
+    >>> [each.tolist() for each in covered(Spans(*np.array([[0, 0, 0], [5, 0, 9], [7, 6, 9]])))]
+    [[0], [0], [7]]
+    """
+    long = np.flatnonzero(spans.end > spans.start)
+    order = long[np.lexsort((spans.start[long], spans.group[long]))]
+    group, start, end = (each[order] for each in spans)
+    if not order.size:
+        return Spans(group, start, end)
+    run = coalesce(group, start, end, 0)
+    first = np.flatnonzero(np.diff(run, prepend=run[0] - 1))
+    return Spans(group[first], start[first], np.maximum.reduceat(end, first))

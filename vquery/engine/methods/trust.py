@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vquery.engine.methods.base import Fluent
+from vquery.errors import QueryError, SchemaError
+from vquery.expr.expression import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    import pyarrow as pa
+
+    from vquery.engine.trust.evaluation import Evaluation
     from vquery.engine.trust.lineage import Lineage
     from vquery.engine.trust.why_not import WhyNot
 
@@ -67,3 +72,64 @@ class Trust(Fluent):
         from vquery.engine.trust.why_not import why_not
 
         return why_not(self._node, interval, params)
+
+    def evaluate(
+        self,
+        labels: Any,
+        *,
+        tiou: Sequence[float] = (0.3, 0.5, 0.7),
+        by: Any = (),
+        videos: Iterable[Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+    ) -> Evaluation:
+        """Compare the result with labels: time, items, rank, boundaries, per video and in total.
+
+        Parameters
+        ----------
+        labels
+            True intervals: a relation, or a table that ``from_arrow`` takes.
+        tiou
+            Overlaps in time (shared over covered together) at which rows are matched one to one.
+            Rows found are taken by ``score``, the highest first, each takes the free label that it
+            overlaps most (as the ActivityNet evaluation does); without a score by overlap.
+        by
+            Columns that have to be equal for rows to match, such as the class; null equals null.
+            ``ap`` is then the mean over the classes that have labels.
+        videos
+            Only these count. Without it all videos of both sides do: what is found in a video that
+            nobody labelled is false.
+        params
+            Values for the ``param()`` literals of the query.
+
+        >>> import pyarrow as pa
+        >>> from vquery.engine.sources import from_arrow
+        >>> found = from_arrow(pa.table({"video": ["a", "a"], "start": [0, 8], "end": [4, 9]}))
+        >>> found.evaluate(pa.table({"video": ["a"], "start": [0], "end": [5]}), tiou=[0.5])
+                            precision  recall     F1     AP
+        time                    0.800   0.800  0.800      –
+        items, any overlap      0.500   1.000  0.667      –
+        items, tIoU 0.5         0.500   1.000  0.667  0.500
+        2 found, 1 true, in 1 videos
+        starts off by 0 s, ends by 1 s (mean of 1 matched pairs)
+        0 found in several pieces, 0 cover several, 0 missed, 1 false
+        2 without a score rank last
+        """
+        from vquery.engine.trust.evaluation import evaluate, only, thresholds_of
+
+        thresholds, given = thresholds_of(tiou), [by] if isinstance(by, (str, Column)) else by
+        names = self._names(given, "evaluate(by=)")
+        truth = labels_of(labels, "evaluate()")
+        found = only(self._made(self._node).collect(params=params), videos)
+        return evaluate(found, only(truth, videos), thresholds, names)
+
+
+def labels_of(given: Any, what: str) -> pa.Table:
+    """Take labels given as a relation or as a table."""
+    from vquery.engine.sources import from_arrow
+
+    if isinstance(given, Fluent):
+        return given._made(given.node).collect()
+    try:
+        return from_arrow(given, name="labels").collect()
+    except SchemaError as error:
+        raise QueryError(f"{what} takes labels as a relation or a table: {error}") from error
