@@ -20,6 +20,8 @@ LONGEST_TEXT = 2**31
 """Bytes of text beyond which chunks cannot become one array; their codes can."""
 DENSE = 2**40
 """Combined codes beyond this are numbered anew, so that they cannot overflow."""
+SPARSE = 4
+"""Numbers below so many times the rows are codes as they are."""
 
 
 def ints(column: pa.ChunkedArray) -> Ints:
@@ -46,11 +48,22 @@ def join_codes(
     left: Sequence[pa.ChunkedArray], right: Sequence[pa.ChunkedArray]
 ) -> tuple[Ints, Ints]:
     """Give equal keys of two sides equal numbers; a row with a null key equals no other row."""
+    if len(left) == 1 and _are_codes(left[0], right[0]):
+        return ints(left[0]), ints(right[0])
     split = len(left[0])
     codes, missing = _codes([_stacked(*pair) for pair in zip(left, right, strict=True)])
     codes[:split][missing[:split]] = -1
     codes[split:][missing[split:]] = -2
     return codes[:split], codes[split:]
+
+
+def _are_codes(*columns: pa.ChunkedArray) -> bool:
+    """Whether columns hold whole numbers from 0 up that are small enough to be codes."""
+    if any(kind_of(each.type) is not Kind.INTEGER or each.null_count for each in columns):
+        return False
+    most = SPARSE * (sum(map(len, columns)) + 1)
+    ends = [ints(each) for each in columns if len(each)]
+    return all(int(each.min()) >= 0 and int(each.max()) < most for each in ends)
 
 
 def group_codes(columns: Sequence[pa.ChunkedArray]) -> Ints:
@@ -60,10 +73,7 @@ def group_codes(columns: Sequence[pa.ChunkedArray]) -> Ints:
 
 def by_first_row(codes: Ints) -> Ints:
     """Renumber codes from 0 in the order in which they first occur."""
-    _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
-    rank = np.empty(first.size, dtype=np.int64)
-    rank[np.argsort(first, kind="stable")] = np.arange(first.size)
-    numbered: Ints = rank[inverse]
+    numbered: Ints = pc.dictionary_encode(pa.array(codes)).indices.to_numpy().astype(np.int64)
     return numbered
 
 
@@ -91,28 +101,51 @@ def _codes(
         codes = codes * max(count, 1) + values
         size *= max(count, 1)
         if size > DENSE:
-            unique, codes = np.unique(codes, return_inverse=True)
-            size = unique.size
+            codes = by_first_row(codes)
+            size = codes.size
     return codes, missing
 
 
 def _encoded(column: pa.ChunkedArray) -> tuple[Ints, int]:
-    """Return the dictionary codes of a column, -1 for null, and how many there are."""
+    """Return codes of a column, -1 for null, and a number that all of them are below."""
+    if _are_codes(column):
+        values = ints(column)
+        return values, int(values.max(initial=0)) + 1
     if pa.types.is_floating(column.type):
         column = pc.add(column, pa.scalar(0.0, column.type))  # -0.0 becomes 0.0
     codes, values = _dictionary(column)
-    return codes.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64), len(values)
+    return codes, len(values)
 
 
-def _dictionary(column: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
-    """Return the codes of a column and the distinct values that they stand for."""
+def _dictionary(column: pa.ChunkedArray) -> tuple[Ints, pa.Array]:
+    """Return the codes of a column, -1 for null, and the distinct values that they stand for."""
     if pa.types.is_dictionary(column.type):  # two of its values may be equal
         column = column.cast(column.type.value_type)
+    rows, starts = len(column), run_starts(column)
+    runs = starts.size * SPARSE < rows  # equal neighbours are looked up once
+    if runs:
+        column = column.take(pa.array(starts))
     if column.num_chunks > 1 and column.nbytes >= LONGEST_TEXT:
         encoded = pc.dictionary_encode(column).unify_dictionaries().combine_chunks()
     else:
         encoded = pc.dictionary_encode(whole(column))
-    return encoded.indices, encoded.dictionary
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return (np.repeat(codes, np.diff(starts, append=rows)) if runs else codes), encoded.dictionary
+
+
+def run_starts(column: pa.ChunkedArray) -> Ints:
+    """Row numbers at which a run of equal values begins; a null is a run of its own.
+
+    >>> run_starts(pa.chunked_array([["a", "a"], ["b"]])).tolist()
+    [0, 2]
+    """
+    if not len(column):
+        return np.zeros(0, np.int64)
+    if pa.types.is_null(column.type):
+        return np.arange(len(column))
+    differs = pc.not_equal(column.slice(1), column.slice(0, len(column) - 1))
+    inner = differs.fill_null(fill_value=True).to_numpy()
+    return np.concatenate(([0], np.flatnonzero(inner) + 1)).astype(np.int64)
 
 
 def video_ranks(column: pa.ChunkedArray) -> Ints:
@@ -123,7 +156,7 @@ def video_ranks(column: pa.ChunkedArray) -> Ints:
     order = pc.sort_indices(names).to_numpy()
     rank = np.empty(order.size, dtype=np.int64)
     rank[order] = np.arange(order.size)
-    return rank[codes.to_numpy(zero_copy_only=False)] if order.size else np.zeros(0, dtype=np.int64)
+    return rank[codes] if order.size else np.zeros(0, dtype=np.int64)
 
 
 def _order_keys(table: pa.Table) -> Iterator[npt.NDArray[Any]]:
@@ -148,27 +181,48 @@ def usual_order(table: pa.Table) -> Ints | None:
     video, start = next(keys), next(keys)
     order = _sorted_by(video, start)
     tied = (np.diff(video[order]) == 0) & (np.diff(start[order]) == 0)
-    if not tied.any():
-        return order
-    # only rows that share video and start are compared by the other keys
-    run = np.concatenate(([0], np.cumsum(~tied)))
-    among = np.concatenate((tied, [False])) | np.concatenate(([False], tied))
-    rows = order[among]
-    rest = [key[rows] for key in keys]
-    order[among] = rows[np.lexsort((*rest[::-1], run[among]))]
+    for key in keys:  # each key compares only the rows that those before it left equal
+        if not tied.any():
+            break
+        tied = _sort_ties(order, tied, key)
     return order
 
 
-def _sorted_by(video: Ints, start: Ints) -> Ints:
-    """Stable order by video, then start; one sort of one key where both fit into it."""
-    lowest, first = int(start.min()), int(video.min())
-    width = int(start.max()) - lowest + 1
-    if (int(video.max()) - first + 1) * width >= 2**62:
-        return np.lexsort((start, video))
-    key = (video - first) * width + (start - lowest)
+def _sorted_by(first: Ints, second: Ints) -> Ints:
+    """Stable order by two keys; one sort of one key where both fit into it."""
+    lowest, least = int(second.min()), int(first.min())
+    width = int(second.max()) - lowest + 1
+    if (int(first.max()) - least + 1) * width >= 2**62:
+        return np.lexsort((second, first))
+    key = (first - least) * width + (second - lowest)
     if (key[1:] >= key[:-1]).all():
         return np.arange(key.size)
     return np.argsort(key, kind="stable")
+
+
+def _sort_ties(
+    order: Ints, tied: npt.NDArray[np.bool_], key: npt.NDArray[Any]
+) -> npt.NDArray[np.bool_]:
+    """Sort runs of tied rows by a key, in place, and return which neighbours are still tied."""
+    among = np.flatnonzero(np.append(tied, [False]) | np.insert(tied, 0, values=False))
+    run = np.cumsum(np.insert(~tied, 0, values=False))[among]
+    rows = order[among]
+    values = key[rows]
+    sorting = _sorted_by(run, _ranked(values))
+    order[among] = rows[sorting]
+    values = values[sorting]
+    still = np.zeros(tied.size, dtype=np.bool_)
+    # neighbours among the tied rows are neighbours in the order where they share a run
+    still[among[:-1]] = (np.diff(run) == 0) & (values[1:] == values[:-1])
+    return still
+
+
+def _ranked(values: npt.NDArray[Any]) -> Ints:
+    """Whole numbers that are ordered as float32 values (none of them NaN), or those given."""
+    if values.dtype != np.float32:
+        return values
+    bits = (values + np.float32(0)).view(np.int32).astype(np.int64)  # -0.0 becomes 0.0
+    return np.where(bits < 0, -(bits & 0x7FFFFFFF), bits)
 
 
 def _in_usual_order(table: pa.Table) -> bool:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vquery.engine.arrays import run_starts
 from vquery.expr.types import Kind, kind_of
 
 if TYPE_CHECKING:
@@ -32,13 +33,15 @@ class Segments:
     """
 
     def __init__(self, video: pa.ChunkedArray) -> None:
-        first = _run_starts(video)
+        if pa.types.is_dictionary(video.type):
+            video = video.cast(video.type.value_type)
+        first = run_starts(video)
         values = video.take(pa.array(first)).cast(video_type(video.type)).combine_chunks()
         order = pc.sort_indices(values).to_numpy()
         values = values.take(pa.array(order))
         self._start = first[order]
         self._size = np.diff(first, append=len(video))[order]
-        own = _run_starts(pa.chunked_array([values]))  # the runs of one video follow each other
+        own = run_starts(pa.chunked_array([values]))  # the runs of one video follow each other
         self._own = np.append(own, order.size)
         self.videos: pa.Array = values.take(pa.array(own))
         self.sizes: Ints = np.diff(np.append(0, np.cumsum(self._size))[self._own])
@@ -68,17 +71,6 @@ class Segments:
             return table.take(pa.array(spread(start, start + size)))
         parts = [table.slice(*place) for place in zip(start.tolist(), size.tolist(), strict=True)]
         return parts[0] if len(parts) == 1 else pa.concat_tables(parts)
-
-
-def _run_starts(column: pa.ChunkedArray) -> Ints:
-    """Row numbers at which a run of equal values begins."""
-    if not len(column):
-        return np.zeros(0, np.int64)
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    differs = pc.not_equal(column.slice(1), column.slice(0, len(column) - 1))
-    inner = np.flatnonzero(differs.to_numpy()) + 1
-    return np.concatenate(([0], inner)).astype(np.int64)
 
 
 def _merged(start: Ints, size: Ints) -> tuple[Ints, Ints]:
