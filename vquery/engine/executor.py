@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from vquery.engine import (
+    coalescing,
     covering,
     grouping,
     joins,
@@ -43,6 +44,7 @@ RUNNERS: dict[type[Relation], Callable[..., pa.Table]] = {
     **covering.RUNNERS,
     **partners.RUNNERS,
     **grouping.RUNNERS,
+    **coalescing.RUNNERS,
     **matches.RUNNERS,
     **partition.RUNNERS,
 }

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery.engine.arrays import (
-    by_first_row,
     floats,
     group_codes,
     ints,
@@ -19,12 +18,9 @@ from vquery.engine.arrays import (
 )
 from vquery.engine.rows import with_times
 from vquery.engine.session import table_fetch
-from vquery.expr.expression import Literal
 from vquery.expr.groups import Aggregated, Coalesce, GroupFilter, group_scope
-from vquery.expr.time import microseconds
 from vquery.expr.types import Kind, has_box, kind_of
 from vquery.schema import BOX
-from vquery_kernels.coalesce import coalesce as coalesce_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,44 +32,31 @@ if TYPE_CHECKING:
     Groups = npt.NDArray[np.int64]
 
 
-def coalesce(run: Executor, step: Step, given: pa.Table) -> pa.Table:
-    """Make one row of each run of rows that overlap or lie near each other."""
-    node: Coalesce = step.node  # type: ignore[assignment]
-    gap = microseconds(node.gap)
-    assert isinstance(gap, Literal)
-    order = usual_order(given)
-    given = given if order is None else take(given, order)
-    start, end = ints(given["start_us"]), ints(given["end_us"])
-    keys = group_codes([given[name] for name in ("video", *node.by)])
-    groups = by_first_row(coalesce_kernel(keys, start, end, gap.value))
-    _trace_members(run, step, groups, order)
-    return _one_row_each(run, step, given, groups)
-
-
 def aggregate(run: Executor, step: Step, given: pa.Table) -> pa.Table:
     """Make one row of each group of rows with equal keys."""
     node: Aggregated = step.node  # type: ignore[assignment]
     order = usual_order(given)
     given = given if order is None else take(given, order)
     groups = group_codes([given[name] for name in ("video", *node.by)])
-    _trace_members(run, step, groups, order)
-    return _one_row_each(run, step, given, groups)
+    trace_members(run, step, groups, order)
+    return one_row_each(run, step, given, groups)
 
 
-def _trace_members(run: Executor, step: Step, groups: Groups, order: Groups | None) -> None:
+def trace_members(run: Executor, step: Step, groups: Groups, order: Groups | None) -> None:
     """Every row of a group contributed to its row."""
     run.trace(step, 0, np.arange(groups.size) if order is None else order, groups)
 
 
-def _one_row_each(run: Executor, step: Step, given: pa.Table, groups: Groups) -> pa.Table:
+def one_row_each(run: Executor, step: Step, given: pa.Table, groups: Groups) -> pa.Table:
     """First row of each group with the hull of the bounds, the highest score and aggregates."""
     node: Coalesce | Aggregated = step.node  # type: ignore[assignment]
     made = {name: each for name, each in node.aggregates if name in step.columns}
     scope = group_scope(node.input, node.by)
     columns = run.session.aggregate(made, scope, table_fetch(given), groups)
     hull = Hull(groups)
-    if "score" in step.columns and "score" not in dict(node.aggregates):
-        columns["score"] = hull.highest(given["score"])
+    rule = node.score if isinstance(node, Coalesce) else "max"
+    if "score" in step.columns and "score" not in dict(node.aggregates) and rule is not None:
+        columns["score"] = hull.score(given["score"], rule)
     if has_box(given.schema):
         for name in BOX:
             if name not in columns:
@@ -121,15 +104,39 @@ class Hull:
         values = floats(column)
         return pa.array(self.least(values) if lowest else self.greatest(values), from_pandas=True)
 
-    def highest(self, column: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
-        """Highest score of each group; the first row's where scores are not numbers."""
+    def score(self, column: pa.ChunkedArray, rule: str) -> pa.ChunkedArray | pa.Array:
+        """Score of each group by a rule, nulls left out; the first row's where they are no numbers.
+
+        ``"max"``, ``"min"``, ``"mean"``, ``"noisy_or"`` or ``"first"``.
+        """
         kind = kind_of(column.type)
-        if kind is Kind.INTEGER and not column.null_count:
-            return pa.array(self.greatest(ints(column))).cast(column.type)
         if kind not in (Kind.FLOAT, Kind.INTEGER):
             return column.take(pa.array(self.first))
+        if rule in ("max", "min") and kind is Kind.INTEGER and not column.null_count:
+            best = self.greatest if rule == "max" else self.least
+            return pa.array(best(ints(column))).cast(column.type)
         values = pc.cast(column, pa.float64()).combine_chunks().to_numpy(zero_copy_only=False)
-        return pa.array(self.greatest(values), from_pandas=True).cast(column.type)
+        made = pa.array(self._score_of(values, rule), from_pandas=True)
+        return made.cast(column.type) if rule in ("max", "min", "first") else made
+
+    def _score_of(self, values: npt.NDArray[Any], rule: str) -> npt.NDArray[Any]:
+        if rule == "max":
+            return self.greatest(values)
+        if rule == "min":
+            return self.least(values)
+        missing = np.isnan(values)
+        number = self._reduced(np.add, (~missing).astype(np.int64))
+        if rule == "mean":
+            total = self._reduced(np.add, np.where(missing, 0.0, values))
+            total[number == 0] = np.nan
+            return total / np.maximum(number, 1)
+        if rule == "noisy_or":
+            wrong = self._reduced(np.multiply, np.where(missing, 1.0, 1.0 - values))
+            wrong[number == 0] = np.nan
+            return 1.0 - wrong
+        place = np.where(missing, values.size, np.arange(values.size))  # "first" that there is
+        at = np.minimum(self._reduced(np.minimum, place), max(values.size - 1, 0))
+        return values[at]
 
 
 def filter_groups(run: Executor, step: Step, given: pa.Table) -> pa.Table:
@@ -154,7 +161,6 @@ def in_usual_order_with(given: pa.Table, groups: Groups) -> tuple[pa.Table, Grou
 
 
 RUNNERS: dict[type[Relation], Callable[..., pa.Table]] = {
-    Coalesce: coalesce,
     Aggregated: aggregate,
     GroupFilter: filter_groups,
 }

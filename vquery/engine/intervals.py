@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from vquery.engine.methods.groups import Groups
+from vquery.engine.methods.outside import Outside
 from vquery.engine.methods.pairs import Pairs
 from vquery.engine.methods.rekeying import Rekeying
 from vquery.engine.methods.rows import Rows
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from vquery.expr.expression import Column, Param
 
 
-class Intervals(Rows, Pairs, Spans, Groups, Rekeying, Trust):
+class Intervals(Rows, Pairs, Spans, Groups, Rekeying, Trust, Outside):
     """A lazy, immutable relation of intervals.
 
     Methods return new relations; :meth:`collect`, :meth:`count`, :meth:`to_pandas` and

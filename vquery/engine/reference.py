@@ -9,6 +9,7 @@ from vquery.engine import reference_pairs, reference_partition, reference_spans
 from vquery.engine.reference_bounds import Row, hull, possible, usual
 from vquery.engine.reference_values import Values, typed
 from vquery.expr import groups, pairs, partition, partners, relations
+from vquery.plan.frames import with_frame_rates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,6 +33,7 @@ COUNTED = (partners.CountOverlaps, partners.Coverage)
 
 def run(node: Relation, params: Mapping[str, Any] | None = None) -> list[Row]:
     """Rows of a query in the usual order (or as ``sort`` said), as Python dictionaries."""
+    node = with_frame_rates(node)
     return in_order(node, Reference(params or {}).rows(node))
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from vquery.engine.arrays import floats, ints, take, usual_order
 from vquery.engine.session import table_fetch
+from vquery.engine.vectors import Arrays, Evaluator, Unsupported
 from vquery.errors import QueryError
 from vquery.expr.derived import resolve
 from vquery.expr.expression import Column, Literal
@@ -24,7 +25,6 @@ from vquery.expr.relations import (
     Union,
     scope_of,
 )
-from vquery.expr.time import microseconds
 from vquery.expr.types import has_box
 from vquery.plan.needs import bounds_made
 from vquery.plan.sql import POSITION, quoted
@@ -58,6 +58,12 @@ def true_rows(
     run: Executor, relation: Relation, condition: Expression, given: pa.Table
 ) -> np.ndarray[Any, Any]:
     """Numbers of the rows for which a condition is true."""
+    scope = scope_of(relation)
+    try:
+        holds = Evaluator(Arrays(given), scope).holds(resolve(condition, scope))
+        return np.flatnonzero(np.broadcast_to(holds, given.num_rows))
+    except Unsupported:
+        pass  # only the database can tell
     computed = compute(run, relation, {"keep": condition}, given)["keep"]
     keep = computed.fill_null(fill_value=False).combine_chunks().to_numpy(zero_copy_only=False)
     return np.flatnonzero(keep)

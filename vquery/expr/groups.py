@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from vquery.errors import QueryError
+from vquery.expr.amounts import require_amount, require_axis
+from vquery.expr.node import walk
+from vquery.expr.predicates import UdfResult
 from vquery.expr.relations import (
     Columns,
     Relation,
@@ -15,36 +18,51 @@ from vquery.expr.relations import (
     refuse_clash,
     require_columns,
     require_condition,
-    require_seconds,
     scope_of,
     stored_field,
 )
-from vquery.expr.types import Scope
+from vquery.expr.types import Kind, Scope, kind_of, two_rows
 from vquery.schema import KEYS
 
 if TYPE_CHECKING:
     from vquery.expr.expression import Expression
     from vquery.expr.pattern import Pattern
+    from vquery.expr.predicates import Predicate
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coalesce(Relation):
     """Runs of rows that overlap, touch or lie at most ``gap`` apart, each made one row.
 
-    Rows meet where video and the columns ``by`` are equal. The row keeps the columns of the first
-    row of the run, the hull of the boxes and the highest score, unless an aggregate says otherwise.
+    Rows meet where video and the columns ``by`` are equal, ``where`` holds between the run so far
+    and the new row, and the result is at most ``max_length`` long. The row keeps the columns of the
+    first row of the run, the hull of the boxes and a score by the rule ``score`` (None: that of the
+    first row), unless an aggregate says otherwise.
     """
 
     input: Relation
     gap: Expression
     by: tuple[str, ...]
     aggregates: Columns
+    where: Predicate | None = None
+    axis: str = "time"
+    max_length: Expression | None = None
+    score: str | None = "max"
     schema: pa.Schema = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        require_seconds(self.gap, "coalesce(gap=)", lowest=0)
+        require_axis(self.input, self.axis, "coalesce()")
+        require_amount(self.gap, self.axis, "coalesce(gap=)", lowest=0)
+        if self.max_length is not None:
+            require_amount(self.max_length, self.axis, "coalesce(max_length=)", lowest=0)
         require_group_columns(self.input, self.by)
+        if self.where is not None:
+            require_run_test(self.input, self.where)
         schema = self.input.schema
+        object.__setattr__(self, "score", run_score(schema, self.score))
+        if self.score in ("mean", "noisy_or") and schema.field("score").type != pa.float32():
+            place = schema.get_field_index("score")
+            schema = schema.set(place, pa.field("score", pa.float64()))
         for made in aggregate_fields(self.input, self.by, self.aggregates):
             place = schema.get_field_index(made.name)
             schema = schema.append(made) if place < 0 else schema.set(place, made)
@@ -53,6 +71,58 @@ class Coalesce(Relation):
     @property
     def name(self) -> str:  # noqa: D102
         return self.input.name
+
+
+def run_score(schema: pa.Schema, rule: str | None) -> str | None:
+    """Check how the scores of a run become one; None where the first row's stays.
+
+    Raises
+    ------
+    QueryError
+        For another rule, or scores that are not numbers.
+    """
+    if rule is None or "score" not in schema.names:
+        return None
+    if rule not in RUN_SCORES:
+        raise QueryError(
+            f"coalesce(score=) must be {', '.join(map(repr, RUN_SCORES))}, got {rule!r}"
+        )
+    kind = kind_of(schema.field("score").type)
+    if kind in (Kind.INTEGER, Kind.FLOAT):
+        return rule
+    if rule not in ("max", "first"):  # the default: scores that are no numbers are plain columns
+        raise QueryError(f"coalesce(score={rule!r}) needs numbers in the column score, got {kind}")
+    return None
+
+
+RUN_SCORES = ("max", "min", "mean", "noisy_or", "first")
+
+
+def run_scope(relation: Relation) -> Scope:
+    """Scope of a predicate between a run so far (left) and a new row (right)."""
+    return two_rows(
+        relation.schema,
+        relation.schema,
+        (f"a run of {relation.name}", f"a row of {relation.name}"),
+    )
+
+
+def require_run_test(relation: Relation, where: Predicate) -> None:
+    """Refuse a predicate that cannot stand between a run and a new row.
+
+    Raises
+    ------
+    QueryError
+        If it is no condition, or calls a Python function.
+    """
+    condition = where.lower()
+    require_condition(condition, condition.type(run_scope(relation)))
+    if any(isinstance(each, UdfResult) for each in walk(condition)):
+        raise QueryError(
+            f"coalesce(where=): {where!r} is a Python function over many pairs, but runs grow row"
+            " by row: write an expression of the run and the new row, such as"
+            " lambda run, new: run.x2 > new.x1"
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -31,7 +31,9 @@ def collections_of(relation: Relation) -> dict[str, Relation]:
             collection = getattr(node.source, "collection", None)
             if collection is not None:
                 found.setdefault(collection, node)
-        pending.extend(each for each in children(node) if isinstance(each, Relation))
+        below = getattr(node, "original", None)  # where videos have their own names again
+        below = children(node) if below is None else below
+        pending.extend(each for each in below if isinstance(each, Relation))
     return found
 
 

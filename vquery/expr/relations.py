@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 import pyarrow as pa
 
 from vquery.errors import QueryError, SchemaError, UnknownColumnError
+from vquery.expr.amounts import require_amount, require_axis, shown_number
+from vquery.expr.amounts import require_seconds as require_seconds
 from vquery.expr.expression import Expression, Literal, SortKey
 from vquery.expr.node import Node
 from vquery.expr.types import Kind, Scope, Type, has_box, kind_of, one_row
@@ -148,7 +149,10 @@ class Sort(Relation):
             raise QueryError("sort() needs at least one column, such as sort(row.score.desc())")
         for key in self.keys:
             if pa.types.is_nested(key.value.type(scope_of(self.input)).dtype):
-                raise QueryError(f"sort(): {key.value!r} holds lists, which have no order")
+                raise QueryError(
+                    f"sort(): {key.value!r} holds lists, which have no order: sort by a number or a"
+                    " text"
+                )
         self._set_schema(self.input.schema)
 
     @property
@@ -201,6 +205,39 @@ class Distinct(Relation):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Sample(Relation):
+    """Some rows, chosen at random by ``seed``: ``count`` of them, or the share ``fraction``.
+
+    With ``by`` so many of each group of rows that are equal in these columns.
+    """
+
+    local: ClassVar[bool] = False
+    input: Relation
+    count: Expression | None
+    fraction: Expression | None
+    by: tuple[str, ...]
+    seed: int
+    schema: pa.Schema = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        if (self.count is None) is (self.fraction is None):
+            raise QueryError("sample() takes a number of rows or fraction=, one of the two")
+        number = shown_number(self.count)
+        if self.count is not None and not (number >= 0 and number == number // 1):
+            raise QueryError(f"sample() takes a whole number of at least 0, got {self.count!r}")
+        if self.fraction is not None and not 0 <= shown_number(self.fraction) <= 1:
+            raise QueryError(f"sample(fraction=) must be from 0 to 1, got {self.fraction!r}")
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
+            raise QueryError(f"sample(seed=) must be a whole number from 0, got {self.seed!r}")
+        require_columns(self.input, self.by)
+        self._set_schema(self.input.schema)
+
+    @property
+    def name(self) -> str:  # noqa: D102
+        return self.input.name
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Union(Relation):
     """All rows of several relations, columns aligned by name, missing ones null."""
 
@@ -211,19 +248,30 @@ class Union(Relation):
         from vquery.expr.origin import require_one_collection
 
         require_one_collection(self.inputs, "union()")
-        first, *others = self.inputs
-        schema = first.schema
-        for other in others:
-            for each in other.schema:
-                schema = _aligned(schema, each, other.name)
-        self._set_schema(schema)
+        names = [each.name for each in self.inputs]
+        self._set_schema(union_schema([each.schema for each in self.inputs], names, "union()"))
 
     @property
     def name(self) -> str:  # noqa: D102
         return self.inputs[0].name
 
 
-def _aligned(schema: pa.Schema, given: pa.Field, source: str) -> pa.Schema:
+def union_schema(schemas: list[pa.Schema], names: list[str], what: str) -> pa.Schema:
+    """Columns of all schemas aligned by name; those that one of them lacks are null there.
+
+    Raises
+    ------
+    QueryError
+        If a column has different types.
+    """
+    schema, *others = schemas
+    for other, name in zip(others, names[1:], strict=True):
+        for each in other:
+            schema = _aligned(schema, each, name, what)
+    return schema
+
+
+def _aligned(schema: pa.Schema, given: pa.Field, source: str, what: str) -> pa.Schema:
     place = schema.get_field_index(given.name)
     if place < 0:
         return schema.append(given.with_nullable(nullable=True))
@@ -233,22 +281,30 @@ def _aligned(schema: pa.Schema, given: pa.Field, source: str) -> pa.Schema:
     if pa.types.is_null(known):
         return schema.set(place, given)
     raise QueryError(
-        f"union(): column {given.name!r} is {known} on one side and {given.type} in {source}:"
+        f"{what}: column {given.name!r} is {known} on one side and {given.type} in {source}:"
         " bring them to one type first, or rename one"
     )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dilate(Relation):
-    """Spans made longer by ``seconds`` at ``sides``, or shorter by a negative number."""
+    """Spans made longer by ``seconds`` at ``sides``, or shorter by a negative number.
+
+    On the axes of boxes the amount is widths or heights of the picture. With ``clip`` rows are cut
+    at the edges of the picture, or at the ends of the video, which ``extents`` tells.
+    """
 
     input: Relation
     seconds: Expression
     sides: tuple[str, ...] = ("start", "end")
+    axis: str = "time"
+    clip: bool = False
+    extents: Relation | None = None
     schema: pa.Schema = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        require_seconds(self.seconds, "dilate()", lowest=None)
+        require_axis(self.input, self.axis, "dilate()")
+        require_amount(self.seconds, self.axis, "dilate()", lowest=None)
         self._set_schema(self.input.schema)
 
     @property
@@ -297,21 +353,6 @@ def refuse_clash(names: list[str], cure: str) -> None:
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         raise QueryError(f"two columns would be called {', '.join(map(repr, twice))}: {cure}")
-
-
-def require_seconds(value: Expression, what: str, *, lowest: float | None) -> None:
-    """Refuse a length of time that is no number or too small; a param is checked when it is set.
-
-    Raises
-    ------
-    QueryError
-        Naming the argument and what was given.
-    """
-    shown = value.value if isinstance(value, Literal) else getattr(value, "default", None)
-    number = shown if isinstance(shown, (int, float)) and not isinstance(shown, bool) else math.inf
-    if math.isinf(number) or (lowest is not None and number < lowest):
-        rule = "a number of seconds" + ("" if lowest is None else f" of at least {lowest:g}")
-        raise QueryError(f"{what} takes {rule}, got {value!r}")
 
 
 def stored_field(name: str, expression: Expression, given: Type, schema: pa.Schema) -> pa.Field:

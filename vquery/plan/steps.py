@@ -10,7 +10,17 @@ from vquery.expr.pairs import Intersect, Join, Minus, SemiJoin
 from vquery.expr.partition import WindowFilter, Windows
 from vquery.expr.partners import CollectBy, CountOverlaps, Coverage
 from vquery.expr.predicates import Every, same
-from vquery.expr.relations import Distinct, Filter, Limit, Mutate, Project, Relation, Scan, Sort
+from vquery.expr.relations import (
+    Distinct,
+    Filter,
+    Limit,
+    Mutate,
+    Project,
+    Relation,
+    Sample,
+    Scan,
+    Sort,
+)
 from vquery.expr.time import time_overlaps
 from vquery.plan.fingerprint import shared
 from vquery.plan.frames import with_frame_rates
@@ -106,7 +116,8 @@ def keeps_own_order(node: Relation) -> bool:
     """Whether rows come in an order set by ``sort`` instead of the usual one."""
     while True:
         if isinstance(
-            node, (Filter, Mutate, Project, Limit, Distinct, GroupFilter, Windows, WindowFilter)
+            node,
+            (Filter, Mutate, Project, Limit, Distinct, Sample, GroupFilter, Windows, WindowFilter),
         ):
             node = node.input
         elif isinstance(node, (CountOverlaps, Coverage)):

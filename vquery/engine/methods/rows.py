@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from vquery.engine.lookups import with_lookups, without
 from vquery.engine.methods.base import Fluent, node_of, one_row
 from vquery.expr.expression import Column, Expression, SortKey, call, lift
 from vquery.expr.relations import (
@@ -12,6 +13,7 @@ from vquery.expr.relations import (
     Limit,
     Mutate,
     Project,
+    Sample,
     Sort,
     Union,
     require_columns,
@@ -42,7 +44,9 @@ class Rows(Fluent):
         """
         node = self._node
         for condition in conditions:
-            node = Filter(node, one_row(condition, "filter()"))
+            test = one_row(condition, "filter()")
+            node, (test,), hidden = with_lookups(node, [test])
+            node = without(Filter(node, test), hidden)
         return self._made(node)
 
     def mutate(self, **columns: Any) -> Intervals:
@@ -58,7 +62,9 @@ class Rows(Fluent):
                 made.append((f"{name}_us", call("microseconds", expression)))
             else:
                 made.append((name, expression))
-        return self._made(Mutate(self._node, tuple(made)))
+        node, values, hidden = with_lookups(self._node, [value for _, value in made])
+        pairs = zip((name for name, _ in made), values, strict=True)
+        return self._made(without(Mutate(node, tuple(pairs)), hidden))
 
     def select(self, *columns: Any) -> Intervals:
         """Keep these columns, in this order, after video, start_us and end_us."""
@@ -105,6 +111,39 @@ class Rows(Fluent):
     def distinct(self, *on: Any) -> Intervals:
         """Keep the first of the rows that are equal in these columns (none given: in all)."""
         return self._made(Distinct(self._node, tuple(self._names(on, "distinct()"))))
+
+    def sample(
+        self,
+        n: int | Param | None = None,
+        *,
+        fraction: float | Param | None = None,
+        by: Any = (),
+        seed: int = 0,
+    ) -> Intervals:
+        """Keep ``n`` rows chosen at random, or a share of them; the same ones at every run.
+
+        Parameters
+        ----------
+        n
+            How many rows; all where there are fewer.
+        fraction
+            Share of the rows instead, rounded to the nearest number of rows.
+        by
+            Columns: so many rows of each group that is equal in them; null equals null. Groups may
+            span videos, unless ``video`` is one of the columns.
+        seed
+            Another one gives other rows.
+
+        >>> import pyarrow as pa
+        >>> import vquery as vq
+        >>> table = pa.table({"video": ["a"] * 9, "start": range(9), "end": range(1, 10)})
+        >>> vq.from_arrow(table).sample(fraction=0.5).count()
+        5
+        """
+        given = [by] if isinstance(by, (str, Column)) else by
+        names = tuple(self._names(given, "sample(by=)"))
+        count, share = (None if each is None else lift(each) for each in (n, fraction))
+        return self._made(Sample(self._node, count, share, names, seed))
 
     def union(self, *others: Intervals) -> Intervals:
         """Put all rows together, aligned by name; a column that one side lacks is null there.
