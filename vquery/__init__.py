@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from vquery.api.collection import Collection
     from vquery.api.opening import create
     from vquery.api.opening import open as open
+    from vquery.engine.bring import from_duckdb, from_pandas, from_polars
     from vquery.engine.cache import Cache
     from vquery.engine.concept import ABSTAIN, concept
     from vquery.engine.intervals import Intervals
@@ -32,7 +33,20 @@ if TYPE_CHECKING:
     )
     from vquery.expr.aggregates import all as all
     from vquery.expr.aggregates import any as any
-    from vquery.expr.aggregates import count, first, last, mean, n_unique
+    from vquery.expr.aggregates import (
+        arg_max,
+        arg_min,
+        count,
+        first,
+        last,
+        mean,
+        median,
+        n_unique,
+        quantile,
+        share,
+        std,
+    )
+    from vquery.expr.aggregates import list as list
     from vquery.expr.aggregates import max as max
     from vquery.expr.aggregates import min as min
     from vquery.expr.aggregates import sum as sum
@@ -48,9 +62,19 @@ if TYPE_CHECKING:
         right_of,
     )
     from vquery.expr.merge import intersection, left, merge, right, span, time_intersection
+    from vquery.expr.partition import (
+        cumulative_sum,
+        lag,
+        lead,
+        rank,
+        rolling,
+        rolling_mean,
+        row_number,
+    )
     from vquery.expr.pattern import pattern
     from vquery.expr.placeholders import (
         caption,
+        coalesce,
         face,
         greatest,
         least,
@@ -77,6 +101,7 @@ if TYPE_CHECKING:
         starts,
         time_overlaps,
     )
+    from vquery.expr.units import frames, minutes, seconds
     from vquery.graph.propagate import propagate
 
 _HOMES = {
@@ -86,21 +111,27 @@ _HOMES = {
     "vquery.engine.concept": "ABSTAIN concept",
     "vquery.engine.intervals": "Intervals",
     "vquery.engine.lookups": "count_overlaps coverage",
+    "vquery.engine.bring": "from_duckdb from_pandas from_polars",
     "vquery.engine.sources": "from_arrow",
     "vquery.errors": (
         "ExportError IngestError LabelError LockedError MediaError MissingDependencyError "
         "QueryError SchemaError StoreError UnknownColumnError VQueryError"
     ),
-    "vquery.expr.aggregates": "all any count first last max mean min n_unique sum",
+    "vquery.expr.aggregates": (
+        "all any arg_max arg_min count first last list max mean median min n_unique quantile "
+        "share std sum"
+    ),
     "vquery.expr.boxes": ("above aligned below boxes_overlap encloses inside iou left_of right_of"),
     "vquery.expr.merge": "intersection left merge right span time_intersection",
+    "vquery.expr.partition": "cumulative_sum lag lead rank rolling rolling_mean row_number",
     "vquery.expr.pattern": "pattern",
-    "vquery.expr.placeholders": "caption face greatest least lit param row shot when",
+    "vquery.expr.placeholders": "caption coalesce face greatest least lit param row shot when",
     "vquery.expr.predicates": "same udf",
     "vquery.expr.time": (
         "after before contains during equals finished_by finishes meets met_by overlapped_by "
         "overlaps started_by starts time_overlaps"
     ),
+    "vquery.expr.units": "frames minutes seconds",
     "vquery.graph.propagate": "propagate",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
@@ -125,16 +156,20 @@ __all__ = [
     "above",
     "after",
     "aligned",
+    "arg_max",
+    "arg_min",
     "before",
     "below",
     "boxes_overlap",
     "caption",
+    "coalesce",
     "concept",
     "contains",
     "count",
     "count_overlaps",
     "coverage",
     "create",
+    "cumulative_sum",
     "during",
     "encloses",
     "equals",
@@ -142,34 +177,50 @@ __all__ = [
     "finished_by",
     "finishes",
     "first",
+    "frames",
     "from_arrow",
+    "from_duckdb",
+    "from_pandas",
+    "from_polars",
     "greatest",
     "inside",
     "intersection",
     "iou",
+    "lag",
     "last",
+    "lead",
     "least",
     "left",
     "left_of",
     "lit",
     "mean",
+    "median",
     "meets",
     "merge",
     "met_by",
+    "minutes",
     "n_unique",
     "overlapped_by",
     "overlaps",
     "param",
     "pattern",
     "propagate",
+    "quantile",
+    "rank",
     "right",
     "right_of",
+    "rolling",
+    "rolling_mean",
     "row",
+    "row_number",
     "same",
+    "seconds",
+    "share",
     "shot",
     "span",
     "started_by",
     "starts",
+    "std",
     "time_intersection",
     "time_overlaps",
     "udf",
@@ -185,5 +236,5 @@ def __getattr__(name: str) -> Any:
     return value
 
 
-def __dir__() -> list[str]:
+def __dir__() -> Any:
     return sorted({*globals(), *_HOME})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from vquery.api import facts, labelling
 from vquery.api.moment import Newest
+from vquery.api.outside import Outside
 from vquery.api.relations import FACE, Detections, detections_of, relation, table_names
 from vquery.api.tables import crop
 from vquery.store.store import Store
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from vquery.index.report import IndexReport, Progress
 
 
-class Collection:
+class Collection(Outside):
     """Videos and everything known of them, in one folder ``NAME.vq``.
 
     Tables are read as they were when they were asked for: ``db.faces`` taken after a label shows
@@ -36,6 +37,7 @@ class Collection:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._newest = Newest(store)
+        self._registered: dict[str, Intervals] = {}
 
     @classmethod
     def open(cls, path: Path | str) -> Self:
@@ -119,18 +121,19 @@ class Collection:
             return snapshot.runs()
 
     def __getitem__(self, name: str) -> Intervals:
-        """Return a table by name: a built-in one, or one kept with `save`.
+        """Return a table by name: a built-in one, one kept with `save`, one of `register`.
 
         Raises
         ------
         StoreError
             If there is no such table of intervals; the message lists those there are.
         """
-        return relation(self._newest.get(), name)
+        registered = self._registered.get(name)
+        return relation(self._newest.get(), name) if registered is None else registered
 
     def tables(self) -> list[str]:
         """List the tables of intervals, which ``db[name]`` gives and queries may use."""
-        return table_names(self._newest.get())
+        return sorted([*table_names(self._newest.get()), *self._registered])
 
     def picture(self, detection_id: int) -> bytes | None:
         """Return the JPEG crop of a detection, None where there is none."""
@@ -174,7 +177,7 @@ class Collection:
     def _tables(self) -> dict[str, Intervals]:
         """Make a relation of every table, all of one moment."""
         moment = self._newest.get()
-        return {name: relation(moment, name) for name in table_names(moment)}
+        return {name: relation(moment, name) for name in table_names(moment)} | self._registered
 
     def save(self, name: str, rows: Intervals | pa.Table) -> Intervals:
         """Keep a relation under a name; ``db[name]`` from then on, replacing what had it.

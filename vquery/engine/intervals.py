@@ -10,6 +10,7 @@ from vquery.engine.methods.pairs import Pairs
 from vquery.engine.methods.rekeying import Rekeying
 from vquery.engine.methods.rows import Rows
 from vquery.engine.methods.spans import Spans
+from vquery.engine.methods.text import Text
 from vquery.engine.methods.trust import Trust
 from vquery.errors import QueryError
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from vquery.expr.expression import Column, Param
 
 
-class Intervals(Rows, Pairs, Spans, Groups, Rekeying, Trust, Outside):
+class Intervals(Rows, Pairs, Spans, Groups, Rekeying, Text, Trust, Outside):
     """A lazy, immutable relation of intervals.
 
     Methods return new relations; :meth:`collect`, :meth:`count`, :meth:`to_pandas` and

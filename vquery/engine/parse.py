@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from vquery.engine.grouped import Grouped
 from vquery.engine.intervals import Intervals
+from vquery.engine.partitioned import Partitioned
 from vquery.engine.words import WORDS
 from vquery.errors import QueryError
 from vquery.expr.derived import derived_names
@@ -38,15 +39,18 @@ METHODS: dict[type, frozenset[str]] = {
     Intervals: frozenset(
         "filter mutate select drop rename sort limit distinct union join semi_join anti_join minus"
         " intersect nearest count_overlaps coverage collect_by"
-        " coalesce dilate per_frame group_by".split()
+        " coalesce dilate per_frame group_by partition_by sequence".split()
     ),
     Grouped: frozenset(("agg", "filter", "match")),
+    Partitioned: frozenset(("mutate", "filter", "coalesce", "sequence")),
     When: frozenset(("when", "otherwise")),
     Pattern: frozenset(("where",)),
     Predicate: frozenset(("on",)),
     Expression: frozenset(
-        "isin between is_null not_null fill_null abs lower upper length contains startswith"
-        " endswith like asc desc".split()
+        "isin between is_null not_null fill_null cast abs round floor ceil sqrt log exp clip"
+        " lower upper strip replace startswith endswith like ilike matches extract words"
+        " length contains contains_any get first last join_text"
+        " year month day hour weekday asc desc".split()
     ),
 }
 """What may be called on what."""
@@ -170,8 +174,12 @@ class _Builder:
         raise self._refuse(node, f"{node.attr!r} is not something that can be asked for here")
 
     def subscript(self, node: ast.Subscript, names: Names) -> Any:
-        """``row["class"]`` and ``db["table"]``."""
+        """``row["class"]``, ``db["table"]`` and ``row.tags[0]``."""
         key = self._visit(node.slice, names)
+        if isinstance(key, int) and not isinstance(key, bool):
+            owner = self._visit(node.value, names)
+            if isinstance(owner, Expression):
+                return owner.get(key)
         if not isinstance(key, str):
             raise self._refuse(node, "a name in quotes is needed in the brackets")
         whole = isinstance(node.value, ast.Name) and node.value.id == "db" and "db" not in names

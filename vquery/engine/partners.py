@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from vquery.engine.amounts import amount_on
 from vquery.engine.arrays import ints, join_codes, take, usual_order
-from vquery.engine.joins import Candidates, matched_blocks, matched_pairs
+from vquery.engine.joins import matched_counts, matched_pairs
 from vquery.engine.merging import merged
 from vquery.errors import QueryError
 from vquery.expr.expression import Literal
 from vquery.expr.partners import CollectBy, CountOverlaps, Nearest
-from vquery.expr.time import microseconds
 from vquery.schema import US_PER_S
 from vquery_kernels.nearest import nearest as nearest_kernel
 
@@ -35,9 +35,10 @@ LONGEST = 2**31 - 1
 def nearest(run: Executor, step: Step, left: pa.Table, right: pa.Table) -> pa.Table:
     """Merge each left row with its nearest right rows; ties go by the usual order."""
     node: Nearest = step.node  # type: ignore[assignment]
-    limit = None if node.max_gap is None else microseconds(node.max_gap)
+    limit = None
+    if node.max_gap is not None:
+        limit = amount_on(run, "time", node.left, node.max_gap, left)
     assert isinstance(node.k, Literal)
-    assert limit is None or isinstance(limit, Literal)
     order = usual_order(right)
     ordered = right if order is None else take(right, order)
     names = ("video", *node.by)
@@ -47,12 +48,16 @@ def nearest(run: Executor, step: Step, left: pa.Table, right: pa.Table) -> pa.Ta
         *(codes[1], ints(ordered["start_us"]), ints(ordered["end_us"])),
         k=node.k.value,
         direction=node.direction,
-        max_gap=None if limit is None else limit.value,
+        max_gap=None if limit is None else int(np.max(limit, initial=0)),
         overlapping=node.overlap,
     )
-    right_rows = near.right_row if order is None else order[near.right_row]
-    gaps = {node.gap: pa.array(near.gap / US_PER_S)}
-    return merged(run, step, left, right, near.left_row, right_rows, given=gaps)
+    left_rows, right_rows, gap = near.left_row, near.right_row, near.gap
+    if limit is not None and np.ndim(limit):  # it differs between videos
+        close = gap <= limit[left_rows]
+        left_rows, right_rows, gap = left_rows[close], right_rows[close], gap[close]
+    right_rows = right_rows if order is None else order[right_rows]
+    gaps = {node.gap: pa.array(gap / US_PER_S)}
+    return merged(run, step, left, right, left_rows, right_rows, given=gaps)
 
 
 def count_overlaps(run: Executor, step: Step, left: pa.Table, right: pa.Table) -> pa.Table:
@@ -60,22 +65,12 @@ def count_overlaps(run: Executor, step: Step, left: pa.Table, right: pa.Table) -
     node: CountOverlaps = step.node  # type: ignore[assignment]
     columns = {name: left[name] for name in step.columns if name != node.column}
     if node.column in step.columns:
-        columns[node.column] = pa.array(_counts(run, step, left, right))
+        columns[node.column] = pa.array(matched_counts(run, step, left, right))
     if run.traced:
         left_rows, right_rows = matched_pairs(run, step, left, right)
         run.trace(step, 1, right_rows, left_rows)
     schema = pa.schema([node.schema.field(name) for name in step.columns])
     return pa.table([columns[name] for name in step.columns], schema=schema)
-
-
-def _counts(run: Executor, step: Step, left: pa.Table, right: pa.Table) -> Numbers:
-    assert step.matching is not None
-    if step.matching.rest is None:
-        return Candidates(step.matching, left, right).counts()
-    counts = np.zeros(left.num_rows, dtype=np.int64)
-    for left_rows, _ in matched_blocks(run, step, left, right):
-        counts += np.bincount(left_rows, minlength=left.num_rows)
-    return counts
 
 
 def collect_by(run: Executor, step: Step, left: pa.Table, right: pa.Table) -> pa.Table:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from vquery.engine.reference_bounds import INF, Row, overlap, placed, related
 from vquery.engine.reference_functions import AGGREGATES, CALLS, NULL_AWARE, alike
 from vquery.engine.reference_partition import PLACE, window
-from vquery.expr import aggregates, boxes, expression, partition, predicates, time
+from vquery.expr import aggregates, boxes, expression, partition, predicates, time, units
 from vquery.expr.placeholders import When
 from vquery.schema import BOX, US_PER_S
 
@@ -39,6 +39,10 @@ class Values:
             return self.params.get(node.name, node.default)
         if isinstance(node, expression.Literal):
             return node.value
+        if isinstance(node, units.Frames):
+            assert node.rates is not None and node.video is not None
+            at = node.rates.videos.index(self.value(node.video, env))
+            return np.float64(self.value(node.count, env) * node.rates.frame_us[at] / US_PER_S)
         if isinstance(node, expression.Column):
             row = env[node.side]
             return column(row[0] if isinstance(row, list) else row, node.name)
@@ -117,13 +121,16 @@ class Values:
             return None
         given = dict.fromkeys(("min_gap", "max_gap", "tolerance"), INF) | {
             name: round(value * US_PER_S) if timed else np.float32(value)
-            for name, value in self.settings(node).items()
+            for name, value in self.settings(node, {"left": a, "right": b}).items()
         }
         return related(node.name, spans[0], spans[1], given)
 
-    def settings(self, node: time.TimeRelation | boxes.BoxRelation) -> dict[str, Any]:
-        """Return the settings of a predicate that are given."""
-        return {name: self.value(each, {}) for name, each in node.values if each is not None}
+    def settings(
+        self, node: time.TimeRelation | boxes.BoxRelation, env: Mapping[Any, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return the settings of a predicate that are given; frames ask for the video."""
+        given = [(name, each) for name, each in node.values if each is not None]
+        return {name: self.value(each, env or {}) for name, each in given}
 
 
 def column(row: Row, name: str) -> Any:

@@ -5,13 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vquery.engine import lookups
-from vquery.expr import aggregates, boxes, merge, pattern, placeholders, predicates, time
+from vquery.expr import (
+    aggregates,
+    boxes,
+    merge,
+    partition,
+    pattern,
+    placeholders,
+    predicates,
+    time,
+    units,
+)
 
 if TYPE_CHECKING:
     from types import ModuleType
 
 MODULES: dict[ModuleType, tuple[str, ...]] = {
-    placeholders: ("row", "face", "caption", "shot", "when", "param", "lit", "greatest", "least"),
+    placeholders: (
+        *("row", "face", "caption", "shot", "when", "param", "lit"),
+        *("greatest", "least", "coalesce"),
+    ),
     time: (
         "time_overlaps",
         *("before", "meets", "overlaps", "starts", "during", "finishes", "equals"),
@@ -25,9 +38,13 @@ MODULES: dict[ModuleType, tuple[str, ...]] = {
     merge: ("span", "intersection", "time_intersection", "left", "right", "merge"),
     lookups: ("coverage", "count_overlaps"),
     pattern: ("pattern",),
+    units: ("seconds", "minutes", "frames"),
+    partition: (
+        *("lag", "lead", "rank", "row_number", "rolling", "rolling_mean", "cumulative_sum"),
+    ),
     aggregates: (
-        *("count", "n_unique", "sum", "mean", "min", "max"),
-        *("first", "last", "any", "all"),
+        *("count", "n_unique", "sum", "mean", "median", "std", "quantile", "min", "max"),
+        *("first", "last", "any", "all", "share", "list", "arg_min", "arg_max"),
     ),
 }
 

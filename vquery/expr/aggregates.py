@@ -37,6 +37,8 @@ class Aggregate(Expression):
         inner = replace(scope, keys=None, windowed=False)
         if self.second is not None:
             _require_order(self, self.second.type(inner))
+            if self.function == "quantile":
+                _require_share(self.second)  # a param has its value only now
         return _result(self, self.argument.type(inner))
 
     def __repr__(self) -> str:
@@ -116,11 +118,15 @@ def quantile(value: Any, share: float | Param) -> Aggregate:
     quantile(row.score, 0.9)
     """
     wanted = lift(share)
-    shown = wanted.default if isinstance(wanted, Param) else getattr(wanted, "value", None)
-    number = isinstance(shown, (int, float)) and not isinstance(shown, bool)
-    if not isinstance(wanted, (Literal, Param)) or not number or not 0 <= shown <= 1:
-        raise QueryError(f"quantile() takes a share from 0 to 1, got {share!r}")
+    _require_share(wanted)
     return Aggregate("quantile", lift(value), wanted)
+
+
+def _require_share(given: Expression) -> None:
+    shown = given.default if isinstance(given, Param) else getattr(given, "value", None)
+    number = isinstance(shown, (int, float)) and not isinstance(shown, bool)
+    if not isinstance(given, (Literal, Param)) or not number or not 0 <= float(shown or 0) <= 1:
+        raise QueryError(f"quantile() takes a share from 0 to 1, got {given!r}")
 
 
 def min(value: Any) -> Aggregate:  # noqa: A001

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from vquery.errors import QueryError
 from vquery.expr.node import Node
-from vquery.expr.operations import OPERATIONS, type_of_call
+from vquery.expr.operations import OPERATIONS, UNITS, type_of_call, unit_of_call
 from vquery.expr.types import Kind, Scope, Type, common, type_of_value, written_value
 from vquery.expr.values import Lists, Moments, Numbers, Texts
 
@@ -40,6 +40,11 @@ class Expression(Texts, Lists, Numbers, Moments, Node):
             If an operation does not fit the types.
         """
         raise NotImplementedError
+
+    @property
+    def unit(self) -> str | None:
+        """What a number counts where that is known: seconds, microseconds, frames, the picture."""
+        return None
 
     def _call(self, operation: str, *arguments: Any) -> Expression:
         return call(operation, self, *arguments)
@@ -200,6 +205,10 @@ class Column(Expression):
             return Type(scope.schema(self).field(self.name).type)
         return meant.type(scope)
 
+    @property
+    def unit(self) -> str | None:  # noqa: D102
+        return UNITS.get(self.name)
+
     def __repr__(self) -> str:
         row = self.side or "row"
         plain = self.name.isidentifier() and not keyword.iskeyword(self.name)
@@ -271,6 +280,10 @@ class Call(Expression):
     def type(self, scope: Scope) -> Type:  # noqa: D102
         types = [argument.type(scope) for argument in self.arguments]
         return type_of_call(self.operation, self.arguments, types)
+
+    @property
+    def unit(self) -> str | None:  # noqa: D102
+        return unit_of_call(self.operation, [each.unit for each in self.arguments])
 
     def __repr__(self) -> str:
         return OPERATIONS[self.operation].text(*(_bracketed(each) for each in self.arguments))

@@ -39,7 +39,43 @@ def type_of_call(operation: str, arguments: Sequence[Expression], types: Sequenc
     return OPERATIONS[operation].rule(operation, arguments, types)
 
 
+SECONDS, MICROSECONDS, PICTURE, FRAMES = "seconds", "microseconds", "the picture", "frames"
+UNITS = {
+    **dict.fromkeys(("start", "end", "duration"), SECONDS),
+    **dict.fromkeys(("start_us", "end_us"), MICROSECONDS),
+    **dict.fromkeys(("x1", "y1", "x2", "y2"), PICTURE),
+    **dict.fromkeys(("width", "height", "center_x", "center_y"), PICTURE),
+    "frame": FRAMES,
+}
+"""What columns count by their names."""
+KEEPS_UNIT = frozenset(("negate", "abs", "round", "floor", "ceil"))
+ONE_UNIT = frozenset(("+", "-", "greatest", "least", "fill_null", "coalesce"))
+
+
+def unit_of_call(operation: str, units: Sequence[str | None]) -> str | None:
+    """Return the unit of what an operation gives, None where it has none or none is known."""
+    if operation in KEEPS_UNIT:
+        return units[0]
+    if operation in ONE_UNIT:
+        return next((unit for unit in units if unit is not None), None)
+    if operation in ("*", "/") and units[1] is None and units[0] != MICROSECONDS:
+        return units[0]  # microseconds divided by a million are seconds
+    return units[1] if operation == "*" and units[0] is None and units[1] != MICROSECONDS else None
+
+
+def _one_unit(operation: str, arguments: Sequence[Expression]) -> None:
+    """Refuse to compare or add what counts different things."""
+    known = {each.unit: each for each in arguments if each.unit is not None}
+    if len(known) > 1:
+        (one, first), (other, second), *_ = known.items()
+        raise QueryError(
+            f"{operation!r} mixes {first!r} ({one}) and {second!r} ({other}): bring both to one"
+            " unit, such as row.start and row.end, which are seconds"
+        )
+
+
 def _comparison(operation: str, arguments: Sequence[Expression], types: Sequence[Type]) -> Type:
+    _one_unit(operation, arguments)
     left, right = types
     if common(left, right) is None:
         raise QueryError(
@@ -54,6 +90,8 @@ def _arithmetic(operation: str, arguments: Sequence[Expression], types: Sequence
     if operation == "+" and all(each.kind in (Kind.STRING, Kind.NULL) for each in types):
         return STRING
     _require(operation, arguments, types, [each.numeric for each in types], "numbers")
+    if operation in ONE_UNIT:
+        _one_unit(operation, arguments)
     return common_of(types, operation)
 
 

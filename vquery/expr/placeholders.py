@@ -132,3 +132,14 @@ def greatest(*values: Any) -> Expression:
 def least(*values: Any) -> Expression:
     """Smallest of several values in a row, nulls left out."""
     return call("least", *values)
+
+
+def coalesce(*values: Any) -> Expression:
+    """First of several values in a row that is not null; runs of rows: ``relation.coalesce()``.
+
+    >>> coalesce(row.name, "nobody")
+    coalesce(row.name, 'nobody')
+    """
+    if not values:
+        raise QueryError("coalesce() needs at least one value")
+    return call("coalesce", *values)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from vquery.errors import QueryError
-from vquery.expr.expression import Column, Expression, Param, call, lift
+from vquery.expr.expression import Column, Expression, call, lift
 from vquery.expr.node import Node, transform, walk
 from vquery.expr.placeholders import Placeholder
 
@@ -335,7 +335,7 @@ def sides_of(expression: Expression) -> set[str | None]:
 def number_setting(predicate: str, name: str, value: Any) -> Expression:
     """Check a distance given to a predicate: a number of at least 0, or a param."""
     expression = lift(value)
-    shown = expression.default if isinstance(expression, Param) else value
+    shown = getattr(expression, "default", getattr(expression, "value", None))
     if isinstance(shown, bool) or not isinstance(shown, (int, float)) or not shown >= 0:
         raise QueryError(f"{predicate}: {name}= must be a number of at least 0, got {value!r}")
     return expression

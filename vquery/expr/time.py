@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from vquery.errors import QueryError
-from vquery.expr.expression import Column, Expression, Literal, call
+from vquery.expr.expression import Column, Expression, Literal, Param, call
 from vquery.expr.predicates import LEFT, RIGHT, Predicate, number_setting
 from vquery.schema import US_PER_S
 
@@ -41,7 +41,9 @@ def microseconds(value: Expression) -> Expression:
     """
     if isinstance(value, Literal):
         return Literal(round(value.value * US_PER_S))
-    return call("*", value, US_PER_S)  # a param: set before a query runs
+    if isinstance(value, Param):
+        return call("*", value, US_PER_S)  # set before a query runs
+    return call("microseconds", value)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -53,6 +55,12 @@ class TimeRelation(Predicate):
     axis: str = "time"
 
     def __post_init__(self) -> None:
+        for name, value in self.values if self.axis != "time" else ():
+            if value is not None and value.unit == "seconds":
+                raise QueryError(
+                    f"{self.name}.on({self.axis!r}): {name}={value!r} is a length of time, and"
+                    " distances on x and y are shares of the picture"
+                )
         low, high = self.value("min_gap"), self.value("max_gap")
         both = isinstance(low, Literal) and isinstance(high, Literal)
         if both and low.value > high.value:  # type: ignore[union-attr]

@@ -114,7 +114,7 @@ def _comparable_times(left: pa.DataType, right: pa.DataType) -> bool:
     """Whether both are dates, or both timestamps with or without a zone."""
     if pa.types.is_date(left) or pa.types.is_date(right):
         return pa.types.is_date(left) and pa.types.is_date(right)
-    return (left.tz is None) == (right.tz is None)
+    return bool((left.tz is None) == (right.tz is None))
 
 
 def _number(left: Type, right: Type) -> pa.DataType:

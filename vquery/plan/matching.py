@@ -11,6 +11,8 @@ from vquery.expr.pairs import pair_scope
 from vquery.expr.predicates import LEFT, RIGHT, Every, Predicate, Same, Some, Traced
 from vquery.expr.time import TimeRelation
 from vquery.expr.types import Kind
+from vquery.expr.units import bounds_us
+from vquery.plan.residual import fuse
 from vquery.plan.rewrite import conjuncts
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from vquery.expr.relations import Relation
     from vquery.expr.types import Scope
+    from vquery.plan.residual import Fused
 
 ENDS = ("start", "end")
 Key = tuple[Expression, Expression]
@@ -56,15 +59,40 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """Candidates overlap once the left spans are longer by ``before`` and ``after``."""
+    """Candidates share a point once the left spans are longer by ``before`` and ``after``.
 
-    before: int = 0
-    after: int = 0
+    Ends count, but for the left start where ``beyond_start`` (the right span lasts beyond it), and
+    for the left end where ``until_end`` (the right span starts before it); there an instant lasts
+    one tick. With both it is the usual overlap. None is as far as time goes.
+    """
+
+    before: int | None = 0
+    after: int | None = 0
+    beyond_start: bool = False
+    until_end: bool = False
 
     def __str__(self) -> str:
-        if not self.before and not self.after:
+        if self.before == 0 and self.after == 0:
             return "overlap"
-        return f"overlap, left widened by {self.before / 1e6:g} s and {self.after / 1e6:g} s"
+        lengths = (
+            "without limit" if each is None else f"{each / 1e6:g} s"
+            for each in (self.before, self.after)
+        )
+        return f"overlap, left widened by {' and '.join(lengths)}"
+
+
+OVERLAP = Overlap(0, 0, beyond_start=True, until_end=True)
+"""Spans that share time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Candidates are boxes that share more than a point on an axis."""
+
+    axis: str
+
+    def __str__(self) -> str:
+        return "overlap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +100,22 @@ class Matching:
     """How partners are found.
 
     ``keys`` are pairs of expressions, one a side, that have to be equal (beside the video);
-    ``time`` is None where the predicate says nothing about time; ``rest`` is evaluated on the
-    candidate pairs, None where every candidate is a result.
+    ``time`` is None where the predicate says nothing about time or an axis; ``fused`` is tested by
+    the kernel; ``rest`` is evaluated on the pairs that are left, None where each is a result.
     """
 
     keys: tuple[Key, ...] = ()
-    time: Window | Overlap | None = None
+    time: Window | Overlap | Shared | None = None
     rest: Expression | None = None
     predicate: Predicate | None = None  # what `rest` was written as
+    fused: tuple[Fused, ...] = ()
+    tested: Predicate | None = None  # what `fused` says in full
 
     @property
     def strategy(self) -> str:
         """What EXPLAIN calls it."""
+        if isinstance(self.time, Shared):
+            return f"sweep kernel on {self.time.axis}"
         if self.time is not None:
             return "sweep kernel on time"
         return "equality keys, blocks of pairs" if self.keys else "per-video blocks of all pairs"
@@ -92,6 +124,8 @@ class Matching:
         parts = [self.strategy] if self.time is None else [f"{self.strategy} ({self.time})"]
         if self.keys:
             parts.append("keys " + ", ".join(f"{left!r} = {right!r}" for left, right in self.keys))
+        if self.tested is not None:
+            parts.append(f"fused: {self.tested!r}")
         if self.rest is not None:
             parts.append(f"then {self.predicate!r}")
         return "; ".join(parts)
@@ -111,11 +145,15 @@ def matching_of(predicate: Predicate | None, left: Relation, right: Relation) ->
         else:
             keys.extend(found)
     time = _choose(ranges_of(Every(tuple(parts)))) if parts else None
-    exact = len(parts) == 1 and _is_exact(parts[0], time)
-    if exact or not parts:
-        return Matching(tuple(keys), time)
-    rest = parts[0] if len(parts) == 1 else Every(tuple(parts))
-    return Matching(tuple(keys), time, rest.lower(), rest)
+    found_by, parts = _answered(parts, time)
+    fused, tested, rest = fuse(parts, scope)
+    wanted = _every(rest)
+    lowered = None if wanted is None else wanted.lower()
+    return Matching(tuple(keys), found_by, lowered, wanted, fused, _every(tested))
+
+
+def _every(parts: list[Predicate]) -> Predicate | None:
+    return Every(tuple(parts)) if len(parts) > 1 else parts[0] if parts else None
 
 
 def _flat(predicate: Predicate) -> list[Predicate]:
@@ -171,17 +209,13 @@ def _of_relation(relation: TimeRelation) -> Ranges:
     # an instant overlaps what starts with it: there the bounds are not strict
     narrow = 0 if relation.name == "time_overlaps" else 1
     for bound in relation.differences():
-        low, high = _number(bound.low), _number(bound.high)
+        low, high = bounds_us(bound.low)[0], bounds_us(bound.high)[1]
         if bound.strict:
             low = None if low is None else low + narrow
             high = None if high is None else high - narrow
         place = (bound.left, bound.right)
         ranges[place] = _intersection(ranges[place], Range(low, high))
     return ranges
-
-
-def _number(value: Expression | None) -> int | None:
-    return int(value.value) if isinstance(value, Literal) else None
 
 
 def _combined(parts: Sequence[Predicate], how: object) -> Ranges:
@@ -244,11 +278,87 @@ def _width(bounds: Range) -> int:
     return (bounds.high or 0) - (bounds.low or 0)
 
 
-def _is_exact(part: Predicate, time: Window | Overlap | None) -> bool:
-    """Whether every candidate is a result."""
-    if not isinstance(part, TimeRelation) or part.axis != "time" or time is None:
-        return False
+def _answered(
+    parts: list[Predicate], time: Window | Overlap | None
+) -> tuple[Window | Overlap | Shared | None, list[Predicate]]:
+    """Return the candidates to take, and the parts that not each of them satisfies."""
+    exact = [(part, exact_candidates(part)) for part in parts]
+    unions = [pair for pair in exact if isinstance(pair[0], Some) and pair[1] is not None]
+    closed = isinstance(time, Window) and time.range.closed
+    if unions and not closed:  # other parts can be tested by the kernel, a disjunction cannot
+        exact, time = unions, unions[0][1]
+    if isinstance(time, Window):
+        place = time.left, time.right
+        inside = [
+            part
+            for part, same in exact
+            if isinstance(same, Window) and (same.left, same.right) == place
+        ]
+        return time, _without(parts, inside)
+    for part, same in exact:
+        if isinstance(same, Overlap):
+            return same, _without(parts, [part])
+    on_axis = [part for part in parts if _is_shared(part)]
+    if time is None and on_axis:
+        first: TimeRelation = on_axis[0]  # type: ignore[assignment]
+        return Shared(first.axis), _without(parts, [first])
+    return time, parts
+
+
+def _without(parts: list[Predicate], answered: list[Predicate]) -> list[Predicate]:
+    return [part for part in parts if not any(part is each for each in answered)]
+
+
+def _is_shared(part: Predicate) -> bool:
+    return isinstance(part, TimeRelation) and part.name == "time_overlaps" and part.axis != "time"
+
+
+def exact_candidates(part: Predicate) -> Window | Overlap | None:
+    """Return candidates of which each satisfies the part, and no other pair does.
+
+    >>> from vquery.expr.time import before, time_overlaps
+    >>> exact_candidates(time_overlaps | before(max_gap=2)).after
+    2000000
+    """
+    if isinstance(part, Some):
+        return _union(part)
+    if not isinstance(part, TimeRelation) or part.axis != "time":
+        return None
     if part.name == "time_overlaps":
-        return True
-    bounds = [(bound.left, bound.right) for bound in part.differences()]
-    return isinstance(time, Window) and bounds == [(time.left, time.right)]
+        return OVERLAP
+    differences = part.differences()
+    limits = [limit for bound in differences for limit in (bound.low, bound.high)]
+    if len(differences) != 1 or not all(
+        limit is None or isinstance(limit, Literal) for limit in limits
+    ):
+        return None  # limits in frames differ between videos
+    place = differences[0].left, differences[0].right
+    return Window(*place, _of_relation(part)[place])
+
+
+def _union(some: Some) -> Overlap | None:
+    """Return the candidates of an overlap or a gap from nothing up to some length on either side.
+
+    What does not overlap is before or after, so together these have no hole.
+    """
+    before: int | None = 0
+    after: int | None = 0
+    beyond_start = until_end = True
+    overlaps = False
+    for part in some.parts:
+        same = exact_candidates(part)
+        if same == OVERLAP:
+            overlaps = True
+        elif not isinstance(same, Window):
+            return None
+        elif (same.left, same.right, same.range.low) == ("end", "start", 0):
+            high = same.range.high
+            after = None if after is None or high is None else max(after, high)
+            until_end = False
+        elif (same.left, same.right, same.range.high) == ("start", "end", 0):
+            low = same.range.low
+            before = None if before is None or low is None else max(before, -low)
+            beyond_start = False
+        else:
+            return None
+    return Overlap(before, after, beyond_start, until_end) if overlaps else None

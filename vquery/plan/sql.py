@@ -15,6 +15,7 @@ from vquery.expr.partition import Window
 from vquery.expr.placeholders import When
 from vquery.expr.predicates import UdfResult
 from vquery.expr.types import BOOLEAN, INTEGER, common_of
+from vquery.expr.units import Frames
 from vquery.plan.functions import AGGREGATES, BY_DOUBLE, TYPE_NAMES, argument_types, written
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Statement:
     scope: Scope
     values: list[Any] = field(default_factory=list)
     columns: dict[str, Column] = field(default_factory=dict)
-    udfs: list[UdfResult] = field(default_factory=list)
+    udfs: list[UdfResult | Frames] = field(default_factory=list)
 
     def text(self, expression: Expression, wanted: pa.DataType | None = None) -> str:
         """Return ``expression`` as SQL, cast to ``wanted`` where its type differs."""
@@ -81,8 +82,8 @@ class Statement:
             return self._aggregate(expression)
         if isinstance(expression, Window):
             return self._window(expression)
-        if isinstance(expression, UdfResult):
-            return self._udf(expression)
+        if isinstance(expression, (UdfResult, Frames)):
+            return self._made(expression)
         raise QueryError(f"{expression!r} has no form in SQL")
 
     def bind(self, value: Any, dtype: pa.DataType | None) -> str:
@@ -189,6 +190,8 @@ class Statement:
         start_us = self._inner().text(Column("start_us"))
         return f"{group} ORDER BY {start_us} RANGE BETWEEN {reach} PRECEDING AND CURRENT ROW"
 
-    def _udf(self, expression: UdfResult) -> str:
+    def _made(self, expression: UdfResult | Frames) -> str:
+        """Name the column that is computed before the statement runs."""
         self.udfs.append(expression)
-        return quoted(udf_name(len(self.udfs) - 1))
+        name = quoted(udf_name(len(self.udfs) - 1))
+        return name if self.scope.keys is None else f"any_value({name})"
