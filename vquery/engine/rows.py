@@ -97,7 +97,7 @@ def mutate(run: Executor, step: Step, given: pa.Table) -> pa.Table:
             column = given[name]
         dtype = node.schema.field(name).type
         columns[name] = column if column.type == dtype else column.cast(dtype)
-    table = pa.table(columns)
+    table = pa.table(columns, schema=pa.schema([node.schema.field(name) for name in needed]))
     if bounds:
         table = _checked_bounds(run, step, table)
     return table.select(list(step.columns))
@@ -126,7 +126,8 @@ def project(run: Executor, step: Step, given: pa.Table) -> pa.Table:
     del run
     node: Project = step.node  # type: ignore[assignment]
     old = dict(node.columns)
-    return pa.table({new: given[old[new]] for new in step.columns})
+    chosen = given.select([old[new] for new in step.columns])
+    return chosen.rename_columns(list(step.columns))
 
 
 def sort(run: Executor, step: Step, given: pa.Table) -> pa.Table:
