@@ -21,6 +21,7 @@ from vquery.engine import (
     partners,
     rekeying,
     rows,
+    sequences,
     spans,
 )
 from vquery.engine.reading import Reader, Sources
@@ -46,6 +47,7 @@ RUNNERS: dict[type[Relation], Callable[..., pa.Table]] = {
     **grouping.RUNNERS,
     **coalescing.RUNNERS,
     **matches.RUNNERS,
+    **sequences.RUNNERS,
     **partition.RUNNERS,
 }
 """How each kind of node is run: ``runner(executor, step, *input tables)``."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 from vquery.engine.intervals import Intervals
 from vquery.engine.methods.base import aggregates_of, one_row
+from vquery.engine.methods.text import Text, sequence_of
+from vquery.errors import QueryError
 from vquery.expr.expression import Column, lift
 from vquery.expr.groups import Coalesce
 from vquery.expr.partition import WindowFilter, Windows, require_partition
@@ -74,6 +77,31 @@ class Partitioned:
         require_columns(self._node, extra)
         names = tuple(dict.fromkeys([*self._by, *extra]))
         return Intervals(Coalesce(self._node, lift(gap), names, aggregates_of(aggregates)))
+
+    def sequence(self, pattern: str, **settings: Any) -> Intervals:
+        """Find rows that follow each other inside a partition: see `Intervals.sequence`.
+
+        >>> import pyarrow as pa
+        >>> from vquery.engine.sources import from_arrow
+        >>> table = pa.table({"video": ["a"] * 3, "start": [0, 1, 2], "end": [1, 2, 3],
+        ...                   "track": [1, 2, 1], "colour": ["green", "red", "red"]})
+        >>> lights = from_arrow(table).partition_by("track")
+        >>> lights.sequence("green red", by="colour").select("n_parts").count()
+        1
+        """
+        if self._order:
+            raise QueryError("sequence() goes by time: leave order= out of partition_by()")
+        known = inspect.signature(Text.sequence).parameters
+        for name in settings:
+            if name not in known:
+                takes = ", ".join(list(known)[2:])
+                raise QueryError(f"sequence() has no setting {name!r}; it takes {takes}")
+        given = {
+            name: settings.get(name, each.default)
+            for name, each in known.items()
+            if each.kind is inspect.Parameter.KEYWORD_ONLY
+        }
+        return Intervals(sequence_of(self._node, self._by, pattern, given))
 
     def __repr__(self) -> str:
         return f"Partitioned({self._node.name} by video, {', '.join(self._by)})"
