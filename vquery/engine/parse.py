@@ -39,7 +39,8 @@ METHODS: dict[type, frozenset[str]] = {
     Intervals: frozenset(
         "filter mutate select drop rename sort limit distinct union join semi_join anti_join minus"
         " intersect nearest count_overlaps coverage collect_by"
-        " coalesce dilate per_frame group_by partition_by sequence".split()
+        " coalesce dilate shift clip split windows complement extents sample rekey rekey_back"
+        " per_frame group_by partition_by sequence".split()
     ),
     Grouped: frozenset(("agg", "filter", "match")),
     Partitioned: frozenset(("mutate", "filter", "coalesce", "sequence")),
