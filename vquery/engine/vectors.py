@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vquery.engine.arrays import whole
 from vquery.expr.derived import resolve_column
 from vquery.expr.expression import Call, Column, Expression, Literal
 from vquery.expr.types import Kind, Scope, common, kind_of
@@ -57,6 +58,16 @@ class Arrays:
             self._vectors[name] = _vector(self._table[name])
         return self._vectors[name]
 
+    def equal(self, name: str, text: str, operation: str) -> Vector:
+        """Compare a column of texts with a written text, without codes."""
+        column = self._table[name]
+        if kind_of(column.type) is not Kind.STRING:
+            raise Unsupported
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        function = pc.equal if operation == "==" else pc.not_equal
+        return _vector(function(column, pa.scalar(text, column.type)))
+
     def texts(self, name: str) -> Texts:
         """Codes of a column of texts."""
         if name not in self._texts:
@@ -78,7 +89,7 @@ def _vector(column: pa.ChunkedArray) -> Vector:
     if column.null_count:
         valid = column.is_valid().combine_chunks().to_numpy(zero_copy_only=False)
         column = column.fill_null(pa.scalar(0).cast(column.type))
-    return Vector(column.combine_chunks().to_numpy(zero_copy_only=False), valid)
+    return Vector(whole(column).to_numpy(zero_copy_only=False), valid)
 
 
 class Evaluator:
@@ -170,6 +181,8 @@ class Evaluator:
         """Compare a column of texts with itself in another row, or with a written text."""
         columns = [each for each in call.arguments if isinstance(each, Column)]
         written = [each.value for each in call.arguments if isinstance(each, Literal)]
+        if self._rows is None and len(columns) == len(written) == 1 and written[0] is not None:
+            return self._arrays.equal(columns[0].name, written[0], call.operation)
         names = {each.name for each in columns}
         if len(columns) + len(written) < 2 or len(names) != 1 or None in written:
             raise Unsupported
