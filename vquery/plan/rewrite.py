@@ -9,11 +9,23 @@ from typing import TYPE_CHECKING, Any
 from vquery.errors import QueryError
 from vquery.expr.derived import columns_of, resolve
 from vquery.expr.expression import Call, Column, Expression, Literal, Param
+from vquery.expr.groups import Aggregated, Coalesce
 from vquery.expr.node import transform, walk
 from vquery.expr.pairs import Intersect, Join, Minus, SemiJoin
 from vquery.expr.partners import CollectBy, CountOverlaps, Coverage, Nearest
 from vquery.expr.predicates import LEFT, RIGHT
-from vquery.expr.relations import Filter, Mutate, Project, Relation, Sort, scope_of
+from vquery.expr.rekeying import COLLECTION, Concat
+from vquery.expr.relations import (
+    Dilate,
+    Filter,
+    Mutate,
+    Project,
+    Relation,
+    Sort,
+    Union,
+    scope_of,
+)
+from vquery.expr.spans import Complement, Shift, SlidingWindows, Split, SplitAt
 from vquery.expr.time import AXES
 from vquery.schema import KEYS
 
@@ -62,6 +74,20 @@ def set_parameters(relation: Relation, values: Mapping[str, Any] | None = None) 
         if isinstance(node, Param):
             return node.bound(given.get(node.name, node.default))
         return _folded(node) if isinstance(node, Call) else node
+
+    return transform(relation, change)
+
+
+def with_defaults(relation: Relation, values: Mapping[str, Any]) -> Relation:
+    """Give parameters other defaults; they stay parameters."""
+
+    def change(node: Node) -> Node:
+        if not isinstance(node, Param) or node.name not in values:
+            return node
+        value = node.bound(values[node.name]).value
+        low, high = node.range or (value, value)
+        wider = node.range and (min(low, value), max(high, value))
+        return dataclasses.replace(node, default=value, range=wider)
 
     return transform(relation, change)
 
@@ -130,7 +156,50 @@ def _moved(below: Relation, part: Expression) -> Relation | None:
         return _below_join(below, part)
     if isinstance(below, (SemiJoin, Minus, Intersect, CountOverlaps, Coverage, CollectBy)):
         return _below_left(below, part)
-    return None
+    if isinstance(below, (Union, Concat)):
+        return _below_all(below, part)
+    if isinstance(below, (Coalesce, Aggregated)):
+        keys = {"video", *below.by} - {name for name, _ in below.aggregates}
+        return _below_input(below, part) if _reads(below, part) <= keys else None
+    changed = changed_by(below)
+    if changed is None or _reads(below, part) & set(changed):
+        return None
+    return _below_input(below, part)
+
+
+def _below_input(below: Any, part: Expression) -> Relation:
+    """Filter the first input of a step that passes on what the condition reads."""
+    field = next(each.name for each in dataclasses.fields(below))
+    moved = resolve(part, scope_of(below))
+    changes = {field: _pushed(getattr(below, field), moved)}
+    result: Relation = dataclasses.replace(below, **changes)
+    return result
+
+
+def _below_all(below: Union | Concat, part: Expression) -> Relation | None:
+    """Filter every input, where each has all columns that the condition reads, of the same type."""
+    read = _reads(below, part)
+    if isinstance(below, Concat) and read & {"video", COLLECTION}:
+        return None
+    for each in below.inputs:
+        if not read <= set(each.schema.names):
+            return None
+        if any(each.schema.field(name).type != below.schema.field(name).type for name in read):
+            return None
+    moved = resolve(part, scope_of(below))
+    return dataclasses.replace(below, inputs=tuple(_pushed(each, moved) for each in below.inputs))
+
+
+def changed_by(node: Relation) -> tuple[str, ...] | None:
+    """Columns that a step on spans changes; None where it may drop rows, and counts them."""
+    if isinstance(node, Shift):
+        return AXES[node.axis]
+    if isinstance(node, Dilate):
+        grows = isinstance(node.seconds, Literal) and node.seconds.value >= 0
+        return AXES[node.axis] if grows and not node.clip else None
+    if isinstance(node, Complement):
+        return None if node.whole else AXES["time"]
+    return AXES["time"] if isinstance(node, (Split, SplitAt, SlidingWindows)) else None
 
 
 def _reads(below: Relation, part: Expression) -> set[str]:

@@ -9,12 +9,13 @@ from vquery.errors import QueryError, SchemaError
 from vquery.expr.expression import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import pyarrow as pa
 
     from vquery.engine.trust.evaluation import Evaluation
     from vquery.engine.trust.lineage import Lineage
+    from vquery.engine.trust.tuning import Tuning
     from vquery.engine.trust.why_not import WhyNot
 
 
@@ -121,6 +122,98 @@ class Trust(Fluent):
         truth = labels_of(labels, "evaluate()")
         found = only(self._made(self._node).collect(params=params), videos)
         return evaluate(found, only(truth, videos), thresholds, names)
+
+    def tune(
+        self,
+        labels: Any,
+        *,
+        metric: str = "time_f1",
+        method: str = "random",
+        budget: int = 60,
+        by: Any = (),
+        split: str | None = "video",
+        holdout: float = 0.3,
+        seed: int = 0,
+        params: Iterable[str] | Mapping[str, Any] | None = None,
+        videos: Iterable[Any] | None = None,
+        progress: bool | Callable[[dict[str, Any]], None] | None = None,
+    ) -> Tuning:
+        """Search the settings of ``param(..., range=)`` for which the result fits labels best.
+
+        Random search is always run beside, with the same budget: a method that does not beat it
+        is not worth its trouble. What trials share is computed once. The result is the same for
+        the same seed.
+
+        Parameters
+        ----------
+        labels
+            True intervals: a relation, or a table that ``from_arrow`` takes.
+        metric
+            What to improve, by its name in ``Evaluation.to_dict()``: ``time_f1``, ``item_recall``,
+            ``f1@0.5``, ``ap@0.5`` and so on, or to make small ``start_error`` or ``end_error``.
+        method
+            ``"grid"``, ``"random"``, ``"coordinate"``, ``"halving"``, ``"asha"`` or
+            ``"hyperband"``. The last three try many settings on few videos and the best of them
+            on more.
+        budget
+            Runs on all videos; a run on a third of them counts as a third. The settings as written
+            are tried beside it.
+        by
+            Columns that have to be equal for rows to match, as in :meth:`evaluate`.
+        split
+            ``"video"`` holds videos out to check the result on; None tunes on all of them.
+        holdout
+            Share of the videos that are held out.
+        seed
+            Of the split and of what is drawn.
+        params
+            Names of the parameters to search, or ranges by name; all that have a range by default.
+        videos
+            The videos that somebody labelled; by default those that have labels.
+        progress
+            Show progress; by default on a terminal only. A function is called with each trial.
+
+        >>> import pyarrow as pa
+        >>> from vquery.engine.sources import from_arrow
+        >>> from vquery.expr.placeholders import param, row
+        >>> video = ["a", "a", "b", "b"]
+        >>> given = {"video": video, "start": [0, 2, 0, 5], "end": [1, 3, 1, 6]}
+        >>> faces = from_arrow(pa.table(given | {"score": [0.9, 0.2, 0.8, 0.4]}))
+        >>> labels = pa.table({"video": ["a", "b"], "start": [0, 0], "end": [1, 1]})
+        >>> query = faces.filter(row.score > param("least", 0.0, range=(0.0, 1.0)))
+        >>> found = query.tune(labels, method="grid", budget=5, split=None)
+        >>> found.params, found.best.score, found.default.score
+        ({'least': 0.5}, 1.0, 0.6666666666666666)
+        """
+        from vquery.engine.trust.search import METHODS
+        from vquery.engine.trust.tuning import Goal, tune
+
+        _require(method in METHODS, f"method= must be one of {', '.join(METHODS)}", method)
+        whole = isinstance(budget, int) and not isinstance(budget, bool)
+        _require(whole and budget >= 1, "budget= must be a whole number of at least 1", budget)
+        _require(split in ("video", None), "split= must be 'video' or None", split)
+        _require(0 <= holdout < 1, "holdout= must be a share of at least 0 and below 1", holdout)
+        given = [by] if isinstance(by, (str, Column)) else by
+        names = tuple(self._names(given, "tune(by=)"))
+        goal = Goal(labels_of(labels, "tune()"), metric, names)
+        chosen = goal.truth["video"].unique().to_pylist() if videos is None else list(videos)
+        _require(bool(chosen), "there must be labels, or videos= that were labelled", chosen)
+        return tune(
+            self._made(self._node),
+            goal,
+            method=method,
+            budget=budget,
+            videos=chosen,
+            holdout=holdout if split else 0,
+            seed=seed,
+            params=params,
+            progress=progress,
+        )
+
+
+def _require(fits: bool, what: str, given: Any) -> None:  # noqa: FBT001
+    if not fits:
+        raise QueryError(f"tune(): {what}, got {given!r}")
 
 
 def labels_of(given: Any, what: str) -> pa.Table:

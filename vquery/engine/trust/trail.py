@@ -19,7 +19,7 @@ from vquery.plan.explain import title
 from vquery.plan.steps import keeps_own_order, plan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -43,7 +43,9 @@ class Trail:
         self, relation: Relation, params: Mapping[str, Any] | None = None, video: Any = None
     ) -> None:
         self.narrowed = video is not None and is_local(relation)
-        self.root = whole(plan(only_video(relation, video) if self.narrowed else relation, params))
+        self.root = whole(
+            plan(only_videos(relation, [video]) if self.narrowed else relation, params)
+        )
         self.run = Executor(self.root, traced=True)
 
     def __enter__(self) -> Trail:
@@ -114,12 +116,12 @@ def is_local(relation: Relation) -> bool:
     return all(node.local for node in walk(relation) if isinstance(node, Relation))
 
 
-class OneVideo:
-    """The rows of one video of a source; what else the source tells is passed on."""
+class SomeVideos:
+    """The rows of some videos of a source; what else the source tells is passed on."""
 
-    def __init__(self, source: TableSource, video: Any) -> None:
+    def __init__(self, source: TableSource, videos: Sequence[Any]) -> None:
         self._source = source
-        self._video = video
+        self._videos = videos
         self.name = source.name
         self.schema = source.schema
         self.extents = getattr(source, "extents", None)
@@ -127,7 +129,7 @@ class OneVideo:
 
     def read(self, columns: list[str] | None) -> pa.Table:
         """Return the rows with these columns."""
-        wanted = pa.array([self._video], self._type())
+        wanted = self._wanted()
         names = self.schema.names if columns is None else columns
         some = getattr(self._source, "read_videos", None)
         if some is not None:
@@ -136,21 +138,22 @@ class OneVideo:
         kept = pc.is_in(table["video"].cast(wanted.type), value_set=wanted)
         return table.filter(kept).select(names)
 
-    def _type(self) -> pa.DataType:
+    def _wanted(self) -> pa.Array:
         given = self.schema.field("video").type
         kind = kind_of(given)
-        if (kind is Kind.STRING) is not isinstance(self._video, str):
-            raise QueryError(f"video is {kind} in {self.name}, and can never be {self._video!r}")
-        return pa.string() if kind is Kind.STRING else given
+        for video in self._videos:
+            if (kind is Kind.STRING) is not isinstance(video, str):
+                raise QueryError(f"video is {kind} in {self.name}, and can never be {video!r}")
+        return pa.array(self._videos, pa.string() if kind is Kind.STRING else given)
 
 
-def only_video(relation: Relation, video: Any) -> Relation:
-    """Return the query over the rows of one video."""
-    made: dict[int, OneVideo] = {}
+def only_videos(relation: Relation, videos: Sequence[Any]) -> Relation:
+    """Return the query over the rows of some videos."""
+    made: dict[int, SomeVideos] = {}
 
     def change(node: Node) -> Node:
         if isinstance(node, Scan):
-            return Scan(made.setdefault(id(node.source), OneVideo(node.source, video)))
+            return Scan(made.setdefault(id(node.source), SomeVideos(node.source, videos)))
         return node
 
     return transform(relation, change)

@@ -166,13 +166,13 @@ def test_real_annotations_moved_a_little(data):
     assert (same.time.f1, same.items[0.7].f1) == (1, 1)
     assert same.ap[0.7] == 1
     assert (same.boundaries.start_error, same.boundaries.end_error) == (0, 0)
-    moved = start + rng.uniform(0, 0.4, start.size) * (end - start)
+    moved = start + rng.uniform(0, 0.8, start.size) * (end - start)
     score = pa.array(rng.random(start.size))
     found = vq.from_arrow(pa.table(columns | {"start": moved, "end": end, "score": score}))
     result = found.evaluate(labels, by="kind")
     assert result.classes.num_rows == 21  # 20 kinds, and segments called ambiguous
     assert result.videos.num_rows == 200
-    assert 0.9 < result.items[0.3].recall <= 1
+    assert 0.7 < result.items[0.3].recall < 1
     assert result.ap[0.3] > result.ap[0.5] > result.ap[0.7] > 0.05
-    assert 0 < result.boundaries.start_error < 2
+    assert 0 < result.boundaries.start_error < 4
     assert result.boundaries.start_bias > 0
