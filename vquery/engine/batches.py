@@ -199,8 +199,8 @@ def cut(videos: pa.Array, rows: np.ndarray[Any, Any], most: int) -> list[Batch]:
     """
     before = np.cumsum(rows) - rows
     starts = np.flatnonzero(np.diff(before // max(most, 1), prepend=-1))
-    ends = np.append(starts[1:], len(videos))
+    ends = [*starts[1:].tolist(), len(videos)][: starts.size]
     return [
         Batch(videos[low:high], int(rows[low:high].sum()))
-        for low, high in zip(starts.tolist(), ends.tolist(), strict=True)
+        for low, high in zip(starts.tolist(), ends, strict=True)
     ]

@@ -82,8 +82,8 @@ class Arrays:
 
 def _vector(column: pa.ChunkedArray) -> Vector:
     floating = column.type in (pa.float32(), pa.float64())
-    whole = pa.types.is_integer(column.type) and column.type != pa.uint64()
-    if not (floating or whole or pa.types.is_boolean(column.type)):
+    integer = pa.types.is_integer(column.type) and column.type != pa.uint64()
+    if not (floating or integer or pa.types.is_boolean(column.type)):
         raise Unsupported
     valid = None
     if column.null_count:
