@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from vquery.engine.arrays import Floats, Ints, floats, ints, take
+from vquery.engine.arrays import Floats, Ints, floats, ints, take, whole
+from vquery.expr.expression import Call, Column
 from vquery.expr.pairs import pair_scope
+from vquery.expr.placeholders import When
 from vquery.expr.predicates import LEFT, RIGHT
 from vquery.expr.types import has_box
 from vquery.schema import BOX, KEYS
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from vquery.engine.executor import Executor
-    from vquery.expr.expression import Column
+    from vquery.expr.expression import Expression
     from vquery.expr.pairs import Join
     from vquery.expr.partners import Nearest
     from vquery.plan.steps import Step
@@ -208,8 +210,14 @@ def _computed(run: Executor, step: Step, pairs: Pairs) -> dict[str, pa.ChunkedAr
     """Columns that are computed from both rows: the score, and those with a rule of their own."""
     node: Join | Nearest = step.node  # type: ignore[assignment]
     wanted = {name: each for name, each in node.computed.items() if name in step.columns}
+    made: dict[str, Any] = {}
+    if "score" in wanted and node.score is not None:
+        score = _plain_score(node.score, pairs)
+        if score is not None:
+            made["score"] = score
+            del wanted["score"]
     if not wanted:
-        return {}
+        return made
     numbers = {LEFT: pa.array(pairs.left_rows), RIGHT: pa.array(pairs.right_rows)}
 
     def fetch(column: Column) -> pa.ChunkedArray:
@@ -217,4 +225,33 @@ def _computed(run: Executor, step: Step, pairs: Pairs) -> dict[str, pa.ChunkedAr
         return pairs.side(side)[0][column.name].take(numbers[side])
 
     scope = pair_scope(node.left, node.right)
-    return run.session.compute(wanted, scope, fetch, pairs.left_rows.size)
+    return made | run.session.compute(wanted, scope, fetch, pairs.left_rows.size)
+
+
+PLAIN: dict[str, Any] = {"least": np.fmin, "greatest": np.maximum, "*": np.multiply}
+
+
+def _plain_score(score: Expression, pairs: Pairs) -> pa.Array | None:
+    """Compute a usual score without the database, where all scores are there and of one type."""
+    columns = [table["score"] for table, _ in pairs.sides if "score" in table.column_names]
+    types = {column.type for column in columns}
+    alike = len(columns) == 2 and len(types) == 1 and pa.types.is_floating(columns[0].type)
+    if not alike or any(column.null_count for column in columns) or not isinstance(score, When):
+        return None
+    rule = score.default  # its cases are about nulls
+
+    def values(column: Column) -> npt.NDArray[Any]:
+        table, rows = pairs.side(str(column.side))
+        taken: npt.NDArray[Any] = whole(table["score"]).to_numpy()[rows]
+        return taken
+
+    if isinstance(rule, Column) and rule.name == "score":
+        return pa.array(values(rule))
+    if not isinstance(rule, Call) or rule.operation not in PLAIN or len(rule.arguments) != 2:
+        return None
+    first, second = rule.arguments
+    if not isinstance(first, Column) or not isinstance(second, Column):
+        return None
+    if (first.name, second.name) != ("score", "score"):
+        return None
+    return pa.array(PLAIN[rule.operation](values(first), values(second)))

@@ -165,13 +165,25 @@ def test_rules_for_columns_of_both_sides():
 
 @pytest.mark.parametrize(
     ("rule", "expected"),
-    [("max", 0.8), ("mean", 0.65), ("noisy_or", 0.9), ("left", 0.5), ("right", 0.8)],
+    [
+        ("min", 0.5),
+        ("max", 0.8),
+        ("mean", 0.65),
+        ("product", 0.4),
+        ("noisy_or", 0.9),
+        ("left", 0.5),
+        ("right", 0.8),
+        (lambda a, b: b * a, 0.4),
+    ],
 )
 def test_score_rules(rule, expected):
     first = spans([("a", 0, 4)] * 2, score=pa.array([0.5, None], pa.float32()))
     other = spans([("a", 2, 6)], score=pa.array([0.8], pa.float32()))
     scores = first.join(other, time_overlaps, score=rule).collect()["score"].to_pylist()
     assert scores == pytest.approx([expected, 0.8])  # a null score leaves the other one
+    there = first.filter(row.score.not_null()).join(other, time_overlaps, score=rule)
+    assert there.collect()["score"].to_pylist() == pytest.approx([expected])
+    assert there.collect().schema.field("score").type == pa.float32()
 
 
 # --- minus and intersect
