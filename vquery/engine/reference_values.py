@@ -145,6 +145,8 @@ def column(row: Row, name: str) -> Any:
     if x1 is None:
         return None
     two = np.float32(2)
+    if name == "aspect":
+        return None if y1 == y2 else (x2 - x1) / (y2 - y1)
     derived = {"width": x2 - x1, "height": y2 - y1, "area": (x2 - x1) * (y2 - y1)}
     return (derived | {"center_x": (x1 + x2) / two, "center_y": (y1 + y2) / two})[name]
 

@@ -54,6 +54,10 @@ def _center_y(side: Sides) -> Expression:
     return (Column("y1", side) + Column("y2", side)) / 2
 
 
+def _aspect(side: Sides) -> Expression:
+    return _width(side) / _height(side)
+
+
 OF_TIME: dict[str, Callable[[Sides], Expression]] = {
     "start": _start,
     "end": _end,
@@ -63,6 +67,7 @@ OF_BOX: dict[str, Callable[[Sides], Expression]] = {
     "width": _width,
     "height": _height,
     "area": _area,
+    "aspect": _aspect,
     "center_x": _center_x,
     "center_y": _center_y,
 }

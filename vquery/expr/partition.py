@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
 from vquery.errors import QueryError
 from vquery.expr.aggregates import Aggregate
-from vquery.expr.expression import Expression, SortKey, lift
+from vquery.expr.expression import Expression, Literal, Param, SortKey, lift
 from vquery.expr.groups import require_group_columns
 from vquery.expr.relations import (
     Columns,
@@ -21,9 +21,6 @@ from vquery.expr.relations import (
 )
 from vquery.expr.types import INTEGER, Scope, Type
 from vquery.schema import BOX, KEYS
-
-if TYPE_CHECKING:
-    from vquery.expr.expression import Param
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -130,6 +127,11 @@ def rolling(
         return Window("rolling", aggregate, rows=_whole(rows, "rolling(rows=)"))
     reach = lift(seconds)
     require_seconds(reach, "rolling(seconds=)", lowest=0)
+    if not isinstance(reach, (Literal, Param)):
+        raise QueryError(
+            f"rolling(seconds=) takes one number for all videos, but {reach!r} differs between"
+            " videos: give seconds, or rows="
+        )
     return Window("rolling", aggregate, seconds=reach)
 
 

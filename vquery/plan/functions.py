@@ -57,8 +57,6 @@ def written(operation: str, texts: Sequence[str], types: Sequence[Type]) -> str:
         return f"({' || '.join(texts)})"
     if kind is Kind.LIST and f"list_{operation}" in CALLS:
         operation = f"list_{operation}"
-    if kind is Kind.INTEGER and operation in ("round", "floor", "ceil"):
-        return texts[0]
     if operation in PARTS_OF_TIME and getattr(types[0].dtype, "tz", None) is not None:
         texts = [f"timezone('UTC', {texts[0]})"]
     if operation.startswith("cast_"):

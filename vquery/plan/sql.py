@@ -14,7 +14,7 @@ from vquery.expr.expression import Call, Column, Expression, IsIn, Literal, call
 from vquery.expr.partition import Window
 from vquery.expr.placeholders import When
 from vquery.expr.predicates import UdfResult
-from vquery.expr.types import BOOLEAN, INTEGER, common_of
+from vquery.expr.types import BOOLEAN, INTEGER, Kind, common_of
 from vquery.expr.units import Frames
 from vquery.plan.functions import AGGREGATES, BY_DOUBLE, TYPE_NAMES, argument_types, written
 
@@ -117,6 +117,8 @@ class Statement:
 
     def _call(self, expression: Call) -> str:
         types = [each.type(self.scope) for each in expression.arguments]
+        if types[0].kind is Kind.INTEGER and expression.operation in ("round", "floor", "ceil"):
+            return self.text(expression.arguments[0])  # whole numbers are round
         wanted = argument_types(expression.operation, types)
         parts = zip(expression.arguments, wanted, strict=True)
         texts = [self.text(each, dtype) for each, dtype in parts]
