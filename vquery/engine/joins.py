@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from vquery.engine.arrays import ints, join_codes, take
+from vquery.engine.arrays import floats, ints, join_codes, take
 from vquery.engine.merging import merged
+from vquery.engine.residuals import residual_arrays
 from vquery.expr.pairs import Join, SemiJoin, pair_scope
 from vquery.expr.predicates import LEFT
-from vquery.plan.matching import ANY, Matching, Overlap, Window
+from vquery.expr.time import AXES
+from vquery.plan.matching import ANY, OVERLAP, Matching, Overlap, Shared, Window
 from vquery_kernels.overlap_join import (
     overlap_any,
     overlap_count,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from vquery.expr.expression import Column
     from vquery.expr.relations import Relation
     from vquery.plan.steps import Step
+    from vquery_kernels.residual import Residual
 
     Rows = npt.NDArray[np.signedinteger[Any]]
     Pairs = tuple[Rows, Rows]
@@ -40,31 +43,51 @@ FAR = 1 << 62
 """Farther than any time: stands for a bound that is not there."""
 
 
-class Candidates:
-    """The pairs that a matching's keys and time range leave, before its rest is evaluated."""
+class Kernels(NamedTuple):
+    """The forms of one join."""
 
-    def __init__(self, matching: Matching, left: pa.Table, right: pa.Table) -> None:
+    join: Callable[..., Pairs]
+    blocks: Callable[..., Iterator[Pairs]]
+    counts: Callable[..., npt.NDArray[np.int64]]
+    any: Callable[..., npt.NDArray[np.bool_]]
+
+
+OVERLAP_KERNELS = Kernels(overlap_join, overlap_join_blocks, overlap_count, overlap_any)
+WINDOW = Kernels(window_join, window_join_blocks, window_count, window_any)
+
+
+class Candidates:
+    """The pairs that a matching's keys, range and fused conditions leave, before its rest.
+
+    Without a residual the fused conditions are not tested.
+    """
+
+    def __init__(
+        self,
+        matching: Matching,
+        left: pa.Table,
+        right: pa.Table,
+        residual: Residual | None = None,
+    ) -> None:
         keys = [(left["video"], right["video"])]
         keys += [(left[a.name], right[b.name]) for a, b in matching.keys]  # type: ignore[attr-defined]
         codes = join_codes([each for each, _ in keys], [each for _, each in keys])
-        self.exact = matching.rest is None
         time = matching.time or Window("start", "start", ANY)
-        self._overlap = isinstance(time, Overlap)
-        if isinstance(time, Overlap):
-            start = ints(left["start_us"]) - time.before
-            end = ints(left["end_us"]) + time.after
-            other = ints(right["start_us"]), ints(right["end_us"])
-            self._arguments: tuple[Any, ...] = (codes[0], start, end, codes[1], *other)
-        else:
+        self._settings: dict[str, Any] = {"residual": residual}
+        if isinstance(time, Window):
+            self._functions = WINDOW
             base = ints(left[f"{time.left}_us"])
             low = np.full(base.shape, -FAR) if time.range.low is None else base + time.range.low
             high = np.full(base.shape, FAR) if time.range.high is None else base + time.range.high
             self._arguments = (codes[0], low, high, codes[1], ints(right[f"{time.right}_us"]))
-
-    @property
-    def _touching(self) -> bool:
-        # inexact candidates are taken closed, so that nothing at an end is missed
-        return not self.exact
+            return
+        self._functions = OVERLAP_KERNELS
+        if isinstance(time, Shared):
+            codes, spans = _axis_spans(time, codes, left, right)
+        else:
+            spans = _time_spans(time, left, right)
+            self._settings["touching"] = time != OVERLAP
+        self._arguments = (codes[0], *spans[0], codes[1], *spans[1])
 
     def count(self) -> int:
         """Count all pairs."""
@@ -72,39 +95,85 @@ class Candidates:
 
     def counts(self) -> npt.NDArray[np.int64]:
         """Count the partners of each left row."""
-        if self._overlap:
-            return overlap_count(*self._arguments, touching=self._touching)
-        return window_count(*self._arguments)
+        counts: npt.NDArray[np.int64] = self._functions.counts(*self._arguments, **self._settings)
+        return counts
 
     def any(self) -> npt.NDArray[np.bool_]:
         """Whether each left row has a partner."""
-        if self._overlap:
-            return overlap_any(*self._arguments, touching=self._touching)
-        return window_any(*self._arguments)
+        found: npt.NDArray[np.bool_] = self._functions.any(*self._arguments, **self._settings)
+        return found
 
     def pairs(self) -> Pairs:
         """All pairs at once."""
-        if self._overlap:
-            return overlap_join(*self._arguments, touching=self._touching)
-        return window_join(*self._arguments)
+        pairs: Pairs = self._functions.join(*self._arguments, **self._settings)
+        return pairs
 
     def blocks(self) -> Iterator[Pairs]:
         """All pairs in blocks of bounded size."""
-        if self._overlap:
-            return overlap_join_blocks(*self._arguments, touching=self._touching, max_pairs=BLOCK)
-        return window_join_blocks(*self._arguments, max_pairs=BLOCK)
+        blocks: Iterator[Pairs] = self._functions.blocks(
+            *self._arguments, **self._settings, max_pairs=BLOCK
+        )
+        return blocks
+
+
+def _time_spans(time: Overlap, left: pa.Table, right: pa.Table) -> tuple[Pairs, Pairs]:
+    """Spans to compare; with closed ends unless it is the usual overlap."""
+    start, end = ints(left["start_us"]), ints(left["end_us"])
+    other = ints(right["start_us"]), ints(right["end_us"])
+    if time == OVERLAP:
+        return (start, end), other
+    last = np.maximum(end - 1, start) if time.until_end else end
+    if time.beyond_start:
+        other = other[0], np.maximum(other[1] - 1, other[0])
+    before, after = (FAR if each is None else each for each in (time.before, time.after))
+    return (start - before, last + after), other
+
+
+def _axis_spans(
+    shared: Shared, codes: Pairs, left: pa.Table, right: pa.Table
+) -> tuple[Pairs, tuple[Any, Any]]:
+    """Codes and spans on an axis; a row without a box equals no other row."""
+    numbers, spans = [], []
+    for side, table, code in zip((-1, -2), (left, right), codes, strict=True):
+        ends = [floats(table[name]) for name in AXES[shared.axis]]
+        missing = np.isnan(ends[0]) | np.isnan(ends[1])
+        numbers.append(np.where(missing, side, code))
+        spans.append(tuple(np.where(missing, np.float32(0), each) for each in ends))
+    return (numbers[0], numbers[1]), (spans[0], spans[1])
+
+
+def candidates_of(run: Executor, step: Step, left: pa.Table, right: pa.Table) -> Candidates:
+    """Pairs that keys, range and fused conditions of a step leave."""
+    matching = step.matching
+    assert matching is not None
+    if not matching.fused:
+        return Candidates(matching, left, right)
+    node: Join | SemiJoin = step.node  # type: ignore[assignment]
+    scope = pair_scope(node.left, node.right)
+    residual = residual_arrays(run.session, matching.fused, scope, left, right)
+    return Candidates(matching, left, right, residual)
 
 
 def matched_blocks(run: Executor, step: Step, left: pa.Table, right: pa.Table) -> Iterator[Pairs]:
     """Pairs for which the predicate of a step holds, in blocks."""
     matching = step.matching
     assert matching is not None
-    candidates = Candidates(matching, left, right)
+    candidates = candidates_of(run, step, left, right)
     if matching.rest is None:
         yield candidates.pairs()
         return
+    yield from _checked_blocks(run, step, left, right, candidates)
+
+
+def _checked_blocks(
+    run: Executor, step: Step, left: pa.Table, right: pa.Table, candidates: Candidates
+) -> Iterator[Pairs]:
+    """Candidates for which the rest of the predicate holds."""
+    assert step.matching is not None
+    assert step.matching.rest is not None
     node: Join | SemiJoin = step.node  # type: ignore[assignment]
     scope = pair_scope(node.left, node.right)
+    keep = {"keep": step.matching.rest}
     for block in candidates.blocks():
         for part in _parts(block):
 
@@ -112,22 +181,33 @@ def matched_blocks(run: Executor, step: Step, left: pa.Table, right: pa.Table) -
                 side, rows = (left, part[0]) if column.side == LEFT else (right, part[1])
                 return side[column.name].take(pa.array(rows))
 
-            computed = run.session.compute({"keep": matching.rest}, scope, fetch, part[0].size)[
-                "keep"
-            ]
-            keep = computed.fill_null(fill_value=False).combine_chunks()
-            chosen = np.flatnonzero(keep.to_numpy(zero_copy_only=False))
+            computed = run.session.compute(keep, scope, fetch, part[0].size)["keep"]
+            kept = computed.fill_null(fill_value=False).combine_chunks()
+            chosen = np.flatnonzero(kept.to_numpy(zero_copy_only=False))
             yield part[0][chosen], part[1][chosen]
+
+
+def matched_counts(
+    run: Executor, step: Step, left: pa.Table, right: pa.Table
+) -> npt.NDArray[np.int64]:
+    """Count the partners of each left row."""
+    assert step.matching is not None
+    if step.matching.rest is None:
+        return candidates_of(run, step, left, right).counts()
+    counts = np.zeros(left.num_rows, dtype=np.int64)
+    for left_rows, _ in matched_blocks(run, step, left, right):
+        counts += np.bincount(left_rows, minlength=left.num_rows)
+    return counts
 
 
 def pair_blocks(run: Executor, step: Step, left: pa.Table, right: pa.Table) -> Iterator[Pairs]:
     """Pairs for which the predicate holds, in blocks of bounded size however many there are."""
-    matching = step.matching
-    assert matching is not None
-    if matching.rest is not None:
-        yield from matched_blocks(run, step, left, right)
+    assert step.matching is not None
+    candidates = candidates_of(run, step, left, right)
+    if step.matching.rest is not None:
+        yield from _checked_blocks(run, step, left, right, candidates)
         return
-    for block in Candidates(matching, left, right).blocks():
+    for block in candidates.blocks():
         yield from _parts(block)
 
 
@@ -162,7 +242,7 @@ def count_pairs(run: Executor, step: Step, left: pa.Table, right: pa.Table) -> i
     """Count the pairs of a join."""
     assert step.matching is not None
     if step.matching.rest is None:
-        return Candidates(step.matching, left, right).count()
+        return candidates_of(run, step, left, right).count()
     return sum(block[0].size for block in matched_blocks(run, step, left, right))
 
 
@@ -176,7 +256,7 @@ def semi_join(run: Executor, step: Step, left: pa.Table, right: pa.Table) -> pa.
     node: SemiJoin = step.node  # type: ignore[assignment]
     assert step.matching is not None
     if step.matching.rest is None:
-        found = Candidates(step.matching, left, right).any()
+        found = candidates_of(run, step, left, right).any()
     else:
         found = np.zeros(left.num_rows, dtype=np.bool_)
         for left_rows, _ in matched_blocks(run, step, left, right):

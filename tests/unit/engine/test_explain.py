@@ -41,7 +41,7 @@ def test_the_strategy_of_each_step(faces):
     assert "sweep kernel on time (overlap, left widened by 10 s and 10 s); keys" in text
     assert "coalesce: sweep kernel on time, gap 2 s; DuckDB SQL, n = count()" in text
     assert "minus: sweep kernel on time (subtract)" in text
-    assert "semi_join: per-video blocks of all pairs; then left_of" in text
+    assert "semi_join: per-video blocks of all pairs; fused: left_of" in text
     assert "(same as step" in text
     assert "~" in text
     assert "actual" not in text
