@@ -146,8 +146,8 @@ def test_batches_share_the_cache(cache, ran):
 
 def test_functions_are_equal_to_themselves_alone(cache, ran):
     rows = table()
-    ask = vq.udf(lambda left, right: pa.array([True] * len(left)), reads=["score"])
-    other = vq.udf(lambda left, right: pa.array([False] * len(left)), reads=["score"])
+    ask = vq.udf(lambda left, _: pa.array([True] * len(left)), reads=["score"])
+    other = vq.udf(lambda left, _: pa.array([False] * len(left)), reads=["score"])
     first = rows.join(rows, time_overlaps & ask).collect(cache=cache)
     assert rows.join(rows, time_overlaps & ask).collect(cache=cache).equals(first)
     assert len(ran[Join]) == 1
