@@ -162,11 +162,11 @@ def inverse(predicate: Predicate) -> Predicate:
 
 
 def _order(part: Expression, scope: Scope) -> Order | None:
-    """Read ``a.id < b.id`` as an order of rows."""
-    if not isinstance(part, Call) or part.operation not in ("<", "<=", ">", ">="):
+    """Read ``a.id < b.id`` as an order of rows; of equal ones ``<=`` lets either come first."""
+    if not isinstance(part, Call) or part.operation not in ("<", ">"):
         return None
     low, high = (resolve(each, scope) for each in part.arguments)
-    if part.operation in (">", ">="):
+    if part.operation == ">":
         low, high = high, low
     if not isinstance(low, Column) or not isinstance(high, Column) or low.name != high.name:
         return None

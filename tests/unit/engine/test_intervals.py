@@ -16,7 +16,7 @@ from vquery.expr.merge import intersection, left, right, span, time_intersection
 from vquery.expr.pattern import pattern
 from vquery.expr.placeholders import face, param, row, when
 from vquery.expr.predicates import udf
-from vquery.expr.time import before, time_overlaps
+from vquery.expr.time import before, equals, time_overlaps
 
 SECOND = 1_000_000
 
@@ -410,3 +410,13 @@ def test_columns_may_be_called_as_ours_are_or_differ_by_case_alone():
         pattern("a", "A").where(lambda a, A: a.n * 20 == A.N)  # noqa: N803
     )
     assert pairs.collect().select(["a_N", "A_N"]).to_pylist() == [{"a_N": 10, "A_N": 20}]
+
+
+def test_rows_that_are_equal_stand_for_the_variables_of_a_pattern_either_way():
+    same = from_arrow(pa.table({"video": ["a"] * 2, "start": [0, 0], "end": [1, 1], "n": [1, 2]}))
+    for test in (equals("a", "b"), lambda a, b: (a.start <= b.start) & (a.end >= b.end)):
+        found = same.group_by().match(pattern("a", "b").where(test)).collect()
+        assert sorted(zip(*(found[name].to_pylist() for name in ("a_n", "b_n")), strict=True)) == [
+            (1, 2),
+            (2, 1),
+        ]
