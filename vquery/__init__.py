@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from vquery.engine.concept import ABSTAIN, concept
     from vquery.engine.intervals import Intervals
     from vquery.engine.lookups import count_overlaps, coverage
+    from vquery.engine.methods.rekeying import concat
     from vquery.engine.sources import from_arrow
     from vquery.errors import (
         ExportError,
@@ -111,6 +112,7 @@ _HOMES = {
     "vquery.engine.concept": "ABSTAIN concept",
     "vquery.engine.intervals": "Intervals",
     "vquery.engine.lookups": "count_overlaps coverage",
+    "vquery.engine.methods.rekeying": "concat",
     "vquery.engine.bring": "from_duckdb from_pandas from_polars",
     "vquery.engine.sources": "from_arrow",
     "vquery.errors": (
@@ -163,6 +165,7 @@ __all__ = [
     "boxes_overlap",
     "caption",
     "coalesce",
+    "concat",
     "concept",
     "contains",
     "count",

@@ -144,7 +144,7 @@ def _filled(plan: Plan, made: list[pa.ChunkedArray], rows: int) -> Program:
             real[number] = column.cast(pa.float64()).fill_null(0.0).to_numpy()
         else:
             whole[number] = column.cast(pa.int64()).fill_null(0).to_numpy()
-    return Program(plan.code, plan.whole, plan.real, whole, real, missing)
+    return Program(plan.code, plan.whole, plan.real, whole, real, missing, plan.shared)
 
 
 def _codes(leaves: list[Leaf], made: list[pa.ChunkedArray]) -> dict[int, pa.ChunkedArray]:

@@ -129,14 +129,15 @@ class Hull:
         if rule == "mean":
             total = self._reduced(np.add, np.where(missing, 0.0, values))
             total[number == 0] = np.nan
-            return total / np.maximum(number, 1)
+            total /= np.maximum(number, 1)
+            return total
         if rule == "noisy_or":
             wrong = self._reduced(np.multiply, np.where(missing, 1.0, 1.0 - values))
             wrong[number == 0] = np.nan
             return 1.0 - wrong
         place = np.where(missing, values.size, np.arange(values.size))  # "first" that there is
-        at = np.minimum(self._reduced(np.minimum, place), max(values.size - 1, 0))
-        return values[at]
+        found: npt.NDArray[Any] = np.append(values, np.nan)[self._reduced(np.minimum, place)]
+        return found
 
 
 def filter_groups(run: Executor, step: Step, given: pa.Table) -> pa.Table:

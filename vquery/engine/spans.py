@@ -85,11 +85,12 @@ def _shares(axis: str, start: Ends, end: Ends, low: Any, high: Any) -> npt.NDArr
     """Whether rows share anything with what lies between limits."""
     if axis == "time":  # an instant is one microsecond long
         last, latest = np.maximum(end, start + 1), np.maximum(high, low + 1)
-        inside: npt.NDArray[np.bool_] = (start < latest) & (low < last)
-        return inside
-    point = (start == end) & (low <= start) & (end <= high)
-    inside = (start < high) & (low < end)
-    return inside | point | np.isnan(start)
+        inside = (start < latest) & (low < last)
+    else:
+        point = (start == end) & (low <= start) & (end <= high)
+        inside = (start < high) & (low < end) | point | np.isnan(start)
+    found: npt.NDArray[np.bool_] = inside
+    return found
 
 
 def ends_of(given: pa.Table, axis: str) -> tuple[Ends, Ends]:

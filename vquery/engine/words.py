@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vquery.engine import lookups
+from vquery.engine.methods import rekeying
 from vquery.expr import (
     aggregates,
     boxes,
@@ -36,6 +37,7 @@ MODULES: dict[ModuleType, tuple[str, ...]] = {
     ),
     predicates: ("same",),
     merge: ("span", "intersection", "time_intersection", "left", "right", "merge"),
+    rekeying: ("concat",),
     lookups: ("coverage", "count_overlaps"),
     pattern: ("pattern",),
     units: ("seconds", "minutes", "frames"),

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from vquery.expr.amounts import shown_number
 from vquery.expr.expression import Call, Expression, IsIn, Literal
 from vquery.expr.groups import Aggregated, Coalesce, GroupFilter, Match
 from vquery.expr.pairs import Join, Minus, SemiJoin
 from vquery.expr.partners import CollectBy
-from vquery.expr.relations import Distinct, Filter, Limit, Scan, Union
+from vquery.expr.rekeying import Concat
+from vquery.expr.relations import Distinct, Filter, Limit, Sample, Scan, Union
+from vquery.expr.spans import Complement
 from vquery.plan.matching import matching_of
 
 if TYPE_CHECKING:
@@ -37,8 +40,13 @@ def estimated_rows(node: Relation, inputs: list[float]) -> float:
         return inputs[0] * selectivity(node.condition)
     if isinstance(node, Join):
         return _joined(node, inputs)
-    if isinstance(node, Union):
+    if isinstance(node, (Union, Concat)):
         return sum(inputs)
+    if isinstance(node, Sample):
+        share = shown_number(node.fraction)
+        return inputs[0] * share if node.count is None else min(inputs[0], shown_number(node.count))
+    if isinstance(node, Complement):
+        return inputs[0] + inputs[1]
     if isinstance(node, Limit) and isinstance(node.count, Literal):
         return min(inputs[0], float(node.count.value))
     if isinstance(node, Minus):

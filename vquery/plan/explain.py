@@ -11,7 +11,6 @@ from vquery.expr.groups import Aggregated, Coalesce, GroupFilter, Match
 from vquery.expr.pairs import Join, Minus, SemiJoin
 from vquery.expr.partition import WindowFilter, Windows
 from vquery.expr.relations import (
-    Dilate,
     Distinct,
     Filter,
     Limit,
@@ -23,6 +22,7 @@ from vquery.expr.relations import (
     Union,
 )
 from vquery.plan.explain_pairs import PAIR_DETAILS
+from vquery.plan.explain_spans import SPAN_DETAILS, SPAN_TITLES, coalesced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -114,7 +114,7 @@ TITLES: Mapping[type[Relation], str] = {
     Limit: "limit",
     Distinct: "distinct",
     Union: "union",
-    Dilate: "dilate",
+    **SPAN_TITLES,
     Join: "join",
     Minus: "minus",
     Coalesce: "coalesce",
@@ -164,8 +164,7 @@ def _distinct(step: Step) -> str:
 
 def _coalesce(step: Step) -> str:
     node: Coalesce = step.node  # type: ignore[assignment]
-    by = f", by {', '.join(node.by)}" if node.by else ""
-    return f"sweep kernel on time, gap {node.gap!r} s{by}{_aggregates(node)}"
+    return f"{coalesced(node)}{_aggregates(node)}"
 
 
 def _aggregated(step: Step) -> str:
@@ -218,7 +217,7 @@ DETAILS: Mapping[type[Relation], Callable[[Step], str]] = {
     Limit: _limit,
     Distinct: _distinct,
     Union: lambda step: f"{ARRAYS}, {len(step.inputs)} relations",
-    Dilate: lambda step: f"{ARRAYS}, {step.node.seconds!r} s",  # type: ignore[attr-defined]
+    **SPAN_DETAILS,
     **PAIR_DETAILS,
     Coalesce: _coalesce,
     Aggregated: _aggregated,

@@ -13,12 +13,14 @@ import numpy as np
 import pyarrow as pa
 
 from vquery.errors import QueryError
+from vquery.expr.amounts import shown_number
+from vquery.expr.boxes import BoxRelation
 from vquery.expr.derived import resolve
 from vquery.expr.expression import Call, Column, Expression, Literal, Param
 from vquery.expr.groups import run_scope
 from vquery.expr.node import transform, walk
 from vquery.expr.placeholders import When
-from vquery.expr.predicates import LEFT, RIGHT
+from vquery.expr.predicates import LEFT, RIGHT, Every
 from vquery.expr.types import Kind, common_of
 from vquery.schema import BOX
 from vquery_kernels.grow import operations as op
@@ -81,6 +83,8 @@ class Plan:
     wholes: list[int] = field(default_factory=list)
     reals: list[float] = field(default_factory=list)
     leaves: list[Leaf] = field(default_factory=list)
+    shared: bool = False
+    """Whether the test holds only where the boxes share area."""
 
     @property
     def code(self) -> npt.NDArray[np.int64]:
@@ -112,7 +116,17 @@ def program_of(test: Predicate, relation: Relation) -> Plan:
     register, _ = compiler.visit(condition)
     if register != len(compiler.plan.instructions) - 1:
         compiler.emit(op.CHOOSE, register, register, register)
+    compiler.plan.shared = _needs_overlap(test)
     return compiler.plan
+
+
+def _needs_overlap(test: Predicate) -> bool:
+    if isinstance(test, Every):
+        return any(map(_needs_overlap, test.parts))
+    if not isinstance(test, BoxRelation):
+        return False
+    least = shown_number(test.value("at_least")) if test.name == "iou" else 0
+    return test.name == "boxes_overlap" or least > 0
 
 
 class _Compiler:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import operator
 from typing import TYPE_CHECKING, Any
 
 from vquery.errors import QueryError
 from vquery.expr.derived import columns_of, resolve
 from vquery.expr.expression import Call, Column, Expression, Literal, Param
-from vquery.expr.groups import Aggregated, Coalesce
+from vquery.expr.groups import Aggregated, Coalesce, GroupFilter, Match
 from vquery.expr.node import transform, walk
 from vquery.expr.pairs import Intersect, Join, Minus, SemiJoin
+from vquery.expr.partition import WindowFilter, Windows
 from vquery.expr.partners import CollectBy, CountOverlaps, Coverage, Nearest
 from vquery.expr.predicates import LEFT, RIGHT
 from vquery.expr.rekeying import COLLECTION, Concat
 from vquery.expr.relations import (
     Dilate,
+    Distinct,
     Filter,
     Mutate,
     Project,
@@ -27,10 +28,11 @@ from vquery.expr.relations import (
 )
 from vquery.expr.spans import Complement, Shift, SlidingWindows, Split, SplitAt
 from vquery.expr.time import AXES
+from vquery.plan.folding import folded
 from vquery.schema import KEYS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from vquery.expr.node import Node
 
@@ -73,7 +75,7 @@ def set_parameters(relation: Relation, values: Mapping[str, Any] | None = None) 
     def change(node: Node) -> Node:
         if isinstance(node, Param):
             return node.bound(given.get(node.name, node.default))
-        return _folded(node) if isinstance(node, Call) else node
+        return folded(node) if isinstance(node, Call) else node
 
     return transform(relation, change)
 
@@ -92,42 +94,38 @@ def with_defaults(relation: Relation, values: Mapping[str, Any]) -> Relation:
     return transform(relation, change)
 
 
-ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
-}
-
-
-def _folded(node: Call) -> Expression:
-    """Compute arithmetic on written numbers in double precision, before it meets a column."""
-    values = [each.value for each in node.arguments if isinstance(each, Literal)]
-    numbers = all(isinstance(each, (int, float)) for each in values)
-    if len(values) < len(node.arguments) or not numbers:
-        return node
-    if node.operation == "negate":
-        return Literal(-values[0])
-    if node.operation not in ARITHMETIC:
-        return node
-    if node.operation == "/" and values[1] == 0:
-        return Literal(None)
-    return Literal(ARITHMETIC[node.operation](*values))
-
-
 def push_filters(relation: Relation) -> Relation:
-    """Move conditions to where the fewest rows are: below joins, computed columns and sorts."""
+    """Move conditions to where the fewest rows are: below joins, computed columns and sorts.
+
+    Conditions that meet become one, one that is always true goes, and columns that are chosen
+    twice in a row are chosen once.
+    """
 
     def change(node: Node) -> Node:
-        return _pushed(node.input, node.condition) if isinstance(node, Filter) else node
+        if isinstance(node, Filter):
+            return _pushed(node.input, node.condition)
+        return _chosen_once(node) if isinstance(node, Project) else node
 
     return transform(relation, change)
+
+
+def _chosen_once(node: Project) -> Relation:
+    """Choose columns from where they come, past another choice; leave out what changes nothing."""
+    below = node.input
+    if isinstance(below, Project):
+        old = dict(below.columns)
+        merged = tuple((new, old[name]) for new, name in node.columns)
+        return _chosen_once(dataclasses.replace(node, input=below.input, columns=merged))
+    same = node.schema.equals(below.schema) and all(new == old for new, old in node.columns)
+    return below if same else node
 
 
 def _pushed(below: Relation, condition: Expression) -> Relation:
     """Filter ``below``, as far down as each part of the condition can go."""
     stay: list[Expression] = []
     for part in conjuncts(condition):
+        if isinstance(part, Literal) and part.value is True:
+            continue
         moved = _moved(below, part)
         if moved is None:
             stay.append(part)
@@ -158,13 +156,26 @@ def _moved(below: Relation, part: Expression) -> Relation | None:
         return _below_left(below, part)
     if isinstance(below, (Union, Concat)):
         return _below_all(below, part)
-    if isinstance(below, (Coalesce, Aggregated)):
-        keys = {"video", *below.by} - {name for name, _ in below.aggregates}
+    keys = _keys(below)
+    if keys is not None:
         return _below_input(below, part) if _reads(below, part) <= keys else None
     changed = changed_by(below)
     if changed is None or _reads(below, part) & set(changed):
         return None
     return _below_input(below, part)
+
+
+def _keys(below: Relation) -> set[str] | None:
+    """Columns in which all rows of a group are equal: a condition on them takes groups whole."""
+    if isinstance(below, (Coalesce, Aggregated)):
+        return {"video", *below.by} - {name for name, _ in below.aggregates}
+    if isinstance(below, (GroupFilter, WindowFilter)):
+        return {"video", *below.by}
+    if isinstance(below, Windows):
+        return {"video", *below.by} - {name for name, _ in below.columns}
+    if isinstance(below, Distinct):
+        return set(below.on or below.schema.names)
+    return {"video"} if isinstance(below, Match) else None
 
 
 def _below_input(below: Any, part: Expression) -> Relation:

@@ -30,6 +30,7 @@ class Program(NamedTuple):
 
     ``code`` (m, 4) int64 instructions, none: always true; ``whole`` and ``real`` are constants,
     ``wholes`` and ``reals`` columns (leaves, n), ``missing`` (leaves, n) where they are null.
+    ``shared`` says that the program holds only where the boxes share area, which is seen sooner.
     """
 
     code: Int64s
@@ -38,6 +39,7 @@ class Program(NamedTuple):
     wholes: Int64s
     reals: npt.NDArray[np.float64]
     missing: npt.NDArray[np.bool_]
+    shared: bool = False
 
     @classmethod
     def always(cls, rows: int) -> Program:
@@ -105,6 +107,7 @@ def grow(
         raise ValueError("rows of a group have to be together, with ascending starts")
     module = implementation("grow", group.size * COST)
     component: Int64s = module.grow(
-        *map(np.ascontiguousarray, (group, start, end, gap, longest, *bounds, *program))
+        *map(np.ascontiguousarray, (group, start, end, gap, longest, *bounds, *program[:-1])),
+        program.shared,
     )
     return component

@@ -31,6 +31,7 @@ def grow(
     wholes: Int64s,
     reals: Array,
     missing: Array,
+    shared: bool,  # noqa: FBT001
 ) -> Int64s:
     """See :func:`vquery_kernels.grow.grow`."""
     n, size = group.size, code.shape[0]
@@ -54,14 +55,18 @@ def grow(
             run = opened[k]
             if max(reach[run], end[row]) - low[run] > longest[row]:
                 continue
-            if size > 0:
-                for at in range(size):
-                    _fill(
-                        at, code, whole, real, wholes, reals, missing, first[run], row,
-                        moments[run], edges[run], ints, floats, null,
-                    )  # fmt: skip
-                if null[size - 1] or ints[size - 1] == 0:
-                    continue
+            if shared and not (
+                edges[run, 0] < boxes[2, row]
+                and boxes[0, row] < edges[run, 2]
+                and edges[run, 1] < boxes[3, row]
+                and boxes[1, row] < edges[run, 3]
+            ):
+                continue
+            if size > 0 and not _holds(
+                code, whole, real, wholes, reals, missing, first[run], row,
+                moments, edges, run, ints, floats, null,
+            ):  # fmt: skip
+                continue
             chosen = run
             break
         if chosen < 0:
@@ -91,8 +96,7 @@ def _widen(moment: Int64s, edge: Array, time: Int64s, box: Array) -> None:
 
 
 @compiled
-def _fill(
-    at: int,
+def _holds(
     code: Int64s,
     whole: Int64s,
     real: Array,
@@ -101,129 +105,111 @@ def _fill(
     missing: Array,
     first: int,
     row: int,
-    moment: Int64s,
-    edge: Array,
+    moments: Int64s,
+    edges: Array,
+    run: int,
     ints: Int64s,
     floats: Array,
     null: Array,
-) -> None:
-    """Carry out one instruction."""
-    what, a, b, c = code[at, 0], code[at, 1], code[at, 2], code[at, 3]
-    if what <= op.NULL:
-        null[at] = what == op.NULL
-        if what <= op.LEAF_FLOAT:
+) -> bool:
+    """Run the program. One function, as calls would take longer than the instructions."""
+    for at in range(code.shape[0]):
+        what, a, b = code[at, 0], code[at, 1], code[at, 2]
+        if what <= op.NULL:
+            null[at] = what == op.NULL
             source = row if b == 1 else first
-            ints[at], floats[at] = wholes[a, source], reals[a, source]
-            null[at] = missing[a, source]
-        elif what == op.HULL_TIME:
-            ints[at] = moment[a]
-        elif what == op.HULL_BOX:
-            floats[at] = edge[a]
-            null[at] = np.isnan(edge[a])
-        elif what == op.WHOLE:
-            ints[at] = whole[a]
-        elif what == op.FLOAT:
-            floats[at] = real[a]
-        return
-    if what >= op.AND:
-        _logic(what, at, a, b, c, ints, floats, null)
-        return
-    null[at] = null[a] or null[b]
-    if null[at]:
-        return
-    if what <= op.SIZE:
-        _on_ints(what, at, a, b, ints, floats, null)
-    elif what <= op.SIZE_F:
-        _on_floats(what, at, a, b, floats, null)
-    elif what == op.EQUAL:
-        ints[at] = ints[a] == ints[b]
-    elif what == op.DIFFERENT:
-        ints[at] = ints[a] != ints[b]
-    elif what == op.LESS:
-        ints[at] = ints[a] < ints[b]
-    elif what == op.AT_MOST:
-        ints[at] = ints[a] <= ints[b]
-    elif what == op.EQUAL_F:
-        ints[at] = floats[a] == floats[b]
-    elif what == op.DIFFERENT_F:
-        ints[at] = floats[a] != floats[b]
-    elif what == op.LESS_F:
-        ints[at] = floats[a] < floats[b]
-    else:
-        ints[at] = floats[a] <= floats[b]
-
-
-@compiled
-def _on_ints(what: int, at: int, a: int, b: int, ints: Int64s, floats: Array, null: Array) -> None:
-    """Arithmetic on integers, and changes of type."""
-    if what == op.TO_FLOAT:
-        floats[at] = ints[a]
-    elif what == op.ROUND:
-        floats[at] = np.float64(np.float32(floats[a]))
-    elif what == op.ADD:
-        ints[at] = ints[a] + ints[b]
-    elif what == op.SUBTRACT:
-        ints[at] = ints[a] - ints[b]
-    elif what == op.MULTIPLY:
-        ints[at] = ints[a] * ints[b]
-    elif what == op.NEGATE:
-        ints[at] = -ints[a]
-    elif what == op.SIZE:
-        ints[at] = abs(ints[a])
-    elif ints[b] == 0:
-        null[at] = True
-    elif what == op.FLOOR_DIVIDE:
-        ints[at] = ints[a] // ints[b]
-    else:
-        ints[at] = ints[a] % ints[b]
-
-
-@compiled
-def _on_floats(what: int, at: int, a: int, b: int, floats: Array, null: Array) -> None:
-    """Arithmetic on floats."""
-    if what == op.ADD_F:
-        floats[at] = floats[a] + floats[b]
-    elif what == op.SUBTRACT_F:
-        floats[at] = floats[a] - floats[b]
-    elif what == op.MULTIPLY_F:
-        floats[at] = floats[a] * floats[b]
-    elif what == op.NEGATE_F:
-        floats[at] = -floats[a]
-    elif what == op.SIZE_F:
-        floats[at] = abs(floats[a])
-    elif floats[b] == 0:
-        null[at] = True
-    else:
-        floats[at] = floats[a] / floats[b]
-
-
-@compiled
-def _logic(
-    what: int, at: int, a: int, b: int, c: int, ints: Int64s, floats: Array, null: Array
-) -> None:
-    """Logic, choices, and what looks at nulls."""
-    source = a
-    if what <= op.OR:
-        decisive = 1 if what == op.OR else 0
-        decided = (not null[a] and ints[a] == decisive) or (not null[b] and ints[b] == decisive)
-        null[at] = not decided and (null[a] or null[b])
-        ints[at] = decisive if decided else 1 - decisive
-        return
-    if what == op.NOT:
-        null[at] = null[a]
-        ints[at] = 1 - ints[a]
-        return
-    if what == op.IS_NULL:
-        null[at] = False
-        ints[at] = null[a]
-        return
-    if what == op.CHOOSE:
-        source = b if not null[a] and ints[a] == 1 else c
-    elif null[a]:  # FILL, or the larger or smaller of two
-        source = b
-    elif what != op.FILL and not null[b]:
-        floating = what >= op.GREATEST_F
-        less = floats[a] < floats[b] if floating else ints[a] < ints[b]
-        largest = what in (op.GREATEST, op.GREATEST_F)
-        source = b if less == largest else a
-    ints[at], floats[at], null[at] = ints[source], floats[source], null[source]
+            if what == op.LEAF_WHOLE:
+                ints[at] = wholes[a, source]
+                null[at] = missing[a, source]
+            elif what == op.LEAF_FLOAT:
+                floats[at] = reals[a, source]
+                null[at] = missing[a, source]
+            elif what == op.HULL_TIME:
+                ints[at] = moments[run, a]
+            elif what == op.HULL_BOX:
+                floats[at] = edges[run, a]
+                null[at] = np.isnan(edges[run, a])
+            elif what == op.WHOLE:
+                ints[at] = whole[a]
+            elif what == op.FLOAT:
+                floats[at] = real[a]
+        elif what >= op.AND:
+            source = a
+            if what <= op.OR:
+                decisive = 1 if what == op.OR else 0
+                decided = (not null[a] and ints[a] == decisive) or (
+                    not null[b] and ints[b] == decisive
+                )
+                null[at] = not decided and (null[a] or null[b])
+                ints[at] = decisive if decided else 1 - decisive
+                continue
+            if what == op.NOT:
+                ints[at], null[at] = 1 - ints[a], null[a]
+                continue
+            if what == op.IS_NULL:
+                ints[at], null[at] = null[a], False
+                continue
+            if what == op.CHOOSE:
+                source = b if not null[a] and ints[a] == 1 else code[at, 3]
+            elif null[a]:  # FILL, or the larger or smaller of two
+                source = b
+            elif what != op.FILL and not null[b]:
+                less = floats[a] < floats[b] if what >= op.GREATEST_F else ints[a] < ints[b]
+                source = b if less == (what in (op.GREATEST, op.GREATEST_F)) else a
+            ints[at], floats[at], null[at] = ints[source], floats[source], null[source]
+        elif null[a] or null[b]:
+            null[at] = True
+        else:
+            null[at] = False
+            if what == op.SUBTRACT_F:
+                floats[at] = floats[a] - floats[b]
+            elif what == op.MULTIPLY_F:
+                floats[at] = floats[a] * floats[b]
+            elif what == op.ADD_F:
+                floats[at] = floats[a] + floats[b]
+            elif what == op.ROUND:
+                floats[at] = np.float64(np.float32(floats[a]))
+            elif what == op.LESS_F:
+                ints[at] = floats[a] < floats[b]
+            elif what == op.AT_MOST_F:
+                ints[at] = floats[a] <= floats[b]
+            elif what == op.EQUAL_F:
+                ints[at] = floats[a] == floats[b]
+            elif what == op.DIFFERENT_F:
+                ints[at] = floats[a] != floats[b]
+            elif what == op.NEGATE_F:
+                floats[at] = -floats[a]
+            elif what == op.SIZE_F:
+                floats[at] = abs(floats[a])
+            elif what == op.DIVIDE_F:
+                null[at] = floats[b] == 0
+                if floats[b] != 0:
+                    floats[at] = floats[a] / floats[b]
+            elif what == op.TO_FLOAT:
+                floats[at] = ints[a]
+            elif what == op.ADD:
+                ints[at] = ints[a] + ints[b]
+            elif what == op.SUBTRACT:
+                ints[at] = ints[a] - ints[b]
+            elif what == op.MULTIPLY:
+                ints[at] = ints[a] * ints[b]
+            elif what == op.NEGATE:
+                ints[at] = -ints[a]
+            elif what == op.SIZE:
+                ints[at] = abs(ints[a])
+            elif what == op.EQUAL:
+                ints[at] = ints[a] == ints[b]
+            elif what == op.DIFFERENT:
+                ints[at] = ints[a] != ints[b]
+            elif what == op.LESS:
+                ints[at] = ints[a] < ints[b]
+            elif what == op.AT_MOST:
+                ints[at] = ints[a] <= ints[b]
+            elif ints[b] == 0:
+                null[at] = True
+            elif what == op.FLOOR_DIVIDE:
+                ints[at] = ints[a] // ints[b]
+            else:
+                ints[at] = ints[a] % ints[b]
+    last = code.shape[0] - 1
+    return not null[last] and ints[last] == 1

@@ -31,8 +31,10 @@ def grow(
     wholes: Int64s,
     reals: Array,
     missing: Array,
+    shared: bool,  # noqa: FBT001
 ) -> Int64s:
     """See :func:`vquery_kernels.grow.grow`."""
+    del shared  # the program says so too
     runs: list[list[int]] = []
     opened: list[int] = []
     run_of = np.empty(group.size, np.int64)
