@@ -1,6 +1,6 @@
 """Values that rows of another relation decide, inside expressions: coverage, number of partners.
 
-``mutate`` and ``filter`` make a step of each, under a name that nobody sees.
+``mutate`` and ``filter`` make a step of each, whose column later steps do not see.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def with_lookups(
     for expression in expressions:
         for node in walk(expression):
             if isinstance(node, Lookup) and id(node) not in names:
-                names[id(node)] = _unused(relation)
+                names[id(node)] = _unused(relation, repr(node))
                 relation = node.step(relation, names[id(node)])
     if not names:
         return relation, expressions, []
@@ -80,8 +80,10 @@ def without(relation: Relation, hidden: list[str]) -> Relation:
     return Project(relation, tuple((name, name) for name in kept))
 
 
-def _unused(relation: Relation) -> str:
-    number = 0
-    while f"lookup {number}" in relation.schema.names:
+def _unused(relation: Relation, name: str) -> str:
+    """Name a column as the look-up is written: plans and why_not show it."""
+    number, free = 1, name
+    while free in relation.schema.names:
         number += 1
-    return f"lookup {number}"
+        free = f"{name} {number}"
+    return free

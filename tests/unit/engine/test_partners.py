@@ -284,6 +284,26 @@ def test_which_rows_a_row_comes_from():
     ]
 
 
+def why_not(query):
+    return str(query.why_not({"video": "a", "start": 10.0, "end": 20.0}))
+
+
+def test_why_a_row_is_missing():
+    late = spans([("a", 25, 26)], called="late", cue=[1])
+    text = why_not(CUES.nearest(late, max_gap=2, direction="after", by="cue"))
+    assert "late has no row after it within 2 s with equal cue; its nearest row is 5 s" in text
+    assert "late has no row that covers it; its nearest row is 5 s away" in why_not(
+        CUES.intersect(late)
+    )
+    assert "time_overlaps fails, the right row is 5 s after" in why_not(
+        CUES.collect_by(late, time_overlaps)
+    )
+    assert "row['coverage(late)'] = 0, needed > 0.5" in why_not(CUES.filter(coverage(late) > 0.5))
+    other = CUES.mutate(cue=row.cue + 1).union(CUES.filter(row.cue == 1))
+    assert why_not(CUES.minus(other, by="cue")).count("0:10.000") == 2  # itself and its cutter
+    assert "none has no row in video 'a'" in why_not(CUES.nearest(NONE))
+
+
 # --- misuse
 
 

@@ -15,7 +15,8 @@ from vquery.engine.trust.failing import failures, nearest_miss, plain, tests
 from vquery.engine.trust.partners import Partners
 from vquery.engine.trust.texts import row_text, rows_at, rows_text, seconds, span_text
 from vquery.expr.groups import GroupFilter, Match, group_scope
-from vquery.expr.pairs import Join, Minus, SemiJoin
+from vquery.expr.pairs import Intersect, Join, Minus, SemiJoin
+from vquery.expr.partners import CollectBy, Nearest
 from vquery.expr.predicates import sides_of
 from vquery.expr.relations import Dilate, Distinct, Filter, Limit, Mutate, Relation
 from vquery.expr.types import Scope
@@ -154,6 +155,27 @@ def _semi_join(trail: Trail, step: Step, asked: Asked) -> Drop:
     return _removed(trail, step, asked) if node.negated else _pair(trail, step, asked)
 
 
+def _apart(trail: Trail, step: Step, asked: Asked) -> Drop:
+    """Intersect, or nearest: how far away the right rows are."""
+    node: Intersect | Nearest = step.node  # type: ignore[assignment]
+    moved = _moved(trail, step, 0, asked.overlapping(trail.table(step.inputs[0])))
+    right = trail.table(step.inputs[1])
+    nearest = asked.nearest(right, 1)
+    if moved is not None or not nearest.size:
+        text = f"{node.right.name} has no row in video {asked.video!r}"
+        return moved or _drop(step, text)
+    row = rows_at(right, nearest)[0]
+    limit, asks = None, "that covers it"
+    if isinstance(node, Nearest):
+        limit = node.max_gap
+        asks = {"either": "near it"}.get(node.direction, f"{node.direction} it")
+    asks += f" within {plain(limit)} s" if limit is not None else ""
+    asks += f" with equal {', '.join(node.by)}" if node.by else ""
+    text = f"{node.right.name} has no row {asks}; its nearest row is {seconds(asked.gap(row))} away"
+    values = {"gap": asked.gap(row) / 1e6}
+    return _drop(step, text, values, (f"nearest: {row_text(row)}",), near=limit is not None)
+
+
 def _removed(trail: Trail, step: Step, asked: Asked) -> Drop:
     """Anti-join, or minus: the right rows that took the left rows away."""
     node: SemiJoin | Minus = step.node  # type: ignore[assignment]
@@ -289,7 +311,10 @@ REASONS: Mapping[type[Relation], Callable[[Trail, Step, Asked], Drop]] = {
     GroupFilter: _group_filter,
     Join: _pair,
     SemiJoin: _semi_join,
+    CollectBy: _pair,
     Minus: _removed,
+    Intersect: _apart,
+    Nearest: _apart,
     Limit: _limit,
     Distinct: _distinct,
     Match: _match,

@@ -13,7 +13,7 @@ from vquery.engine.trust.failing import nearest_miss, tests
 from vquery.engine.trust.texts import seconds, value_text
 from vquery.expr.expression import Call, Column, Literal
 from vquery.expr.pairs import pair_scope
-from vquery.expr.predicates import LEFT, Every, Predicate, Traced
+from vquery.expr.predicates import LEFT, Every, Predicate, Traced, same
 from vquery.expr.time import TimeRelation
 from vquery.plan.rewrite import conjuncts
 
@@ -55,6 +55,7 @@ class Partners:
         self.right = np.tile(right, left.size)
         self.scope = pair_scope(step.node.left, step.node.right)  # type: ignore[attr-defined]
         self._parts = parts_of(step.node.predicate)  # type: ignore[attr-defined]
+        self._parts += [same(name) for name in getattr(step.node, "by", ())]
         self._tests: list[list[Test]] = [tests(each.lower(), self._compute) for each in self._parts]
         self.gaps = self._gaps()
 
