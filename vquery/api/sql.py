@@ -99,7 +99,7 @@ def run_sql(
     connection = _shut_in()
     try:
         _require_select(connection, text)
-        named = {name: read for name, read in tables.items() if name.lower() in text.lower()}
+        named = {name: read for name, read in tables.items() if _mentioned(name, text)}
         define(connection, named, attach)
         connection.execute("SET lock_configuration = true")
         result = connection.sql(text, params=given)
@@ -108,6 +108,12 @@ def run_sql(
         raise QueryError(_said(str(error), tables)) from error
     finally:
         connection.close()
+
+
+def _mentioned(name: str, text: str) -> bool:
+    """Whether a text may mean a table; one that is read in vain costs time and nothing else."""
+    lowered = text.lower()
+    return name.lower() in lowered or quoted(name).lower() in lowered
 
 
 def _shut_in() -> duckdb.DuckDBPyConnection:
