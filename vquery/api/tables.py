@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from vquery import schema
 from vquery.api.extents import extents
+from vquery.store.parts import has_video
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from vquery.store.snapshot import Snapshot
 
+INT64 = pa.int64()
 HUMAN = "human"
 PROPAGATED = "propagated"
 CROPS = "picture.detection"
@@ -57,9 +59,32 @@ class StoredTable:
         """What is known of whole videos."""
         return functools.partial(extents, self.snapshot)
 
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """Equal for tables that give the same rows."""
+        return (self.snapshot, self.stored)
+
+    @property
+    def videos(self) -> Callable[[], pa.Table] | None:
+        """What videos have rows; None where rows do not name videos of the collection."""
+        if not has_video(self.schema):
+            return None
+        return functools.partial(listed_videos, self.snapshot, self.stored)
+
     def read(self, columns: list[str] | None = None) -> pa.Table:
         """Read all rows, sorted."""
         return self.snapshot.read(self.stored, columns=columns)
+
+    def read_videos(self, columns: list[str], videos: pa.Array) -> pa.Table:
+        """Read the rows of some videos, sorted."""
+        return self.snapshot.read(self.stored, columns=columns, videos=videos.to_pylist())
+
+    @property
+    def versions(self) -> Callable[[pa.Array], list[bytes]] | None:
+        """What the rows of each video are, without reading them; None as for ``videos``."""
+        if not has_video(self.schema):
+            return None
+        return functools.partial(part_versions, self.snapshot, self.stored)
 
     def picture(self, detection_id: int) -> bytes | None:
         """Return the JPEG crop of a detection: a saved relation may have some."""
@@ -118,21 +143,38 @@ class DetectionTable:
         """What is known of whole videos."""
         return functools.partial(extents, self.snapshot)
 
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """Equal for tables that give the same rows."""
+        return (self.snapshot, self.seeds, self.only_class, self.labels)
+
+    def videos(self) -> pa.Table:
+        """List the videos that have detections of any class."""
+        return listed_videos(self.snapshot, "detections")
+
     def read(self, columns: list[str] | None = None) -> pa.Table:
         """Read all rows, sorted; labels are looked up only where they are asked for."""
+        return self._read(columns, None)
+
+    def read_videos(self, columns: list[str], videos: pa.Array) -> pa.Table:
+        """Read the rows of some videos, sorted."""
+        return self._read(columns, videos.to_pylist())
+
+    def _read(self, columns: list[str] | None, videos: list[str] | None) -> pa.Table:
         names = self.schema.names if columns is None else columns
         stored = [name for name in PUBLIC_DETECTION.names if name in names]
         needed = list(dict.fromkeys([*stored, "detection_id", "class"]))
-        rows = self.snapshot.read("detections", columns=needed)
+        rows = self.snapshot.read("detections", columns=needed, videos=videos)
         if self.only_class is not None:
             rows = rows.filter(pc.equal(rows["class"], self.only_class))
         for one in self.labels:
             if any(field.name in names for field in one.fields()):
-                rows = self._with(rows, one)
+                rows = self._with(rows, one, videos)
         return rows.select(names)
 
-    def _with(self, rows: pa.Table, wanted: Wanted) -> pa.Table:
-        found = labels_of(self.snapshot, self.seeds, rows["detection_id"].to_numpy(), wanted)
+    def _with(self, rows: pa.Table, wanted: Wanted, videos: list[str] | None) -> pa.Table:
+        ids = rows["detection_id"].to_numpy()
+        found = labels_of(self.snapshot, self.seeds, ids, wanted, videos)
         for field in wanted.fields():
             rows = rows.append_column(field, found[field.name])
         return rows
@@ -140,6 +182,26 @@ class DetectionTable:
     def picture(self, detection_id: int) -> bytes | None:
         """Return the JPEG crop of a detection, None where there is none."""
         return crop(self.snapshot, detection_id)
+
+
+def listed_videos(snapshot: Snapshot, stored: str) -> pa.Table:
+    """List the videos of a table and about how many rows each has, from the catalog alone."""
+    rows: dict[str, int] = {}
+    for live in snapshot.live(stored):
+        videos = live.videos
+        for video in videos:
+            rows[video] = rows.get(video, 0) + live.rows // len(videos) + 1
+    return pa.table({"video": pa.array(rows, pa.string()), "rows": pa.array(rows.values(), INT64)})
+
+
+def part_versions(snapshot: Snapshot, stored: str, videos: pa.Array) -> list[bytes]:
+    """Name the parts in which the rows of each video are: parts never change."""
+    found: dict[str, list[str]] = {}
+    for live in snapshot.live(stored):
+        for video in live.videos:
+            found.setdefault(video, []).append(live.path)
+    paths = (found.get(video, ()) for video in videos.to_pylist())
+    return ["\0".join(sorted(each)).encode() for each in paths]
 
 
 def crop(snapshot: Snapshot, detection_id: int) -> bytes | None:
@@ -150,14 +212,20 @@ def crop(snapshot: Snapshot, detection_id: int) -> bytes | None:
 
 
 def labels_of(
-    snapshot: Snapshot, seeds: pa.Table, ids: npt.NDArray[np.int64], wanted: Wanted
+    snapshot: Snapshot,
+    seeds: pa.Table,
+    ids: npt.NDArray[np.int64],
+    wanted: Wanted,
+    videos: list[str] | None = None,
 ) -> pa.Table:
     """Return the label, its probability and its source for each id, null where there is none.
+
+    ``videos`` are those that the ids are of, where that is known.
 
     A human label comes before a propagated one, also where it says "none of them". What was a
     human label when it was propagated, and is taken back, counts as propagated.
     """
-    soft = propagated(snapshot, wanted.concept)
+    soft = propagated(snapshot, wanted.concept, videos)
     said = seeds.filter(pc.equal(seeds["concept"], wanted.concept))
     at = _rows_of(soft["detection_id"].to_numpy(), ids)
     by_hand = _rows_of(said["detection_id"].to_numpy(), ids)
@@ -174,10 +242,10 @@ def labels_of(
     return pa.table(found, schema=pa.schema(detailed.fields()))
 
 
-def propagated(snapshot: Snapshot, concept: str) -> pa.Table:
+def propagated(snapshot: Snapshot, concept: str, videos: list[str] | None = None) -> pa.Table:
     """Read what was propagated of a concept, without the reasons, which take most of the room."""
     columns = [name for name in schema.SOFT_LABEL.names if name != "why"]
-    soft = snapshot.read("soft_labels", columns=columns)
+    soft = snapshot.read("soft_labels", columns=columns, videos=videos)
     return soft.filter(pc.equal(soft["concept"], concept))
 
 

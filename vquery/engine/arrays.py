@@ -205,7 +205,7 @@ def _sort_ties(
 ) -> npt.NDArray[np.bool_]:
     """Sort runs of tied rows by a key, in place, and return which neighbours are still tied."""
     among = np.flatnonzero(np.append(tied, [False]) | np.insert(tied, 0, values=False))
-    run = np.cumsum(np.insert(~tied, 0, values=False))[among]
+    run = np.cumsum(np.insert(~tied, 0, values=False), dtype=np.int64)[among]
     rows = order[among]
     values = key[rows]
     sorting = _sorted_by(run, _ranked(values))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
-import weakref
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections import OrderedDict
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +14,12 @@ import pyarrow.compute as pc
 
 from vquery.engine.segments import Segments
 from vquery.engine.session import Session
+from vquery.plan.fingerprint import Fingerprints, source_identity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vquery.expr.source import TableSource
+    from vquery.expr.relations import Scan
 
 Hashes: TypeAlias = npt.NDArray[np.uint64]
 
@@ -68,20 +70,31 @@ def mixed(values: Hashes) -> Hashes:
     return spread
 
 
-_known: weakref.WeakKeyDictionary[Any, Contents] = weakref.WeakKeyDictionary()
+SOURCES = 256
+"""Sources whose hashes are remembered."""
+
+_known: OrderedDict[bytes, Contents] = OrderedDict()
 _lock = threading.Lock()
 
 
-def source_contents(source: TableSource, columns: Sequence[str], videos: pa.Array) -> Hashes:
-    """Hashes of the rows of a source; its columns are read and hashed once for as long as it is."""
+def source_contents(scan: Scan, columns: Sequence[str], videos: pa.Array) -> Hashes:
+    """Hashes of the rows of a source; its columns are read and hashed once."""
+    versions = getattr(scan.source, "versions", None)
+    if versions is not None:
+        texts = (hashlib.blake2b(text, digest_size=16).digest() for text in versions(videos))
+        return np.frombuffer(b"".join(texts), np.uint64).reshape(-1, 2)
+    key = Fingerprints(source_identity).of(scan)
     with _lock:
-        found = _known.get(source)
+        found = _known.get(key)
         missing = list(columns) if found is None else found.missing(columns)
         if found is None or missing:
-            table = source.read(list(dict.fromkeys(["video", *missing])))
+            table = scan.source.read(list(dict.fromkeys(["video", *missing])))
             if found is None:
-                found = _known[source] = Contents(table["video"])
+                found = _known[key] = Contents(table["video"])
             found.add(table.select(missing))
+        _known.move_to_end(key)
+        if len(_known) > SOURCES:
+            _known.popitem(last=False)
     return found.of(columns, videos)
 
 

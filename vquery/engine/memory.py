@@ -11,6 +11,7 @@ import pyarrow as pa
 from vquery.engine.contents import Contents, mixed, source_contents, table_contents
 from vquery.engine.executor import Actual, all_steps
 from vquery.engine.segments import Segments
+from vquery.errors import VQueryError
 from vquery.expr.relations import Dilate, Filter, Mutate, Project, Scan, Union
 from vquery.plan.extents import extents_of
 from vquery.plan.fingerprint import Fingerprints, digest
@@ -69,7 +70,10 @@ class Memory:
     def result(self, run: Executor, step: Step) -> pa.Table:
         """Rows of a step, video by video, from the cache where they are there."""
         videos = run.sources.videos()[0] if run.videos is None else run.videos
-        keys = self._video_keys(step, videos)
+        try:
+            keys = self._video_keys(step, videos)
+        except (OSError, VQueryError, pa.ArrowException):
+            return run.made(step)  # rows cannot be read: there it is raised, or they are left out
         places = self._cache.find(keys)
         missing = [number for number, place in enumerate(places) if place is None]
         pieces = _pieces(places)
@@ -114,7 +118,7 @@ class Memory:
         for each in all_steps(step):
             if isinstance(each.node, Scan):
                 columns = list(each.columns)
-                total = mixed(total + source_contents(each.node.source, columns, videos))
+                total = mixed(total + source_contents(each.node, columns, videos))
         known = self._extents_of(step)
         if known is not None:
             total = mixed(total + known.of(EXTENTS, videos))

@@ -76,9 +76,8 @@ class _Opened:
         """Rows of some videos, or of all."""
         if videos is None:
             return self.source.read(self._columns)
-        read_videos = getattr(self.source, "read_videos", None)
-        if read_videos is not None:
-            return read_videos(self._columns, videos)
+        if getattr(self.source, "videos", None) is not None:
+            return self.source.read_videos(self._columns, videos)  # type: ignore[attr-defined]
         table, segments = self._cut()
         return segments.pick(table.select(self._columns), videos)
 

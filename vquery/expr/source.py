@@ -19,11 +19,13 @@ class TableSource(Protocol):
 
     - ``num_rows: int``, used for estimates only;
     - ``picture(detection_id) -> bytes | None``, the JPEG that a notebook shows for a row;
-    - ``videos() -> pyarrow.Table``: its videos, each once, with the number of ``rows`` of each,
-      which may be a guess; and with it ``read_videos(columns, videos) -> pyarrow.Table``: the rows
-      of some videos, those of one video in the order of ``read``. Large queries then never hold
-      all rows at once;
+    - ``videos() -> pyarrow.Table`` (or None): its videos, each once, with the number of ``rows`` of
+      each, which may be a guess; and with it ``read_videos(columns, videos) -> pyarrow.Table``: the
+      rows of some videos, those of one video in the order of ``read``. Large queries then never
+      hold all rows at once;
     - ``identity``: equal for two sources that give the same rows;
+    - ``versions(videos) -> list[bytes]`` (or None): one text for each of some videos, another one
+      whenever its rows are others, where that is known without reading them;
     - ``extents: Callable[[], pyarrow.Table] | None``: what is known of whole videos, one row a
       video with ``video, start_us, end_us`` (never null) and ``frame_us`` (float64, the mean time
       of a frame, null where unknown). It is called when a query runs, and only where an operation

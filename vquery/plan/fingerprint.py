@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PLAIN = (str, bytes, int, float, bool, type(None), Decimal, date, time, timedelta)
 """Values that are what their text says."""
 
-_tokens: weakref.WeakKeyDictionary[Any, bytes] = weakref.WeakKeyDictionary()
+_tokens: dict[int, tuple[weakref.ref[Any], bytes]] = {}
 
 
 def shared(relation: Relation) -> Relation:
@@ -105,10 +105,20 @@ def _is_data(value: Any) -> bool:
 
 def _token(value: Any) -> bytes:
     """Name an object for as long as it lives; no other object, in any process, has its name."""
+    key, made = id(value), secrets.token_bytes(16)
+    known = _tokens.get(key)
+    if known is not None and known[0]() is value:
+        return known[1]
     try:
-        return _tokens.setdefault(value, secrets.token_bytes(16))
-    except TypeError:  # cannot be referred to weakly, or not be hashed
-        return secrets.token_bytes(16)
+        _tokens[key] = weakref.ref(value, lambda gone: _forget(key, gone)), made
+    except TypeError:  # cannot be referred to weakly: it is never recognised again
+        return made
+    return made
+
+
+def _forget(key: int, gone: weakref.ref[Any]) -> None:
+    if _tokens.get(key, (None,))[0] is gone:  # not an object that came to the same place
+        del _tokens[key]
 
 
 def _digest(*parts: str | bytes) -> bytes:
