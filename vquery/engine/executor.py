@@ -19,6 +19,7 @@ from vquery.engine import (
     matches,
     partition,
     partners,
+    phrases,
     rekeying,
     rows,
     sequences,
@@ -48,6 +49,7 @@ RUNNERS: dict[type[Relation], Callable[..., pa.Table]] = {
     **coalescing.RUNNERS,
     **matches.RUNNERS,
     **sequences.RUNNERS,
+    **phrases.RUNNERS,
     **partition.RUNNERS,
 }
 """How each kind of node is run: ``runner(executor, step, *input tables)``."""

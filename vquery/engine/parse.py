@@ -40,7 +40,7 @@ METHODS: dict[type, frozenset[str]] = {
         "filter mutate select drop rename sort limit distinct union join semi_join anti_join minus"
         " intersect nearest count_overlaps coverage collect_by"
         " coalesce dilate shift clip split windows complement extents sample rekey rekey_back"
-        " per_frame group_by partition_by sequence".split()
+        " per_frame group_by partition_by sequence phrase".split()
     ),
     Grouped: frozenset(("agg", "filter", "match")),
     Partitioned: frozenset(("mutate", "filter", "coalesce", "sequence")),

@@ -5,7 +5,13 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
-from vquery.engine import reference_pairs, reference_partition, reference_sequences, reference_spans
+from vquery.engine import (
+    reference_pairs,
+    reference_partition,
+    reference_phrases,
+    reference_sequences,
+    reference_spans,
+)
 from vquery.engine.reference_bounds import Row, hull, possible, usual
 from vquery.engine.reference_values import Values, typed
 from vquery.expr import groups, pairs, partition, partners, relations
@@ -175,4 +181,5 @@ STEPS: dict[type[Relation], Callable[[Reference, Any], list[Row]]] = {
     **reference_spans.STEPS,
     **reference_partition.STEPS,
     **reference_sequences.STEPS,
+    **reference_phrases.STEPS,
 }

@@ -1,4 +1,4 @@
-"""Methods that read a small language: sequences of symbols."""
+"""Methods that read a small language: sequences of symbols, phrases of words."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from vquery.engine.methods.base import Fluent
 from vquery.expr.expression import lift
+from vquery.expr.phrases import phrases_of
 from vquery.expr.sequences import Sequence, durations_of, symbols_of
 from vquery.expr.symbols import read_sequence
 
@@ -103,6 +104,78 @@ class Text(Fluent):
             "skip": skip,
         }
         return self._made(sequence_of(self._node, (), pattern, settings))
+
+    def phrase(
+        self,
+        text: str,
+        *,
+        near: str | None = None,
+        not_near: str | None = None,
+        within: float | Param | None = None,
+        words: int | Param | None = None,
+        max_gap: float | Param | None = None,
+        on: Any = None,
+    ) -> Intervals:
+        r"""Find words that follow each other in what is said in a video.
+
+        The words of a video stand in one line, those of a cue behind those of the cue before it
+        (by start, then end), so a phrase may begin in one cue and end in a later one. Words are
+        runs of letters and digits with apostrophes inside; case, punctuation and the ``>>`` of a
+        new speaker do not matter.
+
+        Parameters
+        ----------
+        text
+            Words in order, such as ``"thank you"``; ``join*`` any word that begins so; ``a b | c``
+            either; ``(joins | joined) us`` brackets inside a phrase. ``a & b :: 5``: ``b`` at most
+            5 seconds away, ``a & b // 10``: at most 10 words between them; ``a \ b :: 5`` and
+            ``a \ b // 10``: no ``b`` so near. Several of these may follow each other.
+        near, not_near
+            The same by name: words and alternatives that have to be near, or must not be, on
+            either side. They count only where they share no word with the phrase itself.
+        within, words
+            How near: seconds between the two, or words between them, inclusive.
+        max_gap
+            Longest pause in seconds between two words of a phrase. None is any pause.
+        on
+            Column with the texts or words: ``text``, else ``word``.
+
+        Returns
+        -------
+        Intervals
+            One row for each place, each once: the columns of the row in which it begins, with the
+            time from its first word to its last, ``text`` as written (words only), ``n_words``, the
+            lowest ``score``, and ``exact``, whether both ends are ends of rows. Inside a row the
+            time of a word is its share of the row by characters, so in a table of words with times
+            of their own all spans are exact.
+
+        Raises
+        ------
+        QueryError
+            If the text cannot be read (it names the column), or there is nothing to search in.
+
+        Examples
+        --------
+        >>> import pyarrow as pa
+        >>> from vquery.engine.sources import from_arrow
+        >>> cues = from_arrow(pa.table({"video": ["a", "a"], "start": [0, 3], "end": [3, 5],
+        ...                             "text": ["AND SHE JOINS", "ME, NOW. THANK YOU"]}))
+        >>> cues.phrase("join* (us | me)").select("text").collect().to_pylist()
+        [{'video': 'a', 'start_us': 1636363, 'end_us': 3400000, 'text': 'JOINS ME'}]
+        >>> cues.phrase("thank you", near="joins me", within=1).count()
+        1
+        """
+        node = phrases_of(
+            self._node,
+            text,
+            near=near,
+            not_near=not_near,
+            within=within,
+            words=words,
+            max_gap=max_gap,
+            on=on,
+        )
+        return self._made(node)
 
 
 def sequence_of(
