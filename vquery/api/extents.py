@@ -31,6 +31,11 @@ def extents(snapshot: Snapshot) -> pa.Table:
     return found
 
 
+def frame_times(snapshot: Snapshot) -> pa.Table:
+    """Return when each frame is shown: ``video, start_us, frame``."""
+    return snapshot.read("frames", columns=["video", "start_us", "frame"])
+
+
 def _read(snapshot: Snapshot) -> pa.Table:
     videos = snapshot.videos().select(["video", "duration_us"])
     frames = snapshot.read("frames", columns=["video", "start_us", "end_us"])

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery import schema
-from vquery.api.extents import extents
+from vquery.api.extents import extents, frame_times
 from vquery.store.parts import has_video
 
 if TYPE_CHECKING:
@@ -58,6 +58,11 @@ class StoredTable:
     def extents(self) -> Callable[[], pa.Table]:
         """What is known of whole videos."""
         return functools.partial(extents, self.snapshot)
+
+    @property
+    def frame_times(self) -> Callable[[], pa.Table]:
+        """When each frame is shown."""
+        return functools.partial(frame_times, self.snapshot)
 
     @property
     def identity(self) -> tuple[Any, ...]:
@@ -142,6 +147,11 @@ class DetectionTable:
     def extents(self) -> Callable[[], pa.Table]:
         """What is known of whole videos."""
         return functools.partial(extents, self.snapshot)
+
+    @property
+    def frame_times(self) -> Callable[[], pa.Table]:
+        """When each frame is shown."""
+        return functools.partial(frame_times, self.snapshot)
 
     @property
     def identity(self) -> tuple[Any, ...]:

@@ -74,9 +74,14 @@ def words(text: str) -> list[str]:
     return [*found, current] if current else found
 
 
+def searched(text: str, pattern: str) -> re.Match[str] | None:
+    """Find the first match; in RE2 ``$`` is the very end, in Python also before a last newline."""
+    return re.search(re.sub(r"(?<!\\)\$", r"\\Z", pattern), text)
+
+
 def extract(text: str, pattern: str, group: int) -> str | None:
     """First match of a regular expression, or a group of it."""
-    found = re.search(pattern, text)
+    found = searched(text, pattern)
     return None if found is None else found.group(group) or ""
 
 
@@ -144,7 +149,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     "endswith": str.endswith,
     "like": like,
     "ilike": lambda a, b: like(a, b, re.IGNORECASE),
-    "matches": lambda a, b: re.search(b, a) is not None,
+    "matches": lambda a, b: searched(a, b) is not None,
     "extract": extract,
     "words": words,
     "get": element,

@@ -14,7 +14,16 @@ import pyarrow as pa
 from vquery.engine.reference_bounds import INF, Row, overlap, placed, related
 from vquery.engine.reference_functions import AGGREGATES, CALLS, NULL_AWARE, alike
 from vquery.engine.reference_partition import PLACE, window
-from vquery.expr import aggregates, boxes, expression, partition, predicates, time, units
+from vquery.expr import (
+    aggregates,
+    boxes,
+    expression,
+    framing,
+    partition,
+    predicates,
+    time,
+    units,
+)
 from vquery.expr.placeholders import When
 from vquery.schema import BOX, US_PER_S
 
@@ -40,9 +49,15 @@ class Values:
         if isinstance(node, expression.Literal):
             return node.value
         if isinstance(node, units.Frames):
-            assert node.rates is not None and node.video is not None
+            assert node.rates is not None
+            assert node.video is not None
             at = node.rates.videos.index(self.value(node.video, env))
             return np.float64(self.value(node.count, env) * node.rates.frame_us[at] / US_PER_S)
+        if isinstance(node, framing.FrameNumber):
+            assert node.clock is not None
+            return frame_number(
+                node.clock, self.value(node.video, env), self.value(node.start, env)
+            )
         if isinstance(node, expression.Column):
             row = env[node.side]
             return column(row[0] if isinstance(row, list) else row, node.name)
@@ -156,3 +171,16 @@ def typed(row: Row, schema: pa.Schema) -> Row:
     kinds = {pa.float32(): np.float32, pa.float64(): np.float64, pa.int64(): np.int64}
     scalars = {name: kinds.get(schema.field(name).type, lambda value: value) for name in row}
     return {name: None if each is None else scalars[name](each) for name, each in row.items()}
+
+
+def frame_number(clock: framing.Clock, video: Any, at: int) -> np.int64:
+    """Find the number of the frame that is shown at a time."""
+    if clock.frames is not None:
+        frames = [each for each in clock.frames().to_pylist() if each["video"] == video]
+        shown = [each for each in frames if each["start_us"] <= at] or frames[:1]
+        return np.int64(max(shown, key=lambda each: each["start_us"])["frame"])
+    (known,) = [each for each in clock.extents.to_pylist() if each["video"] == video]
+    number = 0
+    while known["start_us"] + (number + 1) * known["frame_us"] <= at + 0.5:
+        number += 1
+    return np.int64(number)

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from vquery.errors import QueryError
 from vquery.expr.expression import Column, Expression
+from vquery.expr.framing import FrameNumber
 from vquery.expr.units import Frames
 from vquery.plan.sql import GROUP, POSITION, Statement, quoted, udf_name
 
@@ -146,6 +147,9 @@ class Session:
             if isinstance(result, Frames):
                 assert result.video is not None
                 columns[udf_name(number)] = result.seconds(fetch(result.video))
+            elif isinstance(result, FrameNumber):
+                given = fetch(result.video), fetch(result.start)
+                columns[udf_name(number)] = result.numbers(*given)
             else:
                 columns[udf_name(number)] = call_udf(result, fetch, rows)
         return pa.table(columns)

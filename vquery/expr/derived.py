@@ -92,6 +92,10 @@ def resolve_column(column: Column, scope: Scope) -> Expression:
         return column
     if column.name in OF_TIME:
         return OF_TIME[column.name](column.side)
+    if column.name == "frame":
+        from vquery.expr.framing import FrameNumber
+
+        return FrameNumber(Column("video", column.side), Column("start_us", column.side))
     if column.name in OF_BOX:
         if has_box(schema):
             return OF_BOX[column.name](column.side)

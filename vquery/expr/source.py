@@ -30,6 +30,8 @@ class TableSource(Protocol):
       video with ``video, start_us, end_us`` (never null) and ``frame_us`` (float64, the mean time
       of a frame, null where unknown). It is called when a query runs, and only where an operation
       asks how long a video is; None where nothing is known;
+    - ``frame_times: Callable[[], pyarrow.Table]``: when each frame of its videos is shown, with
+      ``video, start_us, frame``; it is called where an operation asks for frame numbers;
     - ``collection: str | None``: which collection the videos are of. Rows of two collections do
       not meet, even where their videos have equal names.
     """

@@ -11,6 +11,7 @@ from vquery.errors import QueryError
 from vquery.expr.aggregates import Aggregate
 from vquery.expr.derived import resolve_column
 from vquery.expr.expression import Call, Column, Expression, IsIn, Literal, call
+from vquery.expr.framing import FrameNumber
 from vquery.expr.partition import Window
 from vquery.expr.placeholders import When
 from vquery.expr.predicates import UdfResult
@@ -57,7 +58,7 @@ class Statement:
     scope: Scope
     values: list[Any] = field(default_factory=list)
     columns: dict[str, Column] = field(default_factory=dict)
-    udfs: list[UdfResult | Frames] = field(default_factory=list)
+    udfs: list[UdfResult | Frames | FrameNumber] = field(default_factory=list)
 
     def text(self, expression: Expression, wanted: pa.DataType | None = None) -> str:
         """Return ``expression`` as SQL, cast to ``wanted`` where its type differs."""
@@ -82,7 +83,7 @@ class Statement:
             return self._aggregate(expression)
         if isinstance(expression, Window):
             return self._window(expression)
-        if isinstance(expression, (UdfResult, Frames)):
+        if isinstance(expression, (UdfResult, Frames, FrameNumber)):
             return self._made(expression)
         raise QueryError(f"{expression!r} has no form in SQL")
 
@@ -192,7 +193,7 @@ class Statement:
         start_us = self._inner().text(Column("start_us"))
         return f"{group} ORDER BY {start_us} RANGE BETWEEN {reach} PRECEDING AND CURRENT ROW"
 
-    def _made(self, expression: UdfResult | Frames) -> str:
+    def _made(self, expression: UdfResult | Frames | FrameNumber) -> str:
         """Name the column that is computed before the statement runs."""
         self.udfs.append(expression)
         name = quoted(udf_name(len(self.udfs) - 1))

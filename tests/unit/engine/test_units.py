@@ -155,3 +155,32 @@ def test_how_they_show():
     assert repr(vq.minutes(2)) == "minutes(2)"
     assert repr(-vq.seconds(5)) == "-seconds(5)"
     assert repr(row.duration >= vq.frames(3)) == "row.duration >= frames(3)"
+
+
+def test_frame_numbers_by_a_rate():
+    """Frame i of 30 fps begins at i / 30 seconds, rounded to a microsecond."""
+    starts = [round(number * 1e6 / 30) for number in range(100)] + [33_332, 33_334, 0]
+    wanted = [*range(100), 0, 1, 0]
+    table = {"video": ["a"] * 103, "start_us": starts, "end_us": [each + 9 for each in starts]}
+    speeds = pa.table({"video": ["a"], "start": [0], "end": [60], "fps": [30]})
+    rows = from_arrow(pa.table({**table, "wanted": wanted}), extents=speeds)
+    query = rows.mutate(made=row.frame)
+    found = query.collect()
+    assert found["made"].to_pylist() == found["wanted"].to_pylist()
+    assert [each["made"] for each in reference.run(query.node)] == found["wanted"].to_pylist()
+    assert rows.filter(row.frame % 10 == 0).count() == 12
+    pairs = rows.join(rows, predicate=lambda a, b: b.frame - a.frame == 99)
+    assert pairs.count() == 3
+
+
+def test_a_stored_frame_comes_first():
+    table = pa.table({"video": ["a"], "start": [0], "end": [1], "frame": [77]})
+    assert from_arrow(table).filter(row.frame == 77).count() == 1
+
+
+def test_frames_of_a_video_that_nobody_knows():
+    rows = from_arrow(pa.table({"video": ["z"], "start": [0], "end": [1]}), name="plain")
+    with pytest.raises(QueryError, match=r"row.frame: nothing says .* 'z' in plain"):
+        rows.filter(row.frame > 3).collect()
+    with pytest.raises(QueryError, match=r"frames.*seconds"):
+        rows.filter(row.frame > vq.frames(3))
