@@ -52,7 +52,8 @@ def parameters(relation: Relation) -> dict[str, Param]:
             if (known.default, known.range) != (node.default, node.range):
                 raise QueryError(
                     f"param {node.name!r} is written in two ways: default {known.default!r}, range"
-                    f" {known.range!r} and default {node.default!r}, range {node.range!r}"
+                    f" {known.range!r} and default {node.default!r}, range {node.range!r}: give"
+                    " both the same, or one of them another name"
                 )
     return found
 

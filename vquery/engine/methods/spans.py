@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from vquery.engine.extents import known_extents
 from vquery.engine.methods.base import Fluent, aggregates_of, node_of
 from vquery.errors import QueryError
-from vquery.expr.expression import Column, lift
+from vquery.expr.expression import Column, Expression, lift
 from vquery.expr.groups import Coalesce
 from vquery.expr.predicates import Predicate, as_predicate
 from vquery.expr.relations import Dilate
 from vquery.expr.spans import Clip, Complement, Shift, SlidingWindows, Split, SplitAt
+from vquery.plan.program import check_test
 
 if TYPE_CHECKING:
     from vquery.engine.intervals import Intervals
@@ -34,7 +35,7 @@ class Spans(Fluent):
         where: Any = None,
         axis: str = "time",
         max_length: float | Param | None = None,
-        score: str = "max",
+        score: Any = "max",
         **aggregates: Any,
     ) -> Intervals:
         """Make one row of each run of rows that overlap, touch or lie at most ``gap`` apart.
@@ -64,7 +65,8 @@ class Spans(Fluent):
             would make more stay apart, even where they overlap. A single row may be longer.
         score
             Score of the result, nulls left out: ``"max"``, ``"min"``, ``"mean"``, ``"noisy_or"``
-            (one of independent rows is right: ``1 - (1 - a)(1 - b)…``) or ``"first"``.
+            (one of independent rows is right: ``1 - (1 - a)(1 - b)…``) or ``"first"``; or an
+            aggregate, such as ``vq.sum(row.score)``.
         **aggregates
             Columns computed from the rows of a run, such as ``n=vq.count()``. All others are those
             of the first row, with the hull of the bounds.
@@ -78,18 +80,14 @@ class Spans(Fluent):
         given = [by] if isinstance(by, (str, Column)) else by
         names = tuple(self._names(given, "coalesce(by=)"))
         test: Predicate | None = None if where is None else as_predicate(where)
-        return self._made(
-            Coalesce(
-                self._node,
-                lift(gap),
-                names,
-                aggregates_of(aggregates),
-                test,
-                axis,
-                None if max_length is None else lift(max_length),
-                score,
-            )
-        )
+        if isinstance(score, Expression):
+            aggregates["score"], score = score, "max"
+        most = None if max_length is None else lift(max_length)
+        made = aggregates_of(aggregates)
+        node = Coalesce(self._node, lift(gap), names, made, test, axis, most, score)
+        if test is not None:
+            check_test(test, self._node)
+        return self._made(node)
 
     def dilate(
         self,
