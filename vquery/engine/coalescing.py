@@ -15,9 +15,9 @@ from vquery.engine.grouping import one_row_each, trace_members
 from vquery.engine.rows import compute
 from vquery.engine.spans import ends_of
 from vquery.expr.groups import Coalesce
-from vquery.expr.predicates import Every, Predicate, Same
+from vquery.expr.predicates import Predicate, Same
 from vquery.expr.types import has_box
-from vquery.plan.program import LEAF_FLOAT, Leaf, program_of
+from vquery.plan.program import LEAF_FLOAT, Leaf, parted, program_of
 from vquery.schema import BOX, KEYS
 from vquery_kernels.coalesce import coalesce as coalesce_kernel
 from vquery_kernels.grow import Bounds, Program, grow
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vquery.engine.executor import Executor
+    from vquery.expr.predicates import Predicate, Same
     from vquery.expr.relations import Relation
     from vquery.plan.program import Plan
     from vquery.plan.steps import Step
@@ -48,7 +49,7 @@ def coalesce(run: Executor, step: Step, given: pa.Table) -> pa.Table:
 
 def _runs(run: Executor, node: Coalesce, given: pa.Table) -> Groups:
     """Give each row the number of its run; rows come in the order in which runs grow."""
-    same, test = _keys_of(node)
+    same, test = ([], None) if node.where is None else parted(node.where, node.input)
     keys = group_codes([given[name] for name in ("video", *node.by)])
     keys, alone = _with_same(run, node, given, keys, same)
     start, end = ends_of(given, node.axis)
@@ -83,29 +84,6 @@ def _bounds(given: pa.Table) -> Bounds:
         np.stack([ints(given[key]) for key in KEYS[1:]]),
         np.stack([floats(given[name]) if boxed else nowhere for name in BOX]),
     )
-
-
-def _keys_of(node: Coalesce) -> tuple[list[Same], Predicate | None]:
-    """Part a test: values that have to be the same are keys, as bounds are not among them.
-
-    A run then holds rows of one value only, so that its first row speaks for all.
-    """
-    if node.where is None:
-        return [], None
-    parts = node.where.parts if isinstance(node.where, Every) else (node.where,)
-    same = [part for part in parts if isinstance(part, Same) and _is_steady(node, part)]
-    rest = tuple(part for part in parts if not any(part is each for each in same))
-    if not rest:
-        return same, None
-    return same, rest[0] if len(rest) == 1 else Every(rest)
-
-
-def _is_steady(node: Coalesce, part: Same) -> bool:
-    from vquery.expr.derived import columns_of
-    from vquery.expr.relations import scope_of
-
-    read = {column.name for column in columns_of(part.value, scope_of(node.input))}
-    return not read & {*KEYS[1:], *BOX}
 
 
 def _with_same(

@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery.errors import QueryError, SchemaError
+from vquery.expr.node import walk
+from vquery.expr.origin import collections_of
 from vquery.expr.relations import Relation, Scan
 from vquery.expr.types import Kind, kind_of
 from vquery.plan.extents import TIMES, extents_of, sources_below, video_field
@@ -27,7 +29,7 @@ CURE = (
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class ExtentsSource:
     """The known videos of a relation as rows: the time that each covers."""
 
@@ -42,6 +44,22 @@ class ExtentsSource:
     def schema(self) -> pa.Schema:
         """Columns video, start_us and end_us."""
         return pa.schema([video_field(self.relation), *TIMES])
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """Equal for the extents of the same sources."""
+        found: list[Any] = []
+        for node in walk(self.relation):
+            if hasattr(node, "extents_below"):  # videos have other names: as the nodes say
+                found.append(node)
+            elif isinstance(node, Scan):
+                found.append(getattr(node.source, "identity", None) or node.source)
+        return ("extents", *found)
+
+    @property
+    def collection(self) -> str | None:
+        """Collection that the videos are of."""
+        return next(iter(collections_of(self.relation)), None)
 
     @property
     def extents(self) -> Callable[[], pa.Table]:

@@ -68,6 +68,8 @@ def require_seconds(value: Expression, what: str, *, lowest: float | None) -> No
         Naming the argument and what was given.
     """
     number = shown_number(value)
+    if FARTHEST < abs(number) < math.inf:
+        raise QueryError(f"{what} takes seconds: {value!r} of them are more than 31,000 years")
     if not abs(number) <= FARTHEST or (lowest is not None and number < lowest):
         rule = "a number of seconds" + ("" if lowest is None else f" of at least {lowest:g}")
         raise QueryError(f"{what} takes {rule}, got {value!r}")

@@ -40,7 +40,7 @@ def extents_of(relation: Relation) -> pa.Table:
     parts = [part.select(schema.names).cast(schema) for part in parts]
     if not parts:
         return schema.empty_table()
-    return parts[0] if len(parts) == 1 else _merged(pa.concat_tables(parts))
+    return parts[0] if len(parts) == 1 else _merged(pa.concat_tables(parts)).cast(schema)
 
 
 def video_field(relation: Relation) -> pa.Field:

@@ -15,12 +15,13 @@ import pyarrow as pa
 from vquery.errors import QueryError
 from vquery.expr.amounts import shown_number
 from vquery.expr.boxes import BoxRelation
-from vquery.expr.derived import resolve
+from vquery.expr.derived import columns_of, resolve
 from vquery.expr.expression import Call, Column, Expression, Literal, Param
 from vquery.expr.groups import run_scope
 from vquery.expr.node import transform, walk
 from vquery.expr.placeholders import When
-from vquery.expr.predicates import LEFT, RIGHT, Every
+from vquery.expr.predicates import LEFT, RIGHT, Every, Same
+from vquery.expr.relations import scope_of
 from vquery.expr.types import Kind, common_of
 from vquery.schema import BOX
 from vquery_kernels.grow import operations as op
@@ -102,6 +103,27 @@ class Plan:
         return np.array(self.reals, np.float64)
 
 
+def parted(where: Predicate, relation: Relation) -> tuple[list[Same], Predicate | None]:
+    """Part a test into values that have to be the same, and what remains.
+
+    Such values are keys: a run then holds rows of one value alone, so that its first row speaks for
+    all. Bounds are not among them, as those of a run change.
+    """
+    parts = where.parts if isinstance(where, Every) else (where,)
+    same = [part for part in parts if isinstance(part, Same) and _is_steady(part, relation)]
+    rest = tuple(part for part in parts if not any(part is each for each in same))
+    if not rest:
+        return same, None
+    return same, rest[0] if len(rest) == 1 else Every(rest)
+
+
+def _is_steady(part: Same, relation: Relation) -> bool:
+    scope = scope_of(relation)
+    read = {column.name for column in columns_of(part.value, scope)}
+    nested = pa.types.is_nested(part.value.type(scope).dtype)
+    return not nested and not read & {*TIMES, *BOX}
+
+
 def program_of(test: Predicate, relation: Relation) -> Plan:
     """Compile a predicate between a run of rows (left) and a new row (right).
 
@@ -118,6 +140,19 @@ def program_of(test: Predicate, relation: Relation) -> Plan:
         compiler.emit(op.CHOOSE, register, register, register)
     compiler.plan.shared = _needs_overlap(test)
     return compiler.plan
+
+
+def check_test(where: Predicate, relation: Relation) -> None:
+    """Refuse a test that cannot be followed row by row.
+
+    Raises
+    ------
+    QueryError
+        Naming the part of it.
+    """
+    _, rest = parted(where, relation)
+    if rest is not None:
+        program_of(rest, relation)
 
 
 def _needs_overlap(test: Predicate) -> bool:
