@@ -79,6 +79,7 @@ class _Search:
             {name: f"variable {name!r}" for name in self._variables},
         )
         self._arrays = Arrays(given)
+        self._evaluator = Evaluator(self._arrays, self._scope)
         self.group = _groups(given, node.by)
         self._exact = node.exact
         self._plan: Bindings = plan_bindings(node, self._scope)
@@ -225,9 +226,8 @@ class _Search:
         """Partial solutions for which all conditions hold."""
         hard = []
         for condition in conditions:
-            evaluator = Evaluator(self._arrays, self._scope, bound)
             try:
-                keep = evaluator.holds(condition)
+                keep = self._evaluator.holds(condition, bound)
             except Unsupported:
                 hard.append(condition)
                 continue

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from vquery.engine.arrays import whole
 from vquery.expr.derived import resolve_column
 from vquery.expr.expression import Call, Column, Expression, Literal
-from vquery.expr.types import Kind, Scope, common, kind_of
+from vquery.expr.types import Kind, Scope, Type, common, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 Mask = npt.NDArray[np.bool_]
 LARGEST = 2.0**62
 """Whole numbers beyond this might not fit their result: DuckDB says so, numpy would not."""
+
+
+EVERY: Mapping[str, Any] = {str(None): slice(None)}
+"""Every row of the table, where a condition looks at one row."""
 
 
 class Unsupported(Exception):  # noqa: N818 - caught by the caller, never shown
@@ -93,31 +97,41 @@ def _vector(column: pa.ChunkedArray) -> Vector:
 
 
 class Evaluator:
-    """Computes conditions over rows of one table; ``rows`` tells which row stands for a side.
+    """Computes conditions over rows of one table, many times for different rows.
 
-    With ``rows`` None every side means all rows of the table.
+    What depends on the expressions alone is kept: they have to live as long as the evaluator.
     """
 
-    def __init__(
-        self, arrays: Arrays, scope: Scope, rows: Mapping[str, npt.NDArray[Any]] | None = None
-    ) -> None:
+    def __init__(self, arrays: Arrays, scope: Scope) -> None:
         self._arrays = arrays
         self._scope = scope
-        self._rows = rows
+        self._rows: Mapping[str, npt.NDArray[Any]] | None = None
+        self._types: dict[int, Type] = {}
+        self._meant: dict[int, Expression] = {}
+        self._common: dict[int, pa.DataType] = {}
 
-    def holds(self, condition: Expression) -> Mask:
+    def holds(
+        self, condition: Expression, rows: Mapping[str, npt.NDArray[Any]] | None = None
+    ) -> Mask:
         """Whether the condition is true; null is not true.
+
+        ``rows`` says which row stands for a side; without it every side means all rows.
 
         Raises
         ------
         Unsupported
             If only DuckDB can tell.
         """
-        found = self._value(condition, None)
-        return _true(found)
+        self._rows = rows
+        return _true(self._value(condition, None))
+
+    def _type(self, expression: Expression) -> Type:
+        if id(expression) not in self._types:
+            self._types[id(expression)] = expression.type(self._scope)
+        return self._types[id(expression)]
 
     def _value(self, expression: Expression, wanted: pa.DataType | None) -> Vector:
-        given = expression.type(self._scope)
+        given = self._type(expression)
         if isinstance(expression, Literal):
             return _written(expression, wanted or given.dtype)
         if isinstance(expression, Column):
@@ -131,7 +145,9 @@ class Evaluator:
         return Vector(found.values.astype(_dtype(wanted)), found.valid)
 
     def _column(self, column: Column) -> Vector:
-        meant = resolve_column(column, self._scope)
+        if id(column) not in self._meant:
+            self._meant[id(column)] = resolve_column(column, self._scope)
+        meant = self._meant[id(column)]
         if not isinstance(meant, Column):
             return self._value(meant, None)
         found = self._arrays.vector(meant.name)
@@ -149,7 +165,9 @@ class Evaluator:
         function = FUNCTIONS.get(operation)
         if function is None:
             raise Unsupported
-        met = self._met(operation, arguments)
+        if id(call) not in self._common:
+            self._common[id(call)] = self._met(operation, arguments)
+        met = self._common[id(call)]
         given = [self._value(each, met) for each in arguments]
         if operation in COMPARISONS:
             _refuse_nan(given)
@@ -161,7 +179,7 @@ class Evaluator:
         return result
 
     def _met(self, operation: str, arguments: Sequence[Expression]) -> pa.DataType:
-        types = [each.type(self._scope) for each in arguments]
+        types = [self._type(each) for each in arguments]
         met = types[0]
         for each in types[1:]:
             shared = common(met, each)
@@ -175,13 +193,13 @@ class Evaluator:
         return met.dtype
 
     def _textual(self, arguments: Sequence[Expression]) -> bool:
-        return any(each.type(self._scope).kind is Kind.STRING for each in arguments)
+        return any(self._type(each).kind is Kind.STRING for each in arguments)
 
     def _same_text(self, call: Call) -> Vector:
         """Compare a column of texts with itself in another row, or with a written text."""
         columns = [each for each in call.arguments if isinstance(each, Column)]
         written = [each.value for each in call.arguments if isinstance(each, Literal)]
-        if self._rows is None and len(columns) == len(written) == 1 and written[0] is not None:
+        if self._rows is EVERY and len(columns) == len(written) == 1 and written[0] is not None:
             return self._arrays.equal(columns[0].name, written[0], call.operation)
         names = {each.name for each in columns}
         if len(columns) + len(written) < 2 or len(names) != 1 or None in written:
