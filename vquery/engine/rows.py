@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from vquery.engine.arrays import floats, ints, take, usual_order
 from vquery.engine.session import table_fetch
-from vquery.engine.vectors import Arrays, Evaluator, Unsupported
+from vquery.engine.vectors import EVERY, Arrays, Evaluator, Unsupported
 from vquery.errors import QueryError
 from vquery.expr.derived import resolve
 from vquery.expr.expression import Column, Literal
@@ -60,7 +60,7 @@ def true_rows(
     """Numbers of the rows for which a condition is true."""
     scope = scope_of(relation)
     try:
-        holds = Evaluator(Arrays(given), scope).holds(resolve(condition, scope))
+        holds = Evaluator(Arrays(given), scope).holds(resolve(condition, scope), EVERY)
         return np.flatnonzero(np.broadcast_to(holds, given.num_rows))
     except Unsupported:
         pass  # only the database can tell
