@@ -219,6 +219,8 @@ class Pairs(Fluent):
     ) -> Intervals:
         """Add a column with the list of the rows of ``other`` for which ``predicate`` holds.
 
+        The row's own columns and score stay as they are; those of its partners are in the list.
+
         Parameters
         ----------
         other, predicate
