@@ -114,10 +114,21 @@ class _Builder:
             # in brackets, so that a chain of methods may stand on several lines
             tree = ast.parse(f"({self._text}\n)", mode="eval")
         except SyntaxError as error:
+            error = self._without_brackets(error)
             raise QueryError(f"{self._place(error)}: {error.msg} in {self._text!r}") from error
         except (RecursionError, MemoryError, ValueError) as error:
             raise QueryError(f"the query cannot be read: {error}") from error
         return self._visit(tree.body, ChainMap(self._names))
+
+    def _without_brackets(self, error: SyntaxError) -> SyntaxError:
+        """Return what is wrong with the text as it stands, where it is not our own bracket."""
+        if error.lineno == 1 and error.offset == 1:
+            try:
+                ast.parse(self._text, mode="eval")
+            except SyntaxError as found:
+                found.offset = (found.offset or 1) + (found.lineno == 1)
+                return found
+        return error
 
     def _place(self, node: Any) -> str:
         line = getattr(node, "lineno", 1) or 1
@@ -231,7 +242,9 @@ class _Builder:
                 near = difflib.get_close_matches(node.attr, methods, n=1)
                 hint = f", did you mean {near[0]!r}" if near else ""
                 raise self._refuse(node, f"there is no method {node.attr!r}{hint}")
-        raise self._refuse(node, f"{node.attr!r} cannot be called on this")
+        known = ", ".join(name for name in self._names if isinstance(self._names[name], Intervals))
+        cure = f": a table is needed before the dot ({known})" if known else ""
+        raise self._refuse(node, f"{node.attr!r} cannot be called on this{cure}")
 
     def boolean(self, node: ast.BoolOp, names: Names) -> Any:
         """``and`` and ``or``, which mean & and | here."""

@@ -52,11 +52,11 @@ def _result(aggregate: Aggregate, given: Type) -> Type:
         return INTEGER
     if function in (*CONDITIONS, "count"):
         if given.kind not in (Kind.BOOLEAN, Kind.NULL):
-            raise QueryError(f"{aggregate!r} needs a condition, got a {given.kind}")
+            raise QueryError(f"{aggregate!r} needs a condition, got {given.kind.one}")
         return {"count": INTEGER, "share": NUMBER}.get(function, BOOLEAN)
     if function in NUMERIC:
         if given.kind not in (Kind.INTEGER, Kind.FLOAT):
-            raise QueryError(f"{aggregate!r} needs numbers, got a {given.kind}")
+            raise QueryError(f"{aggregate!r} needs numbers, got {given.kind.one}")
         whole = function == "sum" and given.kind is Kind.INTEGER
         return INTEGER if whole else NUMBER
     if function in ("min", "max"):

@@ -134,7 +134,9 @@ class Expression(Texts, Lists, Numbers, Moments, Node):
         )
 
     def __iter__(self) -> NoReturn:
-        raise QueryError(f"{self!r} is one value a row and cannot be looped over")
+        raise QueryError(
+            f"{self!r} is one value a row and cannot be looped over: .collect() gives the rows"
+        )
 
     def isin(self, values: Iterable[Any]) -> Expression:
         """Whether the value is one of ``values``; null is none of them.
@@ -260,7 +262,7 @@ class Param(Expression):
         given = literal(value)
         wanted = literal(self.default).type(NOTHING)
         if common(wanted, given.type(NOTHING)) is None or given.value is None:
-            raise QueryError(f"param {self.name!r} must be a {wanted.kind}, got {value!r}")
+            raise QueryError(f"param {self.name!r} must be {wanted.kind.one}, got {value!r}")
         return given
 
     def type(self, scope: Scope) -> Type:  # noqa: D102
@@ -302,8 +304,8 @@ class IsIn(Expression):
             given = Literal(value).type(scope)
             if common(wanted, given) is None:
                 raise QueryError(
-                    f"{self.argument!r} is a {wanted.kind} and can never be {value!r}"
-                    f" (a {given.kind}): give values of one kind with the column"
+                    f"{self.argument!r} is {wanted.kind.one} and can never be {value!r}"
+                    f" ({given.kind.one}): give values of one kind with the column"
                 )
         return Type(pa.bool_())
 

@@ -143,7 +143,7 @@ def _contains(operation: str, arguments: Sequence[Expression], types: Sequence[T
     if common(element, types[1]) is None:
         raise QueryError(
             f"{arguments[0]!r} is a list of {element} and never contains {arguments[1]!r}"
-            f" (a {types[1].kind})"
+            f" ({types[1].kind.one})"
         )
     return BOOLEAN
 
@@ -225,7 +225,7 @@ def _require(
 ) -> None:
     for argument, given, fit in zip(arguments, types, fits, strict=True):
         if not fit:
-            raise QueryError(f"{operation!r} needs {what}, but {argument!r} is a {given.kind}")
+            raise QueryError(f"{operation!r} needs {what}, but {argument!r} is {given.kind.one}")
 
 
 def _infix(sign: str, rule: Rule) -> Operation:

@@ -161,7 +161,7 @@ def check_pair(left: Relation, right: Relation, predicate: Predicate | None, wha
     if kinds[0] is not kinds[1]:
         raise QueryError(
             f"{what}: video is {kinds[0]} in {left.name} and {kinds[1]} in {right.name}, so that no"
-            " rows could meet"
+            " rows could meet: give both the same type when they are made"
         )
     require_one_collection((left, right), what)
     if predicate is not None:

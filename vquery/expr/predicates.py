@@ -263,7 +263,10 @@ def as_predicate(given: Any) -> Predicate:
             " lambda a, b: ..., or filter one side before the join"
         )
     if isinstance(given, Bound):
-        raise QueryError(f"{given!r} names variables, which exist only in a pattern")
+        raise QueryError(
+            f"{given!r} names variables, which exist only in a pattern: here"
+            f" write {given.predicate!r}"
+        )
     if not callable(given):
         raise QueryError(f"a predicate such as time_overlaps is needed, got {given!r}")
     return Traced(trace(given, (LEFT, RIGHT)))
@@ -280,6 +283,7 @@ def trace(function: Callable[..., Any], sides: Sequence[str | None]) -> Expressi
     rows = [Placeholder(side or "row", side) for side in sides]
     name = getattr(function, "__name__", repr(function))
     cure = 'if it needs real values, use vq.udf(f, reads=["score"])'
+    _require_rows(function, name, sides)
     try:
         result = function(*rows)
     except Exception as error:
@@ -287,6 +291,20 @@ def trace(function: Callable[..., Any], sides: Sequence[str | None]) -> Expressi
     if isinstance(result, (bool, Expression)):
         return lift(result)
     raise QueryError(f"{name} must return a condition on its rows, got {result!r}; {cure}")
+
+
+def _require_rows(function: Callable[..., Any], name: str, sides: Sequence[str | None]) -> None:
+    """Refuse a function that cannot be called with so many rows."""
+    try:
+        inspect.signature(function).bind(*sides)
+    except TypeError as error:
+        shape = "lambda a: ..." if len(sides) == 1 else "lambda a, b: ..."
+        raise QueryError(
+            f"{name} must take {len(sides)} row{'s' * (len(sides) > 1)}, as {shape} does, but it"
+            f" takes ({', '.join(inspect.signature(function).parameters)})"
+        ) from error
+    except ValueError:
+        return  # a builtin that does not tell what it takes
 
 
 def parameters_of(function: Callable[..., Any]) -> tuple[str, ...]:

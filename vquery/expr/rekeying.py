@@ -122,10 +122,12 @@ class Rekey(Relation):
         if key.kind not in (Kind.STRING, Kind.INTEGER):
             raise QueryError(
                 f"rekey(): the key takes the place of the video and must be text or a whole number,"
-                f" but {self.key!r} is a {key.kind}"
+                f" but {self.key!r} is {key.kind.one}"
             )
         if not shift.numeric:
-            raise QueryError(f"rekey(shift=) must be seconds, but {self.shift!r} is a {shift.kind}")
+            raise QueryError(
+                f"rekey(shift=) must be seconds, but {self.shift!r} is {shift.kind.one}"
+            )
         taken = [name for name in ORIGIN if name in self.input.schema.names]
         if taken:
             raise QueryError(

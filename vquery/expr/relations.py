@@ -326,7 +326,10 @@ def require_condition(expression: Expression, given: Type) -> None:
         Naming the expression and its type.
     """
     if given.kind not in (Kind.BOOLEAN, Kind.NULL):
-        raise QueryError(f"a condition is needed, but {expression!r} is a {given.kind} ({given})")
+        raise QueryError(
+            f"a condition is needed, such as row.score > 0.5, but {expression!r} is {given.kind.one}"
+            f" ({given})"
+        )
 
 
 def require_columns(relation: Relation, names: Iterable[str]) -> None:
@@ -362,13 +365,13 @@ def stored_field(name: str, expression: Expression, given: Type, schema: pa.Sche
     if name in KEYS:
         if given.kind is not Kind.INTEGER:
             raise QueryError(
-                f"{name} must be whole microseconds, but {expression!r} is a {given.kind}: set"
+                f"{name} must be whole microseconds, but {expression!r} is {given.kind.one}: set"
                 f" {name.removesuffix('_us')} to give seconds"
             )
         return schema.field(name)
     if name in BOX:
         if not given.numeric:
-            raise QueryError(f"{name} must be a number, but {expression!r} is a {given.kind}")
+            raise QueryError(f"{name} must be a number, but {expression!r} is {given.kind.one}")
         return BOX_FIELDS[BOX.index(name)]
     dtype = pa.string() if kind_of(given.dtype) is Kind.STRING else given.dtype
     return pa.field(name, dtype)

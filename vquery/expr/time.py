@@ -64,7 +64,11 @@ class TimeRelation(Predicate):
         low, high = self.value("min_gap"), self.value("max_gap")
         both = isinstance(low, Literal) and isinstance(high, Literal)
         if both and low.value > high.value:  # type: ignore[union-attr]
-            raise QueryError(f"{self.name}: min_gap={low!r} is greater than max_gap={high!r}")
+            given = dict(self.values)  # in the unit in which they were written
+            raise QueryError(
+                f"{self.name}: min_gap={given['min_gap']!r} is greater than"
+                f" max_gap={given['max_gap']!r}: exchange them"
+            )
 
     def value(self, name: str) -> Expression | None:
         """Return a setting, on time in microseconds."""

@@ -35,6 +35,15 @@ class Kind(enum.StrEnum):
     TIME = "timestamp or date"
     OTHER = "other"
 
+    @property
+    def one(self) -> str:
+        """Name with its article, for messages.
+
+        >>> Kind.INTEGER.one, Kind.STRING.one
+        ('an integer', 'a string')
+        """
+        return f"{'an' if self[0] in 'aio' else 'a'} {self}"
+
 
 def kind_of(dtype: pa.DataType) -> Kind:
     """Return the family of an Arrow type.

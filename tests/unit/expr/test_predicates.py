@@ -76,7 +76,7 @@ def print_nothing(a, b):
         (lambda: time_overlaps & 3, "is needed"),
         (lambda: as_predicate(lambda a, b: a.score > b.score and a.x1 < b.x1), "vq.udf"),
         (lambda: as_predicate(lambda a, b: len(a.name) > b.x1), "vq.udf"),
-        (lambda: as_predicate(lambda a: a.score > 1), "vq.udf"),
+        (lambda: as_predicate(lambda a: a.score > 1), "must take 2 rows"),
         (lambda: as_predicate(print_nothing), "must return a condition"),
         (lambda: udf(len, reads="score"), "list of columns"),
         (lambda: merge.as_merge_op(max), "merge_op="),
