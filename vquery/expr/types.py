@@ -8,6 +8,7 @@ A number written in a query is *weak*: it takes the type of the column that it m
 from __future__ import annotations
 
 import enum
+import functools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,7 @@ class Kind(enum.StrEnum):
         return f"{'an' if self[0] in 'aio' else 'a'} {self}"
 
 
+@functools.lru_cache(maxsize=1024)  # asked thousands of times while a query is planned
 def kind_of(dtype: pa.DataType) -> Kind:
     """Return the family of an Arrow type.
 
