@@ -43,6 +43,7 @@ class Trail:
         self, relation: Relation, params: Mapping[str, Any] | None = None, video: Any = None
     ) -> None:
         self.narrowed = video is not None and is_local(relation)
+        self._video = video
         self.root = whole(
             plan(only_videos(relation, [video]) if self.narrowed else relation, params)
         )
@@ -67,7 +68,13 @@ class Trail:
         """Row numbers of the result in the order in which ``collect()`` gives them."""
         table = self.table(self.root)
         order = None if keeps_own_order(self.root.node) else usual_order(table)
-        return np.arange(table.num_rows) if order is None else order
+        rows = np.arange(table.num_rows) if order is None else order
+        if not self.narrowed:
+            return rows
+        # an operation on what is known of videos gives rows of the others too
+        same = pc.equal(table["video"], pa.scalar(self._video, table["video"].type))
+        kept: Rows = rows[same.take(pa.array(rows)).to_numpy()]
+        return kept
 
     def origins(self, step: Step, place: int, outputs: Rows) -> Rows:
         """Rows of the input number ``place`` that contributed to some rows of a step."""
