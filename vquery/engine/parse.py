@@ -35,6 +35,12 @@ if TYPE_CHECKING:
 LONGEST = 20_000
 DEEPEST = 100
 
+OF_VALUES = frozenset(
+    "isin between is_null not_null fill_null cast abs round floor ceil sqrt log exp clip"
+    " lower upper strip replace startswith endswith like ilike matches extract words"
+    " length contains contains_any get first last join_text"
+    " year month day hour weekday asc desc".split()
+)
 METHODS: dict[type, frozenset[str]] = {
     Intervals: frozenset(
         "filter mutate select drop rename sort limit distinct union join semi_join anti_join minus"
@@ -44,15 +50,10 @@ METHODS: dict[type, frozenset[str]] = {
     ),
     Grouped: frozenset(("agg", "filter", "match")),
     Partitioned: frozenset(("mutate", "filter", "coalesce", "sequence")),
-    When: frozenset(("when", "otherwise")),
+    When: OF_VALUES | {"when", "otherwise"},
     Pattern: frozenset(("where",)),
     Predicate: frozenset(("on",)),
-    Expression: frozenset(
-        "isin between is_null not_null fill_null cast abs round floor ceil sqrt log exp clip"
-        " lower upper strip replace startswith endswith like ilike matches extract words"
-        " length contains contains_any get first last join_text"
-        " year month day hour weekday asc desc".split()
-    ),
+    Expression: OF_VALUES,
 }
 """What may be called on what."""
 

@@ -6,11 +6,10 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from vquery.engine.intervals import Intervals
-from vquery.engine.methods.base import aggregates_of, one_row
+from vquery.engine.methods.base import one_row
 from vquery.engine.methods.text import Text, sequence_of
 from vquery.errors import QueryError
-from vquery.expr.expression import Column, lift
-from vquery.expr.groups import Coalesce
+from vquery.expr.expression import Column
 from vquery.expr.partition import WindowFilter, Windows, require_partition
 from vquery.expr.relations import require_columns
 
@@ -63,8 +62,10 @@ class Partitioned:
             first = first & condition
         return Intervals(WindowFilter(self._node, self._by, self._order, first))
 
-    def coalesce(self, gap: float | Param = 0, *, by: Any = (), **aggregates: Any) -> Intervals:
+    def coalesce(self, gap: float | Param = 0, *, by: Any = (), **settings: Any) -> Intervals:
         """Coalesce within each partition: as `Intervals.coalesce` with its columns added to ``by``.
+
+        It takes the settings and aggregates that `Intervals.coalesce` takes.
 
         >>> import pyarrow as pa
         >>> from vquery.engine.sources import from_arrow
@@ -76,7 +77,7 @@ class Partitioned:
         extra = [each.name if isinstance(each, Column) else each for each in given]
         require_columns(self._node, extra)
         names = tuple(dict.fromkeys([*self._by, *extra]))
-        return Intervals(Coalesce(self._node, lift(gap), names, aggregates_of(aggregates)))
+        return Intervals(self._node).coalesce(gap, by=names, **settings)
 
     def sequence(self, pattern: str, **settings: Any) -> Intervals:
         """Find rows that follow each other inside a partition: see `Intervals.sequence`.

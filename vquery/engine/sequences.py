@@ -8,20 +8,19 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from vquery.engine.amounts import amount_on
 from vquery.engine.arrays import floats, group_codes, ints, take, usual_order
 from vquery.engine.session import table_fetch
-from vquery.expr.expression import Literal
 from vquery.expr.relations import scope_of
 from vquery.expr.sequences import Sequence
 from vquery.expr.symbols import ANY
-from vquery.expr.time import microseconds
 from vquery.expr.types import Kind, has_box, kind_of
 from vquery.schema import BOX
 from vquery_kernels.sequence import FAR, Automaton, Found, Limits
 from vquery_kernels.sequence import sequence as sequence_kernel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from vquery.engine.executor import Executor
     from vquery.expr.expression import Expression
@@ -41,16 +40,9 @@ def sequence(run: Executor, step: Step, given: pa.Table) -> pa.Table:
     place = np.argsort(group, kind="stable")
     start, end = ints(table["start_us"]), ints(table["end_us"])
     carries = _carries(run, node, table, end - start)
-    bounds = np.concatenate(([0], np.cumsum(np.bincount(group)))) if group.size else np.zeros(1)
-    found = sequence_kernel(
-        bounds.astype(np.int64),
-        start[place],
-        end[place],
-        carries[:, place],
-        automaton(node.pattern),
-        _limits(node),
-        every=node.mode == "all",
-    )
+    limits = ((node.min_gap, 0), (node.max_gap, FAR), (node.within, FAR))
+    ticks = [_ticks(run, node, table, *limit)[place] for limit in limits]
+    found = _found(node, group[place], start[place], end[place], carries[:, place], ticks)
     rows = place[found.row]
     matches = np.repeat(np.arange(found.bounds.size - 1), np.diff(found.bounds))
     run.trace(step, 0, rows if order is None else order[rows], matches)
@@ -66,7 +58,7 @@ def _carries(
     if conditions and table.num_rows:
         scope = scope_of(node.input)
         computed = run.session.compute(conditions, scope, table_fetch(table), table.num_rows)
-    shortest = {name: _ticks(value) for name, value in node.min_duration}
+    shortest = {name: _ticks(run, node, table, value) for name, value in node.min_duration}
     carries = np.ones((len(node.pattern.symbols), table.num_rows), np.bool_)
     for number, name in enumerate(node.pattern.symbols):
         if name != ANY and table.num_rows:
@@ -77,22 +69,54 @@ def _carries(
     return carries
 
 
-def _ticks(value: Expression | None, otherwise: int = 0) -> int:
-    if value is None:
-        return otherwise
-    ticks = microseconds(value)
-    assert isinstance(ticks, Literal)
-    return int(ticks.value)
+def _ticks(
+    run: Executor, node: Sequence, table: pa.Table, value: Expression | None, otherwise: int = 0
+) -> Rows:
+    """Return microseconds for each row: frames last as long as those of its video."""
+    ticks = otherwise if value is None else amount_on(run, "time", node.input, value, table)
+    return np.broadcast_to(np.asarray(ticks, dtype=np.int64), (table.num_rows,))
 
 
-def _limits(node: Sequence) -> Limits:
-    return Limits(
-        min_gap=_ticks(node.min_gap),
-        max_gap=_ticks(node.max_gap, FAR),
-        within=_ticks(node.within, FAR),
-        overlap=node.overlap == "allow",
-        skip=node.skip,
-    )
+def _found(
+    node: Sequence,
+    group: Rows,
+    start: Rows,
+    end: Rows,
+    carries: npt.NDArray[np.bool_],
+    limits: Iterable[Rows],
+) -> Found:
+    """Run the kernel, once for each set of limits; all rows of a partition have the same."""
+    given = np.stack(list(limits), axis=1)
+    sets, which = np.unique(given, axis=0, return_inverse=True)
+    if not len(sets):
+        sets, which = np.zeros((1, 3), np.int64), np.zeros(0, np.int64)
+    parts = []
+    for number, (min_gap, max_gap, within) in enumerate(sets.tolist()):
+        rows = np.flatnonzero(which.reshape(-1) == number)
+        edges = np.flatnonzero(np.diff(group[rows])) + 1
+        found = sequence_kernel(
+            np.concatenate(([0], edges, [rows.size] if rows.size else [])).astype(np.int64),
+            start[rows],
+            end[rows],
+            carries[:, rows],
+            automaton(node.pattern),
+            Limits(min_gap, max_gap, within, node.overlap == "allow", node.skip),
+            every=node.mode == "all",
+        )
+        parts.append(Found(found.bounds, rows[found.row], found.symbol))
+    return parts[0] if len(parts) == 1 else _by_partition(parts, group)
+
+
+def _by_partition(parts: list[Found], group: Rows) -> Found:
+    """Put the matches of several runs of the kernel into the order of their partitions."""
+    row = np.concatenate([part.row for part in parts])
+    symbol = np.concatenate([part.symbol for part in parts])
+    sizes = np.concatenate([np.diff(part.bounds) for part in parts])
+    first = np.cumsum(sizes) - sizes
+    order = np.argsort(group[row[first]], kind="stable")
+    bounds = np.concatenate(([0], np.cumsum(sizes[order])))
+    at = np.repeat(first[order] - bounds[:-1], sizes[order]) + np.arange(row.size)
+    return Found(bounds.astype(np.int64), row[at], symbol[at])
 
 
 def automaton(pattern: SequencePattern) -> Automaton:

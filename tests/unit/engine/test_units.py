@@ -109,6 +109,25 @@ def test_operations_on_time():
     assert near.filter(row.n.isin([1, 4])).collect()["n_right"].to_pylist() == [2, 5]
 
 
+def test_sequences():
+    """Gaps and lengths of a sequence in frames go by the video of the partition."""
+    colours = {"video": ["b", "a", "a", "b"], "start": [0, 0, 2, 2], "end": [1, 1, 3, 3]}
+    table = pa.table({**colours, "colour": ["green", "green", "red", "red"]})
+    lights = from_arrow(table, extents=SPEEDS)
+    for settings, videos in [
+        ({"max_gap": vq.frames(4)}, ["b"]),
+        ({"max_gap": vq.frames(10)}, ["a", "b"]),
+        ({"min_gap": vq.frames(3)}, ["a"]),
+        ({"within": vq.frames(29)}, ["b"]),
+        ({"min_duration": {"red": vq.frames(3)}}, ["a"]),
+        ({"max_gap": vq.seconds(1)}, ["a", "b"]),
+    ]:
+        found = lights.sequence("green red", by="colour", **settings)
+        assert found.collect()["video"].to_pylist() == videos, settings
+    alone = lights.partition_by("video").sequence("green red", by="colour", max_gap=vq.frames(4))
+    assert alone.collect()["video"].to_pylist() == ["b"]
+
+
 @pytest.mark.parametrize(
     ("build", "message"),
     [
