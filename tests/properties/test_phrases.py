@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.properties.test_engine import assert_agree
 from vquery.engine import phrases, wordindex
 from vquery.engine.sources import from_arrow
+from vquery.expr.placeholders import row
 
 if TYPE_CHECKING:
     from vquery.engine.intervals import Intervals
@@ -76,6 +77,7 @@ def test_phrases(rows, text, given_settings, limit):
     found = rows.phrase(text, **given_settings)
     assert_agree(found)
     assert_agree(found.select("speaker"))
+    assert_agree(found.filter(row.video == "v", row.speaker == "X"))
     words = rows.rename(word="text").phrase(text, **given_settings)
     assert_agree(words)
 

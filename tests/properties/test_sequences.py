@@ -77,6 +77,7 @@ def test_sequences_of_values(rows, text, given_settings, by):
     found = rows.partition_by(*by).sequence(text, by="name", **given_settings)
     assert_agree(found)
     assert_agree(found.select("n_parts"))
+    assert_agree(found.filter(row.track > 1, row.video == "a"))
 
 
 @given(tables(6), patterns(1).filter(possible), SETTINGS)

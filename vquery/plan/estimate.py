@@ -10,8 +10,10 @@ from vquery.expr.expression import Call, Expression, IsIn, Literal
 from vquery.expr.groups import Aggregated, Coalesce, GroupFilter, Match
 from vquery.expr.pairs import Join, Minus, SemiJoin
 from vquery.expr.partners import CollectBy
+from vquery.expr.phrases import Phrases
 from vquery.expr.rekeying import Concat
 from vquery.expr.relations import Distinct, Filter, Limit, Sample, Scan, Union
+from vquery.expr.sequences import Sequence
 from vquery.expr.spans import Complement
 from vquery.plan.matching import matching_of
 
@@ -27,6 +29,8 @@ KEPT = {
     Coalesce: 0.3,
     Aggregated: 0.3,
     Match: 0.1,
+    Sequence: 0.1,
+    Phrases: 0.01,
     Distinct: 0.9,
 }
 """Shares of the input that are assumed to remain."""

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vquery.expr.groups import Aggregated, Coalesce, GroupFilter, Match
+from vquery.expr.groups import Aggregated, Coalesce, GroupFilter
 from vquery.expr.pairs import Join, Minus, SemiJoin
 from vquery.expr.partition import WindowFilter, Windows
 from vquery.expr.relations import (
@@ -22,6 +22,7 @@ from vquery.expr.relations import (
     Union,
 )
 from vquery.plan.explain_pairs import PAIR_DETAILS
+from vquery.plan.explain_patterns import PATTERN_DETAILS, PATTERN_TITLES
 from vquery.plan.explain_spans import SPAN_DETAILS, SPAN_TITLES, coalesced
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ TITLES: Mapping[type[Relation], str] = {
     Coalesce: "coalesce",
     Aggregated: "group_by().agg",
     GroupFilter: "group_by().filter",
-    Match: "match",
+    **PATTERN_TITLES,
     Windows: "partition_by().mutate",
     WindowFilter: "partition_by().filter",
 }
@@ -199,15 +200,6 @@ def _partition(node: Windows | WindowFilter) -> str:
     return f"by {', '.join(('video', *node.by))}{order}"
 
 
-def _match(step: Step) -> str:
-    node: Match = step.node  # type: ignore[assignment]
-    conditions = " & ".join(f"({each!r})" for each in node.pattern.conditions) or "no condition"
-    size = "exactly " if node.exact else ""
-    variables = ", ".join(node.pattern.variables)
-    by = ", ".join(("video", *node.by))
-    return f"blocks of candidates by {by}, {size}{variables}: {conditions}"
-
-
 DETAILS: Mapping[type[Relation], Callable[[Step], str]] = {
     Scan: _scan,
     Filter: _filter,
@@ -224,5 +216,5 @@ DETAILS: Mapping[type[Relation], Callable[[Step], str]] = {
     GroupFilter: _group_filter,
     Windows: _windows,
     WindowFilter: _window_filter,
-    Match: _match,
+    **PATTERN_DETAILS,
 }

@@ -10,6 +10,7 @@ from vquery.expr.node import children, walk
 from vquery.expr.pairs import Intersect, Join, Minus, SemiJoin, pair_scope
 from vquery.expr.partition import WindowFilter, Windows, partition_scope
 from vquery.expr.partners import CollectBy, CountOverlaps, Coverage, Nearest
+from vquery.expr.phrases import TEXT, Phrases
 from vquery.expr.predicates import LEFT, RIGHT, UdfResult
 from vquery.expr.rekeying import ORIGIN, Concat, Rekey, RekeyBack
 from vquery.expr.relations import (
@@ -26,6 +27,7 @@ from vquery.expr.relations import (
     Union,
     scope_of,
 )
+from vquery.expr.sequences import Sequence
 from vquery.expr.spans import Clip, Complement, Shift, SlidingWindows, Split, SplitAt
 from vquery.expr.time import AXES
 from vquery.expr.types import Scope, has_box
@@ -140,6 +142,17 @@ def _partition(node: Windows | WindowFilter, used: list[Expression]) -> set[str]
     read = reads(used, partition_scope(node.input))
     keys = reads([key.value for key in node.order], scope_of(node.input))
     return {*node.by, *read, *keys, *order_columns(node.input)}
+
+
+def _sequence(node: Sequence, out: set[str]) -> Needs:
+    conditions = [condition for _, condition in node.symbols]
+    read = reads(conditions, scope_of(node.input)) | set(node.by) | order_columns(node.input)
+    return [(node.input, (out & set(node.input.schema.names)) | read)]
+
+
+def _phrases(node: Phrases, out: set[str]) -> Needs:
+    kept = (out - {TEXT}) & set(node.input.schema.names)
+    return [(node.input, kept | {node.on} | order_columns(node.input))]
 
 
 def _left_and_right(node: SemiJoin | CountOverlaps | CollectBy, out: set[str]) -> Needs:
@@ -261,6 +274,8 @@ RULES: Mapping[type[Relation], Callable[..., Needs]] = {
     Aggregated: _one_row_each,
     GroupFilter: _group_filter,
     Match: _match,
+    Sequence: _sequence,
+    Phrases: _phrases,
     Windows: _windows,
     WindowFilter: _window_filter,
 }

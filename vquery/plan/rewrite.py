@@ -13,6 +13,7 @@ from vquery.expr.node import transform, walk
 from vquery.expr.pairs import Intersect, Join, Minus, SemiJoin
 from vquery.expr.partition import WindowFilter, Windows
 from vquery.expr.partners import CollectBy, CountOverlaps, Coverage, Nearest
+from vquery.expr.phrases import Phrases
 from vquery.expr.predicates import LEFT, RIGHT
 from vquery.expr.rekeying import COLLECTION, Concat
 from vquery.expr.relations import (
@@ -26,10 +27,11 @@ from vquery.expr.relations import (
     Union,
     scope_of,
 )
+from vquery.expr.sequences import Sequence
 from vquery.expr.spans import Complement, Shift, SlidingWindows, Split, SplitAt
 from vquery.expr.time import AXES
 from vquery.plan.folding import folded
-from vquery.schema import KEYS
+from vquery.schema import BOX, KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -176,7 +178,9 @@ def _keys(below: Relation) -> set[str] | None:
         return {"video", *below.by} - {name for name, _ in below.columns}
     if isinstance(below, Distinct):
         return set(below.on or below.schema.names)
-    return {"video"} if isinstance(below, Match) else None
+    if isinstance(below, Sequence):
+        return {"video", *below.by} - {*KEYS[1:], *BOX, "score"}
+    return {"video"} if isinstance(below, (Match, Phrases)) else None
 
 
 def _below_input(below: Any, part: Expression) -> Relation:
