@@ -54,7 +54,8 @@ def test_rows_in_another_order_are_refused(start, group):
         runs(start, [9] * len(start), group=group)
 
 
-ONE = [op.NOT, op.IS_NULL]
+TRUTH = [op.NOT, op.IS_NULL]
+ONE = [*TRUTH, op.TO_FLOAT, op.ROUND, op.NEGATE, op.SIZE, op.NEGATE_F, op.SIZE_F]
 TWO_WHOLE = [op.ADD, op.SUBTRACT, op.MULTIPLY, op.FLOOR_DIVIDE, op.MODULO, op.EQUAL, op.LESS]
 TWO_WHOLE += [op.DIFFERENT, op.AT_MOST, op.GREATEST, op.LEAST, op.FILL, op.NEGATE, op.SIZE]
 TWO_FLOAT = [op.ADD_F, op.SUBTRACT_F, op.MULTIPLY_F, op.DIVIDE_F, op.GREATEST_F, op.LEAST_F]
@@ -70,7 +71,8 @@ def programs(draw: st.DrawFn, rows: int) -> Program:
 
     def add(kind: str, *instruction: int) -> None:
         kinds[kind].append(len(code))
-        code.append((*instruction, 0, 0, 0)[:4])
+        what, a, *rest = (*instruction, 0, 0)
+        code.append((what, a, a, 0) if what in ONE else (what, a, *rest[:2]))
 
     for side in (0, 1):
         add("whole", op.LEAF_WHOLE, side, side)
@@ -87,7 +89,7 @@ def programs(draw: st.DrawFn, rows: int) -> Program:
         add("float", draw(st.sampled_from(TWO_FLOAT)), a, b)
         add("truth", draw(st.sampled_from(TESTS)), a, b)
         add("float", op.TO_FLOAT, kinds["whole"][-1])
-        add("truth", draw(st.sampled_from(ONE)), draw(st.sampled_from(kinds["truth"])))
+        add("truth", draw(st.sampled_from(TRUTH)), draw(st.sampled_from(kinds["truth"])))
         a, b = (draw(st.sampled_from(kinds["truth"])) for _ in range(2))
         add("truth", draw(st.sampled_from([op.AND, op.OR])), a, b)
         add("whole", op.CHOOSE, a, *(draw(st.sampled_from(kinds["whole"])) for _ in range(2)))

@@ -247,10 +247,10 @@ class _Compiler:
 
     def _call(self, node: Call) -> tuple[int, str]:
         name, arguments = node.operation, node.arguments
-        if name == "not":
-            return self.emit(op.NOT, self.visit(arguments[0])[0]), WHOLE
-        if name == "is_null":
-            return self.emit(op.IS_NULL, self.visit(arguments[0])[0]), WHOLE
+        if name in ("not", "is_null"):
+            register = self.visit(arguments[0])[0]
+            operation = op.NOT if name == "not" else op.IS_NULL
+            return self.emit(operation, register, register), WHOLE
         if name in COMPARISONS:
             return self._comparison(node)
         result = self._type(node)

@@ -2,7 +2,8 @@
 
 A program is a list of instructions ``(operation, a, b, c)``; instruction ``k`` fills register ``k``
 and reads earlier ones. A register holds an int64 and a float64, and whether it is null; truth is
-the integer 1. The test holds where the last register is 1 and not null.
+the integer 1. The test holds where the last register is 1 and not null. What looks at one register
+has it as ``a`` and as ``b``.
 """
 
 from __future__ import annotations

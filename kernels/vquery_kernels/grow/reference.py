@@ -93,13 +93,8 @@ def value(what: int, a: Any, b: Any, c: Any) -> Any:
         return None if a is None or b is None else 1 - decisive
     if what == op.FILL or (what >= op.GREATEST and (a is None or b is None)):
         return b if a is None else a
-    if a is None or (b is None and what not in ONE):
-        return None
-    return VALUES[what](a, b)
+    return None if a is None or b is None else VALUES[what](a, b)
 
-
-ONE = (op.NOT, op.TO_FLOAT, op.ROUND, op.NEGATE, op.SIZE, op.NEGATE_F, op.SIZE_F)
-"""Instructions that look at one register."""
 
 VALUES: dict[int, Callable[[Any, Any], Any]] = {
     op.TO_FLOAT: lambda a, _: float(a),
