@@ -71,10 +71,29 @@ def group_codes(columns: Sequence[pa.ChunkedArray]) -> Ints:
     return by_first_row(_codes(columns, null_is_value=True)[0])
 
 
+def equal_codes(columns: Sequence[pa.ChunkedArray]) -> Ints:
+    """Give equal rows equal numbers, whichever; null equals null."""
+    return _codes(columns, null_is_value=True)[0]
+
+
 def by_first_row(codes: Ints) -> Ints:
-    """Renumber codes from 0 in the order in which they first occur."""
-    numbered: Ints = pc.dictionary_encode(pa.array(codes)).indices.to_numpy().astype(np.int64)
-    return numbered
+    """Renumber codes from 0 in the order in which they first occur.
+
+    >>> by_first_row(np.array([7, -2, 7, 5])).tolist()
+    [0, 1, 0, 2]
+    """
+    lowest = int(codes.min(initial=0))
+    width = int(codes.max(initial=0)) - lowest + 1
+    if width > SPARSE * codes.size:
+        made = pc.dictionary_encode(pa.array(codes)).indices.to_numpy()
+        return np.asarray(made, dtype=np.int64)
+    codes = codes - lowest
+    rows = np.arange(codes.size)
+    first = np.empty(width, dtype=np.int64)
+    first[codes[::-1]] = rows[::-1]  # of equal codes the last is written: the first row
+    opening = codes[first[codes] == rows]
+    first[opening] = np.arange(opening.size)
+    return first[codes]
 
 
 def _stacked(left: pa.ChunkedArray, right: pa.ChunkedArray) -> pa.ChunkedArray:

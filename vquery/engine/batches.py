@@ -31,7 +31,7 @@ U = TypeVar("U")
 BATCH = 1 << 18
 """Input rows of a batch: enough to forget what a batch costs, few enough to stay in caches."""
 
-LARGE = 16 * BATCH
+LARGE = 4 * BATCH
 """Input rows from which a plan is run in batches without being asked to."""
 
 KERNELS = (Join, SemiJoin, Minus, Coalesce)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery.engine.amounts import amount_on
-from vquery.engine.arrays import by_first_row, floats, group_codes, ints, take, usual_order
+from vquery.engine.arrays import by_first_row, equal_codes, floats, ints, take, usual_order
 from vquery.engine.grouping import one_row_each, trace_members
 from vquery.engine.rows import compute
 from vquery.engine.spans import ends_of
@@ -50,7 +50,7 @@ def coalesce(run: Executor, step: Step, given: pa.Table) -> pa.Table:
 def _runs(run: Executor, node: Coalesce, given: pa.Table) -> Groups:
     """Give each row the number of its run; rows come in the order in which runs grow."""
     same, test = ([], None) if node.where is None else parted(node.where, node.input)
-    keys = group_codes([given[name] for name in ("video", *node.by)])
+    keys = equal_codes([given[name] for name in ("video", *node.by)])
     keys, alone = _with_same(run, node, given, keys, same)
     start, end = ends_of(given, node.axis)
     alone |= np.isnan(start) if node.axis != "time" else False
@@ -97,7 +97,7 @@ def _with_same(
     made = compute(run, node.input, values, given)
     for column in made.values():
         alone |= np.asarray(pc.is_null(column).to_numpy(zero_copy_only=False), np.bool_)
-    return group_codes([pa.chunked_array([pa.array(keys)]), *made.values()]), alone
+    return equal_codes([pa.chunked_array([pa.array(keys)]), *made.values()]), alone
 
 
 def _program(run: Executor, node: Coalesce, given: pa.Table, test: Predicate | None) -> Program:

@@ -78,12 +78,15 @@ class Hull:
     """Smallest and largest values of each group; groups are numbered by their first rows."""
 
     def __init__(self, groups: Groups) -> None:
-        self._order = np.argsort(groups, kind="stable")
-        ordered = groups[self._order]
+        self._order: Groups | slice = slice(None)
+        ordered = groups
+        if (groups[1:] < groups[:-1]).any():
+            self._order = np.argsort(groups, kind="stable")
+            ordered = groups[self._order]
         starts = np.ones(ordered.size, dtype=np.bool_)
         starts[1:] = ordered[1:] != ordered[:-1]
         self._starts = np.flatnonzero(starts)
-        self.first = self._order[self._starts]
+        self.first = self._starts if isinstance(self._order, slice) else self._order[self._starts]
 
     def least(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Smallest value of each group; NaN only where all are."""

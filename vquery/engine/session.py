@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from vquery.errors import QueryError
+from vquery.expr.aggregates import Aggregate
 from vquery.expr.expression import Column, Expression
 from vquery.expr.framing import FrameNumber
 from vquery.expr.units import Frames
@@ -116,15 +117,19 @@ class Session:
 
         Rows of a group count as first and last in the order in which they are given.
         """
+        counted = {name for name, each in expressions.items() if _is_count(each)}
+        sizes = pa.chunked_array([np.bincount(groups)]) if counted else None
+        made = dict.fromkeys(counted, sizes)
+        expressions = {name: each for name, each in expressions.items() if name not in counted}
         if not expressions:
-            return {}
+            return made
         statement = Statement(scope)
         chosen = _numbered(statement, expressions)
         given = self._inputs(statement, fetch, len(groups))
         given = given.append_column(GROUP, pa.array(groups, pa.int64()))
         group = quoted(GROUP)
         text = f"SELECT {chosen} FROM {INPUT} GROUP BY {group} ORDER BY {group}"
-        return _typed(self._run(text, statement.values, given), expressions, scope)
+        return made | _typed(self._run(text, statement.values, given), expressions, scope)
 
     def hashes(self, column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
         """Hash of each value of a column, uint64; equal values have equal ones."""
@@ -164,6 +169,15 @@ class Session:
             raise QueryError(f"DuckDB could not compute the query: {error}") from error
         finally:
             self._cursor.unregister(INPUT)
+
+
+def _is_count(expression: Expression) -> bool:
+    """Whether an expression is the number of rows of a group, which needs no statement."""
+    return (
+        isinstance(expression, Aggregate)
+        and expression.function == "count"
+        and expression.argument is None
+    )
 
 
 def _numbered(statement: Statement, expressions: Mapping[str, Expression]) -> str:
