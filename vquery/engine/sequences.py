@@ -87,19 +87,24 @@ def _found(
 ) -> Found:
     """Run the kernel, once for each set of limits; all rows of a partition have the same."""
     given = np.stack(list(limits), axis=1)
-    sets, which = np.unique(given, axis=0, return_inverse=True)
-    if not len(sets):
-        sets, which = np.zeros((1, 3), np.int64), np.zeros(0, np.int64)
+    if (given == given[:1]).all():  # sorting rows of several numbers is slow
+        sets, which = given[:1] if len(given) else np.zeros((1, 3), np.int64), given[:, 0] * 0
+    else:
+        sets, which = np.unique(given, axis=0, return_inverse=True)
+    machine = automaton(node.pattern)
+    which = which.reshape(-1)
+    by_set = np.argsort(which, kind="stable")
+    edges_of_sets = np.searchsorted(which[by_set], np.arange(len(sets) + 1))
     parts = []
     for number, (min_gap, max_gap, within) in enumerate(sets.tolist()):
-        rows = np.flatnonzero(which.reshape(-1) == number)
+        rows = by_set[edges_of_sets[number] : edges_of_sets[number + 1]]
         edges = np.flatnonzero(np.diff(group[rows])) + 1
         found = sequence_kernel(
             np.concatenate(([0], edges, [rows.size] if rows.size else [])).astype(np.int64),
             start[rows],
             end[rows],
             carries[:, rows],
-            automaton(node.pattern),
+            machine,
             Limits(min_gap, max_gap, within, node.overlap == "allow", node.skip),
             every=node.mode == "all",
         )

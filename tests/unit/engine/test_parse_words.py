@@ -83,7 +83,7 @@ def test_every_word_is_known():
         ("cues.group_by('track').filter(std(row.start) > 0)", 2),
         ("cues.filter(row.list == 1)", 1),
         ("cues.filter(when(row.list == 1, 'Ab').otherwise('c').lower() == 'ab')", 1),
-        ("cues.partition_by('track').sequence('long long', symbols={'long': row.duration > 1})", 1),
+        ("cues.partition_by('track').sequence('long', symbols={'long': row.duration > 1})", 2),
     ],
 )
 def test_queries(text, rows):
