@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import numba
 import numpy as np
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba import types
+from numba.extending import intrinsic
 
 from vquery_kernels import threads
 from vquery_kernels.arrays import Int64s, Ints, Spans, empty, frozen, refuse_inverted, sort_order
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound="Callable[..., Any]")
 
 HIGHEST = 2**63 - 1
+BYTE, WORD = ir.IntType(8), ir.IntType(64)
 INVERTED, UNSORTED, ENDS_DESCEND, INSTANTS = 1, 2, 4, 8
 """What a row may be, alone or after the row before it."""
 
@@ -30,6 +34,29 @@ def compiled(function: F) -> F:
         return cast("F", numba.njit(nogil=True, cache=True)(function))
     except RuntimeError:  # no folder to keep machine code in: compile in every process
         return cast("F", numba.njit(nogil=True)(function))
+
+
+def _loader(loaded: Any, stored: Any) -> Any:
+    """Make a function of compiled code that reads element ``row`` of the array at an address."""
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def load(typing_context: Any, address: Any, row: Any) -> Any:
+        del typing_context, address, row
+
+        def generate(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
+            start = builder.inttoptr(arguments[0], stored.as_pointer())
+            value = builder.load(builder.gep(start, [arguments[1]]))
+            return builder.zext(value, WORD) if stored == BYTE else value
+
+        return loaded(types.int64, types.int64), generate
+
+    return load
+
+
+load_byte = _loader(types.int64, BYTE)
+load_whole = _loader(types.int64, WORD)
+load_float = _loader(types.float32, ir.FloatType())
+load_double = _loader(types.float64, ir.DoubleType())
 
 
 class Sorted(NamedTuple):

@@ -127,10 +127,11 @@ def tested(residual: Residual | None) -> Tested:
     if residual is None:
         nothing = torch.zeros(1, dtype=torch.int64, device=DEVICE)
         return Tested((nothing,) * 6, 0.0, 0, 0, boxes=False)
-    numbers = residual.bounds.shape[1], residual.apart_left.shape[1]
-    columns = (each if each.size else np.zeros(1, each.dtype) for each in residual[:6])
-    boxed = residual.left_boxes.shape[0] > 0
-    return Tested(tuple(map(tensor, columns)), float(residual.at_least), *numbers, boxes=boxed)
+    made = residual.matrices
+    numbers = made.bounds.shape[1], made.apart_left.shape[1]
+    columns = (each if each.size else np.zeros(1, each.dtype) for each in made[:6])
+    boxed = made.left_boxes.shape[0] > 0
+    return Tested(tuple(map(tensor, columns)), float(made.at_least), *numbers, boxes=boxed)
 
 
 def pairs(

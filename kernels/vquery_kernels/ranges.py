@@ -21,12 +21,13 @@ from vquery_kernels.cpu import (
     seek_run,
     seek_upper,
 )
-from vquery_kernels.residual.cpu import Test, holds
+from vquery_kernels.residual.cpu import as_test, holds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vquery_kernels.arrays import Pairs
+    from vquery_kernels.residual import Residual
 
 
 class Ranges(NamedTuple):
@@ -71,9 +72,9 @@ def find(group: Ints, low: Int64s, high: Int64s, keys: Keys, *, slack: int) -> R
     return ranges
 
 
-def kept(ranges: Ranges, test: Test | None, most: int = HIGHEST) -> Int64s:
+def kept(ranges: Ranges, test: int, most: int = HIGHEST) -> Int64s:
     """Count the partners of each left row that pass a test, looking for at most ``most``."""
-    if test is None:
+    if not test:
         return ranges.counts
     counts = empty(ranges.first.size, np.int64)
     cuts = even_cuts(ranges.counts, 0, counts.size)
@@ -84,7 +85,7 @@ def kept(ranges: Ranges, test: Test | None, most: int = HIGHEST) -> Int64s:
 
 
 def pairs(
-    ranges: Ranges, counts: Int64s, low: int, high: int, pool: Pool | None, test: Test | None = None
+    ranges: Ranges, counts: Int64s, low: int, high: int, pool: Pool | None, test: int = 0
 ) -> Pairs:
     """List the pairs of the left rows ``low .. high`` that pass the test, ``counts`` of them."""
     cuts = even_cuts(counts, low, high)
@@ -103,9 +104,10 @@ def pairs(
 
 
 def blocks(
-    ranges: Ranges, max_pairs: int, pool: Pool | None, test: Test | None = None
+    ranges: Ranges, max_pairs: int, pool: Pool | None, residual: Residual | None = None
 ) -> Iterator[Pairs]:
     """List the pairs in blocks of at most ``max_pairs``."""
+    test = as_test(residual)  # it needs the residual alive, as this frame keeps it
     counts = kept(ranges, test)
     for low, high in blocks_of(counts, max_pairs):
         yield pairs(ranges, counts, low, high, pool, test)
@@ -152,7 +154,7 @@ def _count_kept(
     first: Ints,
     stop: Ints,
     order: Int64s,
-    test: Test,
+    test: int,
     most: int,
     counts: Int64s,
 ) -> None:
@@ -175,7 +177,7 @@ def _fill(
     first: Ints,
     stop: Ints,
     order: Int64s,
-    test: Test | None,
+    test: int,
     left_rows: Ints,
     right_rows: Ints,
 ) -> None:
@@ -184,7 +186,7 @@ def _fill(
     for row in range(low, high):
         for number in range(first[row], stop[row]):
             right = order[number] if order.size else number
-            if test is not None and not holds(test, row, right):
+            if test and not holds(test, row, right):
                 continue
             left_rows[at] = row
             right_rows[at] = right

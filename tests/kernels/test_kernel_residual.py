@@ -210,7 +210,7 @@ def test_highest_within_is_the_last_that_passes(dtype, base, limit, strict):
 
 def test_misuse_is_refused():
     one, two = np.zeros(1), np.zeros(2)
-    with pytest.raises(ValueError, match=r"expected \(1, 2\) values, got \(1,\) and \(1,\)"):
+    with pytest.raises(ValueError, match="expected 2 values, got an array"):
         residual_of([Compare("<", one, one)], 1, 2)
     with pytest.raises(ValueError, match="both sides must be of one type of numbers"):
         residual_of([Compare("<", one, two.astype(np.int64))], 1, 2)
@@ -218,5 +218,5 @@ def test_misuse_is_refused():
         residual_of([Compare("<>", one, two)], 1, 2)
     with pytest.raises(ValueError, match="one test on boxes only"):
         residual_of([Iou((one,) * 4, (two,) * 4, 0.5)] * 2, 1, 2)
-    with pytest.raises(ValueError, match="expected 2 marks"):
+    with pytest.raises(ValueError, match="expected 2 values"):
         residual_of([Present(None, np.ones(1, np.bool_))], 1, 2)

@@ -43,4 +43,5 @@ def _measure(
 ) -> None:
     """Measure the pairs ``low .. high``."""
     for pair in range(low, high):
-        measured[pair] = iou(left[left_rows[pair]], right[right_rows[pair]])
+        a, b = left[left_rows[pair]], right[right_rows[pair]]
+        measured[pair] = iou(a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3])

@@ -107,7 +107,7 @@ def _next_reaching(tree: Int64s, row: int, stop: int, tick: int) -> int:
 @compiled
 def _far(earlier: int, later: int) -> np.uint64:
     """Distance of two ends; unsigned, so that there is room for the farthest."""
-    return np.uint64(later - earlier)
+    return np.uint64(np.uint64(later) - np.uint64(earlier))
 
 
 @compiled

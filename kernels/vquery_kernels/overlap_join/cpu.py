@@ -50,11 +50,11 @@ def overlap_join_blocks(
     residual: Residual | None = None,
 ) -> Iterator[Pairs]:
     """See :func:`vquery_kernels.overlap_join.overlap_join_blocks`."""
-    partners, test = sort(right), as_test(residual)
+    partners = sort(right)
     if partners.ends_ascend(touching=touching):
-        return ranges.blocks(_find(left, partners, touching=touching), max_pairs, pool, test)
+        return ranges.blocks(_find(left, partners, touching=touching), max_pairs, pool, residual)
     return sweep.blocks(
-        sort(left), partners, touching=touching, max_pairs=max_pairs, pool=pool, test=test
+        sort(left), partners, touching=touching, max_pairs=max_pairs, pool=pool, residual=residual
     )
 
 

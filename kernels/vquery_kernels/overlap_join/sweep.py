@@ -24,7 +24,7 @@ from vquery_kernels.overlap_join.chunks import (
     last_tick,
     make_sweep,
 )
-from vquery_kernels.residual.cpu import Test, holds
+from vquery_kernels.residual.cpu import as_test, holds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from vquery_kernels.arrays import Ints, Pairs
+    from vquery_kernels.residual import Residual
 
 
 class Counts(NamedTuple):
@@ -43,7 +44,7 @@ class Counts(NamedTuple):
 
 
 def pairs(
-    left: Sorted, right: Sorted, *, touching: bool, pool: Pool | None, test: Test | None = None
+    left: Sorted, right: Sorted, *, touching: bool, pool: Pool | None, test: int = 0
 ) -> Pairs:
     """List all pairs that pass the test, by given left row."""
     sweep = make_sweep(left, right, touching=touching)
@@ -59,9 +60,10 @@ def blocks(
     touching: bool,
     max_pairs: int,
     pool: Pool | None,
-    test: Test | None = None,
+    residual: Residual | None = None,
 ) -> Iterator[Pairs]:
     """List all pairs that pass the test by sorted left row, in blocks of at most ``max_pairs``."""
+    test = as_test(residual)  # it needs the residual alive, as this frame keeps it
     sweep = make_sweep(left, right, touching=touching)
     counts = _count(sweep)
     kept = _kept(sweep, counts, test)
@@ -79,12 +81,12 @@ def count(
     right: Sorted,
     *,
     touching: bool,
-    test: Test | None = None,
+    test: int = 0,
     most: int = HIGHEST,
 ) -> Int64s:
     """Count the partners of every given left row, at most ``most`` that pass a test."""
     sweep = make_sweep(left, right, touching=touching)
-    counts = _count(sweep, partners_only=test is None)
+    counts = _count(sweep, partners_only=not test)
     return left.given_order(_kept(sweep, counts, test, most))
 
 
@@ -96,9 +98,9 @@ def found(left: Sorted, right: Sorted, *, touching: bool) -> npt.NDArray[np.bool
     return left.given_order(result)
 
 
-def _kept(sweep: Sweep, counts: Counts, test: Test | None, most: int = HIGHEST) -> Int64s:
+def _kept(sweep: Sweep, counts: Counts, test: int, most: int = HIGHEST) -> Int64s:
     """Count the partners that pass the test, of every sorted left row."""
-    if test is None:
+    if not test:
         return counts.partners
     kept = np.zeros(counts.partners.size, np.int64)
     orders = sweep.left.order, sweep.right.order
@@ -128,7 +130,7 @@ def _fill(
     counts: Counts,
     kept: Int64s,
     pool: Pool | None,
-    test: Test | None,
+    test: int,
     *,
     ascending: bool,
 ) -> Pairs:
@@ -255,7 +257,7 @@ def _fill_rows(
     places: Int64s,
     left_order: Int64s,
     right_order: Int64s,
-    test: Test | None,
+    test: int,
     left_rows: Ints,
     right_rows: Ints,
 ) -> None:
@@ -274,14 +276,14 @@ def _fill_rows(
             given = left_order[row] if left_order.size else row
             for number in range(around[row]):
                 right = right_order[active[number]] if right_order.size else active[number]
-                if test is not None and not holds(test, given, right):
+                if test and not holds(test, given, right):
                     continue
                 left_rows[at] = given
                 right_rows[at] = right
                 at += np.uintp(1)
             for number in range(inside[row], inside[row] + partners[row] - around[row]):
                 right = right_order[number] if right_order.size else number
-                if test is not None and not holds(test, given, right):
+                if test and not holds(test, given, right):
                     continue
                 left_rows[at] = given
                 right_rows[at] = right
@@ -300,7 +302,7 @@ def _count_kept(
     inside: Ints,
     left_order: Int64s,
     right_order: Int64s,
-    test: Test,
+    test: int,
     most: int,
     kept: Int64s,
 ) -> None:

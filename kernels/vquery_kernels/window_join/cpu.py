@@ -29,7 +29,7 @@ def window_join_blocks(
     given: Windows, *, max_pairs: int, pool: Pool | None, residual: Residual | None = None
 ) -> Iterator[Pairs]:
     """See :func:`vquery_kernels.window_join.window_join_blocks`."""
-    return ranges.blocks(_find(given), max_pairs, pool, as_test(residual))
+    return ranges.blocks(_find(given), max_pairs, pool, residual)
 
 
 def window_count(given: Windows, residual: Residual | None = None) -> Int64s:
