@@ -13,15 +13,22 @@ from vquery.engine.trust.asked import asked as as_asked
 from vquery.engine.trust.trail import Trail
 from vquery.expr import boxes
 from vquery.expr.groups import Aggregated, Coalesce, GroupFilter, Match
-from vquery.expr.pairs import Join, Minus, SemiJoin
+from vquery.expr.pairs import Intersect, Join, Minus, SemiJoin
+from vquery.expr.partition import WindowFilter
+from vquery.expr.partners import CollectBy, CountOverlaps, Coverage, Nearest
 from vquery.expr.pattern import pattern
 from vquery.expr.predicates import LEFT
-from vquery.expr.relations import Dilate, Distinct, Filter, Limit, Project, Sort
+from vquery.expr.relations import Dilate, Distinct, Filter, Limit, Project, Sample, Sort
+from vquery.expr.spans import Shift, SlidingWindows, Split
 from vquery.plan.explain import title
 from vquery.schema import BOX, KEYS
 
-PASSED_ON = (Filter, Sort, Limit, Distinct, GroupFilter, SemiJoin, Dilate, Minus)
-MOVED = (Dilate, Minus)
+PASSED_ON = (
+    Filter, Sort, Limit, Distinct, Sample, GroupFilter, WindowFilter, SemiJoin,
+    CountOverlaps, Coverage, CollectBy, Dilate, Shift, Split, SlidingWindows, Minus, Intersect,
+)  # fmt: skip
+MOVED = (Dilate, Shift, Split, SlidingWindows, Minus, Intersect)
+MADE = (CountOverlaps, Coverage, CollectBy)
 
 
 def check(query):
@@ -45,11 +52,13 @@ def check_step(trail, step, place, rows, outputs):
     origin = trail.table(step.inputs[place])
     if isinstance(node, PASSED_ON) and place == 0:
         assert sorted(outputs) == list(range(result.num_rows))
-        kept = [name for name in step.columns if not isinstance(node, MOVED) or name not in KEYS]
+        changed = KEYS if isinstance(node, MOVED) else ()
+        changed = (*changed, node.column) if isinstance(node, MADE) else changed
+        kept = [name for name in step.columns if name not in changed]
         assert_equal(result, outputs, origin, rows, dict(zip(kept, kept, strict=True)))
     if isinstance(node, Project):
         assert_equal(result, outputs, origin, rows, dict(node.columns))
-    if isinstance(node, Join):
+    if isinstance(node, (Join, Nearest)):
         assert sorted(outputs) == list(range(result.num_rows))
         side = LEFT if place == 0 else "right"
         from_side = [each for each in node.outputs if each.side == side]
@@ -118,6 +127,15 @@ def test_of_queries(query):
 @given(tables(), tables(), predicates(), MERGES)
 def test_of_joins(left, right, predicate, merge_op):
     check(left.join(right, predicate=predicate, merge_op=merge_op))
+
+
+@given(tables(), tables(6), TIME, st.sampled_from([-0.5, 1]))
+def test_of_partners_and_spans(left, right, test, seconds):
+    check(left.nearest(right, k=2, max_gap=2))
+    check(left.count_overlaps(right, predicate=test, name="n"))
+    check(left.coverage(right).intersect(right))
+    check(left.collect_by(right, test).shift(seconds).split(every=1))
+    check(left.windows(1.5).sample(4, seed=1))
 
 
 @given(tables(10), st.booleans(), st.sampled_from([("start_us",), (), ("name",)]))

@@ -29,7 +29,7 @@ def windows(run: Executor, step: Step, given: pa.Table) -> pa.Table:
     """Add computed columns; rows stay where they are."""
     node: Windows = step.node  # type: ignore[assignment]
     wanted = {name: each for name, each in node.columns if name in step.columns}
-    made = _computed(run, node, wanted, given)
+    made = window_values(run, node, wanted, given)
     columns = []
     for name in step.columns:
         column = made[name] if name in made else given[name]
@@ -42,14 +42,14 @@ def windows(run: Executor, step: Step, given: pa.Table) -> pa.Table:
 def filter_windows(run: Executor, step: Step, given: pa.Table) -> pa.Table:
     """Keep the rows for which the condition is true."""
     node: WindowFilter = step.node  # type: ignore[assignment]
-    computed = _computed(run, node, {"keep": node.condition}, given)["keep"]
+    computed = window_values(run, node, {"keep": node.condition}, given)["keep"]
     keep = computed.fill_null(fill_value=False).combine_chunks().to_numpy(zero_copy_only=False)
     kept = np.flatnonzero(keep)
     run.trace(step, 0, kept)
     return take(given.select(list(step.columns)), kept)
 
 
-def _computed(
+def window_values(
     run: Executor,
     node: Windows | WindowFilter,
     expressions: Mapping[str, Expression],

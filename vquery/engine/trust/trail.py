@@ -81,10 +81,7 @@ class Trail:
         origin = self.run.origins.get((id(step), place))
         if origin is not None:
             return np.unique(origin.rows[np.isin(origin.outputs, outputs)]).astype(np.int64)
-        if self._told(step):
-            return NONE
-        self._require_one_for_one(step)
-        return outputs
+        return outputs if self._one_for_one(step, place) else NONE
 
     def outcomes(self, step: Step, place: int, rows: Rows) -> tuple[Rows, Rows]:
         """Pairs (row of an input, row of the step) for the given input rows."""
@@ -92,10 +89,7 @@ class Trail:
         if origin is not None:
             chosen = np.isin(origin.rows, rows)
             return origin.rows[chosen].astype(np.int64), origin.outputs[chosen].astype(np.int64)
-        if self._told(step):
-            return NONE, NONE
-        self._require_one_for_one(step)
-        return rows, rows
+        return (rows, rows) if self._one_for_one(step, place) else (NONE, NONE)
 
     def contributions(self, outputs: Rows) -> dict[int, Rows]:
         """Rows of every step that contributed to some rows of the result, by the step's id."""
@@ -106,16 +100,18 @@ class Trail:
                 found[id(each)] = np.union1d(found.get(id(each), NONE), rows)
         return found
 
-    def _told(self, step: Step) -> bool:
-        return any((id(step), place) in self.run.origins for place in range(len(step.inputs)))
-
-    def _require_one_for_one(self, step: Step) -> None:
-        given = [self.table(each).num_rows for each in step.inputs]
-        if given != [self.table(step).num_rows]:
+    def _one_for_one(self, step: Step, place: int) -> bool:
+        """Whether an input of which a step tells nothing became its rows; else it had no part."""
+        same = self.table(step.inputs[place]).num_rows == self.table(step).num_rows
+        if place == 0 and same:
+            return True
+        told = any((id(step), each) in self.run.origins for each in range(len(step.inputs)))
+        if not told:
             raise QueryError(
                 f"{title(step.node)} does not tell which rows its rows come from: ask for the"
                 " lineage of a relation below it"
             )
+        return False
 
 
 def is_local(relation: Relation) -> bool:

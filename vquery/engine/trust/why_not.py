@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from vquery.engine.trust.asked import asked as as_asked
-from vquery.engine.trust.drops import Drop, nothing_there, reason
+from vquery.engine.trust.drops import nothing_there, reason
 from vquery.engine.trust.texts import rows_text, span_text
 from vquery.engine.trust.trail import Trail
-from vquery.expr.pairs import Join, Minus, SemiJoin
+from vquery.expr.pairs import Join, SemiJoin
 from vquery.expr.relations import Relation, Scan
+from vquery.expr.spans import Complement, SplitAt
 from vquery.view.page import fragment, paragraph, table_html
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from vquery.engine.trust.asked import Asked
+    from vquery.engine.trust.drop import Drop
     from vquery.plan.steps import Step
 
 
@@ -114,8 +116,8 @@ class _Search:
         if isinstance(step.node, Scan):
             return [nothing_there(self._trail, step, self._asked)]
         carrying = step.inputs
-        if isinstance(step.node, (SemiJoin, Minus)) or _keeps_left(step.node):
-            carrying = step.inputs[:1]  # rows of the right side never come out
+        if _keeps_first(step.node):
+            carrying = step.inputs[:1]  # rows of the other side never come out
         alive = [each for each in carrying if self._lives(each)]
         if not alive:
             return [drop for each in carrying for drop in self.drops(each)]
@@ -133,6 +135,7 @@ class _Search:
         return bool(self._asked.overlapping(self._trail.table(step)).size)
 
 
-def _keeps_left(node: Relation) -> bool:
-    """Whether the rows of a step are those of its left input, whatever its kind."""
-    return hasattr(node, "left") and not isinstance(node, Join)
+def _keeps_first(node: Relation) -> bool:
+    """Whether the rows of a step are those of its first input, whatever its kind."""
+    left = hasattr(node, "left") and not isinstance(node, Join)
+    return left or isinstance(node, (Complement, SplitAt))

@@ -205,3 +205,23 @@ def test_labels_and_html(faces):
 def test_what_is_no_interval(faces, given, message):
     with pytest.raises(QueryError, match=message):
         faces.why_not(given)
+
+
+def test_neighbours_in_a_partition(faces):
+    later = faces.partition_by("name").filter(vq.row_number() >= 2)
+    found = later.why_not(("a", 0, 0.5))
+    assert found.step == "partition_by().filter"
+    assert found.reason == "row_number() = 1, needed >= 2"
+
+
+def test_chance_and_what_is_left_over(faces):
+    found = faces.sample(1, seed=3).why_not(("a", 10, 12))
+    assert found.reason == "left out by chance: sample(seed=3) kept 1 of 4 rows"
+    extents = pa.table({"video": ["a", "b"], "start": [0.0, 0.0], "end": [20.0, 20.0]})
+    known = vq.from_arrow(faces.collect(), name="faces", extents=extents)
+    free = known.filter(row.name == "Ann").complement()
+    assert free.why_not(("a", 3, 4)).step is None
+    found = free.why_not(("a", 0.5, 1))
+    assert (found.step, found.reason) == ("complement", "covered by faces")
+    assert "name Ann" in found.rows[0]
+    assert free.why_not(("a", 30, 31)).step == "scan extents of faces"
