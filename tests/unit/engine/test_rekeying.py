@@ -9,6 +9,7 @@ import vquery as vq
 from tests.unit.engine.test_spans import dropped, made, origins, spans
 from vquery import row, time_overlaps
 from vquery.engine.extents import extents_of
+from vquery.engine.parse import parse_query
 from vquery.errors import QueryError
 
 NEWS = made(
@@ -142,6 +143,23 @@ def test_conditions_move_below_a_concat_unless_they_ask_for_the_video():
     assert both.filter(row.channel == "x").explain().startswith("1 concat")
     assert both.filter(row.video == "a/a").explain().startswith("1 filter")
     assert both.filter(row.collection == "b").count() == NEWS.count()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "concat(news, news, names=['a', 'b']).complement()",
+        "news.rekey('channel', shift=row.air).coalesce(1, by='from_video').rekey_back()",
+        "news.extents().windows(2, step=1, partial=False).sample(3, seed=1)",
+        "news.split(at=news.shift(0.5)).clip(0, 4).split(1, anchor='video')",
+        "news.coalesce(2, where=lambda run, new: run.end - new.start < 1, max_length=9)",
+        "news.complement(within=news.dilate(3, clip=True))",
+    ],
+)
+def test_texts_know_the_operations(text):
+    built = parse_query(text, {"news": NEWS})
+    assert built.count() == len(built.collect())
+    assert built.count() > 0
 
 
 def test_nothing_stays_nothing():
