@@ -109,6 +109,8 @@ print(backend.backend(), backend.implementation("coalesce", 10**6).__name__)
 def test_a_wrong_choice_is_refused(monkeypatch):
     monkeypatch.setenv("VQUERY_KERNELS", "cuda")
     backend.backend.cache_clear()
-    with pytest.raises(ValueError, match="VQUERY_KERNELS must be 'numba' or 'numpy', got 'cuda'"):
+    with pytest.raises(
+        ValueError, match="VQUERY_KERNELS must be 'numba', 'numpy' or 'triton', got 'cuda'"
+    ):
         backend.backend()
     backend.backend.cache_clear()
