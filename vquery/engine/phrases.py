@@ -9,16 +9,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vquery.engine.amounts import amount_on
 from vquery.engine.arrays import take, usual_order
 from vquery.engine.wordindex import WordIndex, word_index
 from vquery.expr.expression import Literal
-from vquery.expr.phrases import TEXT, Nearness, Phrases
-from vquery.expr.time import microseconds
+from vquery.expr.phrases import TEXT, Phrases
 from vquery.expr.types import Kind, kind_of
 from vquery_kernels.overlap_join import overlap_join_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from vquery.engine.executor import Executor
     from vquery.expr.expression import Expression
@@ -50,11 +50,17 @@ def phrases(run: Executor, step: Step, given: pa.Table) -> pa.Table:
     order = usual_order(given)
     table = given if order is None else take(given, order)
     index = word_index(table, node.on)
-    gap = None if node.max_gap is None else _ticks(node.max_gap)
+    gap = None if node.max_gap is None else _limit(run, node, node.max_gap, table, index)
     found = occurrences(index, node.phrase.wordings, gap)
     for each in node.nearness:
         others = occurrences(index, each.wordings, gap)
-        found = found.chosen(_near(index, found, others, each) != each.negated)
+        if each.unit == "words":
+            assert isinstance(each.limit, Literal)
+            near = _near_in_words(index, found, others, int(each.limit.value))
+        else:
+            limit = _limit(run, node, each.limit, table, index)[found.first]
+            near = _near_in_time(index, found, others, limit)
+        found = found.chosen(near != each.negated)
     number = found.last - found.first + 1
     members = _spread(found.first, number)
     which = np.repeat(np.arange(number.size), number)
@@ -65,13 +71,15 @@ def phrases(run: Executor, step: Step, given: pa.Table) -> pa.Table:
     return _made(step, table, index, found, members)
 
 
-def _ticks(value: Expression) -> int:
-    ticks = microseconds(value)
-    assert isinstance(ticks, Literal)
-    return int(ticks.value)
+def _limit(
+    run: Executor, node: Phrases, value: Expression, table: pa.Table, index: WordIndex
+) -> Ints:
+    """Return microseconds for each word: frames last as long as those of its video."""
+    ticks = np.asarray(amount_on(run, "time", node.input, value, table), dtype=np.int64)
+    return ticks[index.row] if ticks.ndim else np.broadcast_to(ticks, index.row.shape)
 
 
-def occurrences(index: WordIndex, wordings: tuple[Wording, ...], gap: int | None) -> Occurrences:
+def occurrences(index: WordIndex, wordings: tuple[Wording, ...], gap: Ints | None) -> Occurrences:
     """Find where any of the wordings stands, each place once."""
     found = [(places, len(wording)) for wording in wordings
              if (places := _places(index, wording, gap)).size]  # fmt: skip
@@ -92,7 +100,7 @@ def occurrences(index: WordIndex, wordings: tuple[Wording, ...], gap: int | None
     )
 
 
-def _places(index: WordIndex, wording: Wording, gap: int | None) -> Ints:
+def _places(index: WordIndex, wording: Wording, gap: Ints | None) -> Ints:
     """First words of the places where one wording stands, from its rarest word."""
     codes = [index.codes_of(word) for word in wording]
     counts = [sum(index.places_of(code).size for code in each) for each in codes]
@@ -107,7 +115,7 @@ def _places(index: WordIndex, wording: Wording, gap: int | None) -> Ints:
     if gap is not None:
         for place in range(len(wording) - 1):
             pause = index.start[first + place + 1] - index.end[first + place]
-            first = first[pause <= gap]
+            first = first[pause <= gap[first]]
     return first
 
 
@@ -121,26 +129,12 @@ def _is_one_of(values: Ints, codes: list[int], known: int) -> npt.NDArray[np.boo
     return found
 
 
-def _near(
-    index: WordIndex, found: Occurrences, others: Occurrences, given: Nearness
-) -> npt.NDArray[np.bool_]:
-    """Whether each occurrence has another near that shares no word with it."""
-    if not found.first.size or not others.first.size:
-        return np.zeros(found.first.size, np.bool_)
-    if given.unit == "words":
-        assert isinstance(given.limit, Literal)
-        return _near_in_words(index, found, others, int(given.limit.value))
-    near = np.zeros(found.first.size, np.bool_)
-    for one, other in _near_in_time(index, found, others, _ticks(given.limit)):
-        apart = (others.first[other] > found.last[one]) | (others.last[other] < found.first[one])
-        near[one[apart]] = True
-    return near
-
-
 def _near_in_words(
     index: WordIndex, found: Occurrences, others: Occurrences, limit: int
 ) -> npt.NDArray[np.bool_]:
     """Look at the next occurrence on either side: no other can be nearer."""
+    if not found.first.size or not others.first.size:
+        return np.zeros(found.first.size, np.bool_)
     video = index.video
     after = np.searchsorted(others.first, found.last, side="right")
     there = after < others.first.size
@@ -155,10 +149,11 @@ def _near_in_words(
 
 
 def _near_in_time(
-    index: WordIndex, found: Occurrences, others: Occurrences, limit: int
-) -> Iterator[tuple[Ints, Ints]]:
-    """Pairs of occurrences of a video that are at most so far apart, in blocks."""
-    for block in overlap_join_blocks(
+    index: WordIndex, found: Occurrences, others: Occurrences, limit: Ints
+) -> npt.NDArray[np.bool_]:
+    """Whether each occurrence has another at most so far away that shares no word with it."""
+    near = np.zeros(found.first.size, np.bool_)
+    for one, other in overlap_join_blocks(
         index.video[found.first],
         found.start - limit,
         found.end + limit,
@@ -168,7 +163,9 @@ def _near_in_time(
         touching=True,
         max_pairs=BLOCK,
     ):
-        yield block[0], block[1]
+        apart = (others.first[other] > found.last[one]) | (others.last[other] < found.first[one])
+        near[one[apart]] = True
+    return near
 
 
 def _spread(first: Ints, number: Ints) -> Ints:

@@ -10,6 +10,7 @@ from vquery.engine.parse import parse_query
 from vquery.engine.sources import from_arrow
 from vquery.errors import QueryError, UnknownColumnError
 from vquery.expr.placeholders import param, row
+from vquery.expr.units import frames
 from vquery.ingest.captions import read_captions
 
 
@@ -142,6 +143,22 @@ def test_params_texts_and_other_columns():
     assert found(other.phrase("thank", on=row.said)) == ["thank"]
     assert "said" not in other.phrase("thank", on="said").columns
     assert "phrase" in query.explain()
+
+
+def test_lengths_of_time_may_be_frames():
+    known = pa.table({"video": ["a", "b"], "start": [0.0] * 2, "end": [9.0] * 2, "fps": [1.0, 2.0]})
+    table = pa.table({
+        "video": ["a", "a", "b", "b"], "start": [0, 3, 0, 3], "end": [1, 4, 1, 4],
+        "word": ["thank", "you"] * 2,
+    })  # fmt: skip
+    given = from_arrow(table, extents=known)  # a pause of 2 s: 2 frames in a, 4 in b
+    for number, expected in ((1, []), (2, ["a"]), (4, ["a", "b"])):
+        limit = frames(number)
+        for query in (
+            given.phrase("thank you", max_gap=limit),
+            given.phrase("thank", near="you", within=limit),
+        ):
+            assert query.collect()["video"].to_pylist() == expected
 
 
 def test_the_index_is_made_once_for_the_same_texts(monkeypatch):
