@@ -86,9 +86,7 @@ def test_conditions_that_only_duckdb_or_python_computes():
 
 def test_a_condition_without_variables():
     given = rows(*FRAME)
-    assert (
-        ids(given.per_frame().match(pattern("a").where(lambda: True)), "a") == [3, 1, 2, 4] or True
-    )
+    assert given.per_frame().match(pattern("a").where(lambda: True)).count() == 4
     assert given.per_frame().match(pattern("a").where(lambda: False)).count() == 0
 
 
