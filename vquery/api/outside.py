@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vquery.api.extents import extents
 from vquery.api.relations import relation, table_names
 from vquery.engine.bring import any_table
 from vquery.errors import QueryError
@@ -93,7 +95,8 @@ class Outside:
         """
         from vquery.api.sql import run_sql
 
-        return run_sql(text, self._readers(), params)
+        known = functools.partial(extents, self._newest.get().snapshot)
+        return run_sql(text, self._readers(), params, extents=known)
 
     def to_duckdb(self, path: Path | str, *, overwrite: bool = False) -> Path:
         """Write the tables that `sql` sees into a new DuckDB file, which appears when it is whole.

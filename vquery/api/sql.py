@@ -15,6 +15,7 @@ from vquery.engine.bring import to_duckdb, to_polars
 from vquery.engine.show import to_pandas
 from vquery.engine.sources import from_arrow
 from vquery.errors import QueryError, StoreError
+from vquery.expr.types import Kind, kind_of
 from vquery.plan.sql import quoted
 from vquery.schema import KEYS, US_PER_S
 
@@ -36,6 +37,7 @@ class SqlResult:
     """The rows that a SQL query gave, to be had in the form that is wanted."""
 
     table: pa.Table
+    extents: Callable[[], pa.Table] | None = None
 
     @property
     def columns(self) -> list[str]:
@@ -66,23 +68,36 @@ class SqlResult:
     def relation(self, name: str = "sql") -> Intervals:
         """Return the rows as a relation of intervals.
 
-        They need ``video`` and either ``start`` and ``end`` or ``start_us`` and ``end_us``.
+        They need ``video`` and either ``start`` and ``end`` or ``start_us`` and ``end_us``. Of the
+        videos of the collection it is known how long they are and how fast their frames.
 
         Raises
         ------
         SchemaError
             If a column is missing or of the wrong type.
         """
-        return from_arrow(self.table, name=name)
+        named = "video" in self.columns and kind_of(self.table["video"].type) is Kind.STRING
+        if self.extents is None or not named:
+            return from_arrow(self.table, name=name)
+        known = self.extents()
+        fps = pc.divide(pa.scalar(float(US_PER_S)), known["frame_us"])
+        extents = known.drop_columns("frame_us").append_column("fps", fps)
+        return from_arrow(self.table, name=name, extents=extents)
 
     def __repr__(self) -> str:
         return f"SqlResult({self.num_rows:,} rows: {', '.join(self.columns)})"
 
 
 def run_sql(
-    text: str, tables: Tables, params: Mapping[str, Any] | Sequence[Any] | None = None
+    text: str,
+    tables: Tables,
+    params: Mapping[str, Any] | Sequence[Any] | None = None,
+    *,
+    extents: Callable[[], pa.Table] | None = None,
 ) -> SqlResult:
     """Run one SELECT over tables of which only those are read that the text names.
+
+    ``extents`` tells a relation that is made of the result what is known of whole videos.
 
     Raises
     ------
@@ -103,7 +118,7 @@ def run_sql(
         define(connection, named, attach)
         connection.execute("SET lock_configuration = true")
         result = connection.sql(text, params=given)
-        return SqlResult(_plain(result.to_arrow_table()))
+        return SqlResult(_plain(result.to_arrow_table()), extents)
     except duckdb.Error as error:
         raise QueryError(_said(str(error), tables)) from error
     finally:

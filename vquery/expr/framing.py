@@ -55,7 +55,7 @@ class Clock:
         first = self.extents["start_us"].combine_chunks().take(place).to_numpy()
         # times are rounded to microseconds: half of one belongs to the frame that begins there
         passed = (start - first + 0.5) / times.to_numpy()
-        return np.asarray(np.floor(passed), dtype=np.int64)
+        return np.asarray(np.maximum(np.floor(passed), 0), dtype=np.int64)
 
     def _exact(self, frames: pa.Table, videos: pa.ChunkedArray, start: Ints) -> Ints:
         names = pc.unique(frames["video"])

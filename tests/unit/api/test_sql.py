@@ -52,6 +52,11 @@ def test_results_become_relations(db):
     assert seconds.collect().equals(db.shots.select().collect())
     with pytest.raises(SchemaError, match="no column video"):
         db.sql("SELECT count(*) AS n FROM faces").relation()
+    gaps = db.sql("SELECT * FROM shots LIMIT 0").relation().union(db.shots.limit(1)).complement()
+    assert gaps.count() > 0
+    assert faces.filter(row.duration <= vq.frames(2)).count() == faces.count()
+    counted = db.sql('SELECT 7 AS video, 0 AS start, 1 AS "end"')
+    assert counted.relation().count() == 1
     assert repr(found).startswith("SqlResult(60 rows: video, start_us")
     assert found.to_duckdb().aggregate("count(*)").fetchall() == [(60,)]
 
