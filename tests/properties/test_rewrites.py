@@ -10,13 +10,16 @@ from hypothesis import strategies as st
 
 from tests.properties.test_engine import CONDITIONS, GAPS, TIME, queries, steps, tables
 from vquery.engine.sources import from_arrow
+from vquery.engine.vectors import EVERY, Arrays, Evaluator, Unsupported
 from vquery.expr import aggregates as agg
 from vquery.expr import merge
+from vquery.expr.derived import resolve
 from vquery.expr.expression import Literal, call
 from vquery.expr.node import walk
 from vquery.expr.placeholders import lit, row
-from vquery.expr.relations import Filter, Project
+from vquery.expr.relations import Filter, Project, scope_of
 from vquery.plan import steps as planning
+from vquery.plan.explain import in_arrays
 from vquery.plan.folding import folded
 from vquery.plan.rewrite import push_filters, set_parameters
 
@@ -131,3 +134,16 @@ def test_folding_by_hand():
     assert folded(call("and", lit(True), lit(True))).value is True
     assert folded(call("not", lit(True))).value is False
     assert folded(call("/", lit(1), lit(0))).value is None
+
+
+@given(tables(4), CONDITIONS)
+def test_explain_knows_what_is_computed_as_arrays(query, condition):
+    scope = scope_of(query.node)
+    meant = resolve(condition, scope)
+    table = query.collect()
+    try:
+        Evaluator(Arrays(table), scope).holds(meant, EVERY)
+        done = True
+    except Unsupported:
+        done = False
+    assert done == in_arrays(meant, scope)

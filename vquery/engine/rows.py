@@ -64,7 +64,7 @@ def true_rows(
         return np.flatnonzero(np.broadcast_to(holds, given.num_rows))
     except Unsupported:
         pass  # only the database can tell
-    computed = compute(run, relation, {"keep": condition}, given)["keep"]
+    computed = compute(run, relation, {"keep": condition}, given)["keep"].cast(pa.bool_())
     keep = computed.fill_null(fill_value=False).combine_chunks().to_numpy(zero_copy_only=False)
     return np.flatnonzero(keep)
 

@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vquery.expr.derived import resolve
+from vquery.expr.expression import Call, Column, Literal
 from vquery.expr.groups import Aggregated, Coalesce, GroupFilter
 from vquery.expr.pairs import Join, Minus, SemiJoin
 from vquery.expr.partition import WindowFilter, Windows
@@ -20,7 +22,9 @@ from vquery.expr.relations import (
     Scan,
     Sort,
     Union,
+    scope_of,
 )
+from vquery.expr.types import Kind
 from vquery.plan.explain_pairs import PAIR_DETAILS
 from vquery.plan.explain_patterns import PATTERN_DETAILS, PATTERN_TITLES
 from vquery.plan.explain_spans import SPAN_DETAILS, SPAN_TITLES, coalesced
@@ -28,10 +32,16 @@ from vquery.plan.explain_spans import SPAN_DETAILS, SPAN_TITLES, coalesced
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from vquery.expr.expression import Expression
+    from vquery.expr.types import Scope
     from vquery.plan.steps import Step
 
 SQL = "DuckDB SQL"
 ARRAYS = "arrays"
+AS_ARRAYS = frozenset(
+    ("and or not is_null == != < <= > >= + - * / abs negate greatest least").split()
+)
+"""Operations on numbers and truth values that conditions of filters compute without DuckDB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +143,34 @@ def _scan(step: Step) -> str:
 
 def _filter(step: Step) -> str:
     node: Filter = step.node  # type: ignore[assignment]
-    return f"{SQL}, {node.condition!r}"
+    scope = scope_of(node.input)
+    simple = in_arrays(resolve(node.condition, scope), scope)
+    return f"{ARRAYS if simple else SQL}, {node.condition!r}"
+
+
+def in_arrays(expression: Expression, scope: Scope) -> bool:
+    """Whether a condition is computed as arrays; DuckDB steps in for NaN and for huge numbers.
+
+    >>> import pyarrow as pa
+    >>> from vquery.expr.placeholders import row
+    >>> from vquery.expr.types import one_row
+    >>> scope = one_row(pa.schema([("n", pa.int64()), ("s", pa.string())]), "t", None)
+    >>> [in_arrays(each, scope) for each in (row.n + 1 > 2, row.s == "a", row.s.lower() == "a")]
+    [True, True, False]
+    """
+    if isinstance(expression, Literal):
+        return isinstance(expression.value, (bool, int, float))
+    if isinstance(expression, Column):
+        return expression.type(scope).kind in (Kind.INTEGER, Kind.FLOAT, Kind.BOOLEAN)
+    if not isinstance(expression, Call):
+        return False
+    if expression.operation in ("==", "!="):
+        kinds = {type(each) for each in expression.arguments}
+        written = [each.value for each in expression.arguments if isinstance(each, Literal)]
+        if kinds == {Column, Literal} and isinstance(written[0], str):
+            return True
+    inside = all(in_arrays(each, scope) for each in expression.arguments)
+    return inside and expression.operation in AS_ARRAYS
 
 
 def _mutate(step: Step) -> str:
