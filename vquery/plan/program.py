@@ -249,8 +249,7 @@ class _Compiler:
         name, arguments = node.operation, node.arguments
         if name in ("not", "is_null"):
             register = self.visit(arguments[0])[0]
-            operation = op.NOT if name == "not" else op.IS_NULL
-            return self.emit(operation, register, register), WHOLE
+            return self.emit(op.NOT if name == "not" else op.IS_NULL, register, register), WHOLE
         if name in COMPARISONS:
             return self._comparison(node)
         result = self._type(node)
