@@ -7,8 +7,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from vquery_kernels import threads
-from vquery_kernels.arrays import Int64s, Ints, empty, frozen, index_type
-from vquery_kernels.cpu import check, compiled, group_runs, lower, seek_run, sort
+from vquery_kernels.arrays import Int64s, Ints, empty, frozen, index_type, sort_order
+from vquery_kernels.cpu import (
+    ENDS_DESCEND,
+    check,
+    compiled,
+    group_runs,
+    seek_lower,
+    seek_run,
+    seek_upper,
+    sort,
+)
 from vquery_kernels.nearest import Near
 
 if TYPE_CHECKING:
@@ -26,6 +35,7 @@ class Partners(NamedTuple):
 
     group: Ints
     start: Int64s
+    end: Int64s
     runs: Int64s
     fallen: Int64s  # place by start of each row by falling end
     turned: Int64s  # its end with all bits turned, so that it ascends
@@ -53,7 +63,7 @@ def nearest(left: Spans, right: Spans, question: Question) -> Near:
 
     def fill(k: int) -> None:
         chunk = chunks[k], chunks[k + 1], counts, int(places[k])
-        _fill(*arrays, table.end, table.order, asked, *chunk, *near)
+        _fill(*arrays, table.order, asked, *chunk, *near)
 
     threads.run(fill, len(chunks) - 1)
     return near
@@ -62,16 +72,35 @@ def nearest(left: Spans, right: Spans, question: Question) -> Near:
 def _partners(table: Sorted, *, before: bool, overlapping: bool) -> Partners:
     nothing = np.empty(0, np.int64)
     fallen, turned, tree = nothing, nothing, nothing
+    runs = group_runs(table.group)
     if before:
-        fallen = np.lexsort((~table.end, table.group)).astype(np.int64, copy=False)
+        if table.flaws & ENDS_DESCEND:
+            fallen = sort_order(table.group, ~table.end)
+        else:
+            fallen = empty(table.end.size, np.int64)
+            _fall(runs, table.end, fallen)
         turned = ~table.end[fallen]
-    if overlapping:
+    if overlapping and not table.ends_ascend(touching=False):
         size = 1 << max(table.start.size - 1, 1).bit_length()
         tree = np.full(2 * size, LOWEST, np.int64)
         _grow(table.start, table.end, tree)
-    runs = group_runs(table.group)
     extra = (frozen(each) for each in (fallen, turned, tree))
-    return Partners(table.group, table.start, runs, *extra)
+    return Partners(table.group, table.start, table.end, runs, *extra)
+
+
+@compiled
+def _fall(runs: Int64s, end: Int64s, fallen: Int64s) -> None:
+    """Order rows whose ends ascend in each run by falling end; equal ends stay in order."""
+    for run in range(runs.size - 1):
+        place, high = runs[run], runs[run + 1]
+        while high > runs[run]:
+            low = high - 1
+            while low > runs[run] and end[low - 1] == end[high - 1]:
+                low -= 1
+            for row in range(low, high):
+                fallen[place] = row
+                place += 1
+            high = low
 
 
 @compiled
@@ -85,10 +114,15 @@ def _grow(start: Int64s, end: Int64s, tree: Int64s) -> None:
 
 
 @compiled
-def _next_reaching(tree: Int64s, row: int, stop: int, tick: int) -> int:
-    """Find the first of the rows ``row .. stop`` whose last tick is at least ``tick``."""
+def _next_reaching(end: Int64s, tree: Int64s, row: int, stop: int, tick: int) -> int:
+    """Find the first of the rows ``row .. stop`` whose last tick is at least ``tick``.
+
+    Without a tree the ends ascend and there are no instants.
+    """
     if row >= stop:
         return stop
+    if not tree.size:
+        return row if end[row] > tick else seek_upper(end, tick, row, stop, row)
     size = tree.size // 2
     node = size + row
     while tree[node] < tick:
@@ -122,23 +156,26 @@ def _streams(
     max_gap: int,
     before: int,
     after: int,
+    near: tuple[int, int],
 ) -> tuple[int, int, int, int, int, int]:
     """Bound the neighbours of a left row inside the right rows ``begin .. stop``.
 
     By start: from ``behind`` on they start after its last tick, up to ``far``. By falling end:
-    ``abut .. seam`` end where it starts, ``apart .. gone`` earlier.
+    ``abut .. seam`` end where it starts, ``apart .. gone`` earlier. ``near`` is where ``behind``
+    and ``abut`` were found for the row before.
     """
     last = end - (1 if end > start else 0)
-    behind = stop if last == HIGHEST else lower(right_start, last + 1, begin, stop)
+    guess = min(max(near[0], begin), stop)
+    behind = seek_upper(right_start, last, begin, stop, guess)
     far = behind
     if after:
         limit = HIGHEST if end > HIGHEST - max_gap or max_gap == HIGHEST else end + max_gap
-        far = stop if limit == HIGHEST else lower(right_start, limit + 1, begin, stop)
-        far = max(far, behind)
+        far = stop if limit == HIGHEST else seek_upper(right_start, limit, behind, stop, behind)
     abut, seam, apart, gone = begin, begin, begin, begin
     if before:
-        abut = lower(turned, ~start, begin, stop)
-        apart = stop if ~start == HIGHEST else lower(turned, ~start + 1, abut, stop)
+        guess = min(max(near[1], begin), stop)
+        abut = seek_lower(turned, ~start, begin, stop, guess)
+        apart = seek_upper(turned, ~start, abut, stop, abut)
         # an instant where the left row starts shares time with it; it comes last
         low, seam = abut, apart
         while low < seam:
@@ -148,7 +185,7 @@ def _streams(
             else:
                 seam = middle
         least = LOWEST if start < LOWEST + max_gap or max_gap == HIGHEST else start - max_gap
-        gone = stop if ~least == HIGHEST else lower(turned, ~least + 1, apart, stop)
+        gone = stop if least == LOWEST else seek_upper(turned, ~least, apart, stop, apart)
     return behind, far, abut, seam, apart, gone
 
 
@@ -159,6 +196,7 @@ def _count(
     left_end: Int64s,
     group: Ints,
     right_start: Int64s,
+    right_end: Int64s,
     runs: Int64s,
     fallen: Int64s,
     turned: Int64s,
@@ -171,6 +209,7 @@ def _count(
     """Count the neighbours of the left rows ``low .. high``, at most k each."""
     k, before, after, overlapping, max_gap = asked
     run, total = 0, 0
+    near = 0, 0
     for row in range(low, high):
         counts[row] = 0
         run = seek_run(group, runs, left_group[row], run)
@@ -178,14 +217,15 @@ def _count(
             continue
         start, end, begin, stop = left_start[row], left_end[row], runs[run], runs[run + 1]
         behind, far, abut, seam, apart, gone = _streams(
-            start, end, begin, stop, right_start, fallen, turned, max_gap, before, after
+            start, end, begin, stop, right_start, fallen, turned, max_gap, before, after, near
         )
+        near = behind, abut
         found = far - behind + seam - abut + gone - apart
         if overlapping and found < k:
-            place = _next_reaching(tree, begin, behind, start)
+            place = _next_reaching(right_end, tree, begin, behind, start)
             while place < behind and found < k:
                 found += 1
-                place = _next_reaching(tree, place + 1, behind, start)
+                place = _next_reaching(right_end, tree, place + 1, behind, start)
         counts[row] = min(found, k)
         total += counts[row]
     return total
@@ -198,11 +238,11 @@ def _fill(
     left_end: Int64s,
     group: Ints,
     right_start: Int64s,
+    right_end: Int64s,
     runs: Int64s,
     fallen: Int64s,
     turned: Int64s,
     tree: Int64s,
-    right_end: Int64s,
     order: Int64s,
     asked: tuple[int, int, int, int, int],
     low: int,
@@ -217,17 +257,19 @@ def _fill(
     _, before, after, overlapping, max_gap = asked
     none = np.uint64(0)
     run = 0
+    near = 0, 0
     for row in range(low, high):
         if not counts[row]:
             continue
         run = seek_run(group, runs, left_group[row], run)
         start, end, begin, stop = left_start[row], left_end[row], runs[run], runs[run + 1]
         behind, far, abut, seam, apart, gone = _streams(
-            start, end, begin, stop, right_start, fallen, turned, max_gap, before, after
+            start, end, begin, stop, right_start, fallen, turned, max_gap, before, after, near
         )
+        near = behind, abut
         inside = behind
         if overlapping:
-            inside = _next_reaching(tree, begin, behind, start)
+            inside = _next_reaching(right_end, tree, begin, behind, start)
         past = abut if abut < seam else apart
         ahead = behind
         for _ in range(counts[row]):
@@ -239,7 +281,7 @@ def _fill(
                 gap = _far(right_end[place], start)
             if inside < behind and (place < 0 or gap > none or inside < place):
                 place, gap = inside, none
-                inside = _next_reaching(tree, inside + 1, behind, start)
+                inside = _next_reaching(right_end, tree, inside + 1, behind, start)
             elif ahead < far and (place < 0 or _far(end, right_start[ahead]) < gap):
                 place, gap = ahead, _far(end, right_start[ahead])
                 ahead += 1
