@@ -124,7 +124,7 @@ def common(left: Type, right: Type) -> Type | None:
 def _comparable_times(left: pa.DataType, right: pa.DataType) -> bool:
     """Whether both are dates, or both timestamps with or without a zone."""
     if pa.types.is_date(left) or pa.types.is_date(right):
-        return pa.types.is_date(left) and pa.types.is_date(right)
+        return bool(pa.types.is_date(left) and pa.types.is_date(right))
     return bool((left.tz is None) == (right.tz is None))
 
 
