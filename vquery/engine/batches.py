@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from vquery.engine.executor import Actual, Executor, all_steps
+from vquery.engine.executor import Actual, Executor, all_steps, inputs_first
 from vquery.engine.reading import Sources
-from vquery.expr.groups import Coalesce
-from vquery.expr.pairs import Join, Minus, SemiJoin
+from vquery.engine.segments import video_type
 from vquery.expr.relations import Scan
 from vquery_kernels import threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Future
 
     from vquery.engine.memory import Memory
@@ -33,9 +32,6 @@ BATCH = 1 << 18
 
 LARGE = 4 * BATCH
 """Input rows from which a plan is run in batches without being asked to."""
-
-KERNELS = (Join, SemiJoin, Minus, Coalesce)
-"""Steps that use every core by themselves."""
 
 
 @dataclass(slots=True)
@@ -75,10 +71,10 @@ def run_plan(root: Step, running: Running) -> pa.Table:
     parts = local_parts(root)
     by_video = running.skip or running.memory is not None or running.workers > 1
     given: dict[int, pa.Table] = {}
-    if by_video and parts:
-        sources = Sources(all_steps(*parts))
-        tables = _run_parts(parts, sources, running)
-        given = {id(step): table for step, table in zip(parts, tables, strict=True)}
+    if by_video:
+        for alike in _by_type(parts):
+            tables = _run_parts(alike, Sources(all_steps(*alike)), running)
+            given |= {id(step): table for step, table in zip(alike, tables, strict=True)}
         if root in parts:
             return given[id(root)]
     with Executor(root, given=given) as executor:
@@ -90,10 +86,8 @@ def run_plan(root: Step, running: Running) -> pa.Table:
 def local_parts(root: Step) -> list[Step]:
     """Return the largest parts of a plan whose rows in a video depend on that video alone."""
     local: dict[int, bool] = {}
-    ordered = [root]
-    for step in ordered:  # parents before inputs; a shared step may occur twice
-        ordered.extend(step.inputs)
-    for step in reversed(ordered):
+    ordered = inputs_first(root)
+    for step in ordered:
         local[id(step)] = step.node.local and all(local[id(each)] for each in step.inputs)
     if local[id(root)]:
         return [root]
@@ -102,6 +96,14 @@ def local_parts(root: Step) -> list[Step]:
         if not local[id(step)]:
             found.update({id(each): each for each in step.inputs if local[id(each)]})
     return [step for step in found.values() if not isinstance(step.node, Scan)]
+
+
+def _by_type(parts: list[Step]) -> Iterable[list[Step]]:
+    """Group parts by the type of their videos: a query may rename those of one part."""
+    found: dict[pa.DataType, list[Step]] = {}
+    for step in parts:
+        found.setdefault(video_type(step.node.schema.field("video").type), []).append(step)
+    return found.values()
 
 
 def _run_parts(parts: list[Step], sources: Sources, running: Running) -> list[pa.Table]:

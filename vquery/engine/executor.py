@@ -248,13 +248,22 @@ class Executor:
 
     def _table(self, step: Step) -> pa.Table:
         if id(step) not in self._results:
-            if self._memory is not None and self._memory.keeps(step):
-                self._results[id(step)] = self._memory.result(self, step)
-            else:
-                self._results[id(step)] = self.made(step)
+            for each in inputs_first(step, stop=self._needs_nothing):
+                if id(each) not in self._results:
+                    self._results[id(each)] = self._found_or_made(each)
         self._uses[id(step)] -= 1
         last = self._uses[id(step)] <= 0 and not self.traced  # nobody else needs it: let it go
         return self._results.pop(id(step)) if last else self._results[id(step)]
+
+    def _needs_nothing(self, step: Step) -> bool:
+        """Whether a step's inputs do not have to be run before it."""
+        kept = self._memory is not None and self._memory.keeps(step)
+        return kept or id(step) in self._results
+
+    def _found_or_made(self, step: Step) -> pa.Table:
+        if self._memory is not None and self._memory.keeps(step):
+            return self._memory.result(self, step)
+        return self.made(step)
 
     def made(self, step: Step) -> pa.Table:
         """Run one step after its inputs."""
@@ -285,3 +294,18 @@ def all_steps(*roots: Step) -> Iterator[Step]:
             seen.add(id(step))
             yield step
             pending.extend(step.inputs)
+
+
+def inputs_first(root: Step, stop: Callable[[Step], bool] = lambda _: False) -> list[Step]:
+    """Every step of a plan once, after its inputs; what is below a step to ``stop`` at is not."""
+    found: dict[int, Step] = {}
+    pending = [(root, False)]
+    while pending:  # a stack, as plans may be deep
+        step, opened = pending.pop()
+        if opened:
+            found.setdefault(id(step), step)
+        elif id(step) not in found:
+            pending.append((step, True))
+            if not stop(step):
+                pending.extend((each, False) for each in reversed(step.inputs))
+    return list(found.values())

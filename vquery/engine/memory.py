@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from vquery.engine.contents import Contents, mixed, source_contents, table_contents
-from vquery.engine.executor import Actual, all_steps
+from vquery.engine.executor import Actual, all_steps, inputs_first
 from vquery.engine.segments import Segments
 from vquery.errors import VQueryError
 from vquery.expr.relations import Dilate, Filter, Mutate, Project, Scan, Union
@@ -53,7 +53,7 @@ class Memory:
         self._keys: dict[int, bytes] = {}
         self._local: dict[int, bool] = {}
         self._extents: dict[int, Contents | None] = {}
-        for step in all_steps(root):
+        for step in inputs_first(root):
             self._steps[self._key(step)] = step
 
     def keeps(self, step: Step) -> bool:

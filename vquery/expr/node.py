@@ -56,12 +56,12 @@ def transform(node: NodeT, change: Callable[[Node], Node]) -> NodeT:
     node, so that shared parts of a query are still recognised as shared.
     """
     done: dict[int, Node] = {}
-    for current in _children_first(node):
+    for current in children_first(node):
         done[id(current)] = change(_rebuilt(current, done))
     return done[id(node)]  # type: ignore[return-value]
 
 
-def _children_first(node: Node) -> Iterator[Node]:
+def children_first(node: Node) -> Iterator[Node]:
     """Yield every node once, after what it holds; by a stack, as queries may be deep."""
     seen: set[int] = set()
     pending = [(node, False)]

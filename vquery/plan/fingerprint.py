@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from vquery.expr.node import Node, transform
+from vquery.expr.node import Node, children_first, transform
 from vquery.expr.relations import Relation, Scan
 
 if TYPE_CHECKING:
@@ -82,7 +82,10 @@ class Fingerprints:
         if isinstance(value, (pa.DataType, pa.Field)):
             return _digest("arrow", str(value))
         if id(value) not in self._known:
-            self._known[id(value)] = value, self._of_object(value)
+            # what a node holds comes before it, as queries may be deep
+            for each in children_first(value) if isinstance(value, Node) else [value]:
+                if id(each) not in self._known:
+                    self._known[id(each)] = each, self._of_object(each)
         return self._known[id(value)][1]
 
     def _of_object(self, value: Any) -> bytes:
