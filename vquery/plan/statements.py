@@ -11,7 +11,7 @@ from vquery.expr.partners import Nearest
 from vquery.expr.relations import Filter, Mutate, scope_of
 from vquery.plan.explain import title
 from vquery.plan.needs import PairNode
-from vquery.plan.sql import GROUP, Statement, quoted
+from vquery.plan.sql import GROUP, Statement, quoted, udf_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ def statements(root: Step) -> str:
 
     ``input`` is the step's input; columns are called ``.name``, in joins ``left.name`` and
     ``right.name``; one that differs from another by case alone has a ``'`` behind it. Bound values
-    stand in a comment.
+    stand in a comment, as does what is computed before the statement runs.
     """
     texts = []
     for number, step in enumerate(_inputs_first(root), start=1):
@@ -75,7 +75,9 @@ def _statement(heading: str, expressions: Mapping[str, Expression], scope: Scope
     chosen = ", ".join(
         f"{statement.text(each)} AS {quoted(name)}" for name, each in expressions.items()
     )
-    values = ", ".join(f"${place} = {value!r}" for place, value in enumerate(statement.values, 1))
+    given = [f"${place} = {value!r}" for place, value in enumerate(statement.values, 1)]
+    given += [f"{quoted(udf_name(n))} = {each!r}" for n, each in enumerate(statement.udfs)]
+    values = ", ".join(given)
     group = "" if scope.keys is None else f" GROUP BY {quoted(GROUP)}"
     bound = f"\n-- {values}" if values else ""
     return f"-- step {heading}\nSELECT {chosen} FROM input{group};{bound}"

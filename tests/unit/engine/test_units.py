@@ -174,6 +174,7 @@ def test_how_they_show():
     assert repr(vq.minutes(2)) == "minutes(2)"
     assert repr(-vq.seconds(5)) == "-seconds(5)"
     assert repr(row.duration >= vq.frames(3)) == "row.duration >= frames(3)"
+    assert '"udf 0" = frames(3)' in ROWS.filter(row.duration >= vq.frames(3)).sql()
 
 
 def test_frame_numbers_by_a_rate():
