@@ -230,6 +230,11 @@ class Sample(Relation):
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
             raise QueryError(f"sample(seed=) must be a whole number from 0, got {self.seed!r}")
         require_columns(self.input, self.by)
+        for name in self.by:
+            if pa.types.is_nested(self.input.schema.field(name).type):
+                raise QueryError(
+                    f"sample(by=): {name!r} holds lists or structs, which have no keys"
+                )
         self._set_schema(self.input.schema)
 
     @property

@@ -262,7 +262,11 @@ def test_samples_are_of_the_size_asked_for():
         (lambda: ROWS.sample(-1), r"a whole number of at least 0, got -1"),
         (lambda: ROWS.sample(fraction=2), r"sample\(fraction=\) must be from 0 to 1, got 2"),
         (lambda: ROWS.sample(1, seed=-1), r"sample\(seed=\) must be a whole number"),
-        (lambda: ROWS.sample(1, by="nam"), r"nam"),
+        (lambda: ROWS.sample(1, by="nam"), r"no column 'nam'"),
+        (
+            lambda: made(("a", 0, 1), words=[["x"]]).sample(1, by="words"),
+            r"sample\(by=\): 'words' holds lists or structs",
+        ),
         (lambda: made(("a", 0, 1)).extents(), r"extents\(\) has to know how long"),
     ],
 )
