@@ -276,14 +276,27 @@ def _by_video(
         np.bincount(side.video[np.unique(rows)], minlength=videos)
         for side, rows in ((ours, pairs.found), (theirs, pairs.truth))
     ]
-    times = [TimeScore(*map(int, each)) for each in zip(*time, strict=True)]
-    items = [ItemScore(*map(int, each)) for each in zip(*counts, *hits, strict=True)]
+    shares = {
+        "time_precision": (time[2], time[0]),
+        "time_recall": (time[2], time[1]),
+        "time_f1": (2 * time[2], time[0] + time[1]),
+        "item_precision": (hits[0], counts[0]),
+        "item_recall": (hits[1], counts[1]),
+    }
     columns: dict[str, Any] = {"video": names, "found": counts[0], "true": counts[1]}
-    for what, values in (("time", times), ("item", items)):
-        for name in PRF:
-            made = [getattr(each, name) for each in values]
-            columns[f"{what}_{name}"] = pa.array(made, pa.float64())
+    columns |= {name: _share(*each) for name, each in shares.items()}
+    # the harmonic mean of both, written so that nothing is divided by nothing
+    top = 2 * hits[0] * hits[1]
+    below = hits[0] * counts[1] + hits[1] * counts[0]
+    some = counts[0] + counts[1] > 0
+    columns["item_f1"] = _share(top, np.where(some, np.maximum(below, 1), 0))
     return pa.table(columns).sort_by("video")
+
+
+def _share(part: Ints, whole: Ints) -> pa.Array:
+    """Return ``part / whole``, null where there is nothing to divide by."""
+    values = np.divide(part, whole, out=np.zeros(part.size), where=whole > 0)
+    return pa.array(values, mask=whole == 0)
 
 
 def _videos_of_groups(ours: Rows, theirs: Rows) -> Ints:

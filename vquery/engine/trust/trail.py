@@ -80,14 +80,15 @@ class Trail:
         """Rows of the input number ``place`` that contributed to some rows of a step."""
         origin = self.run.origins.get((id(step), place))
         if origin is not None:
-            return np.unique(origin.rows[np.isin(origin.outputs, outputs)]).astype(np.int64)
+            chosen = _among(origin.outputs, outputs, self.table(step).num_rows)
+            return np.unique(origin.rows[chosen]).astype(np.int64)
         return outputs if self._one_for_one(step, place) else NONE
 
     def outcomes(self, step: Step, place: int, rows: Rows) -> tuple[Rows, Rows]:
         """Pairs (row of an input, row of the step) for the given input rows."""
         origin = self.run.origins.get((id(step), place))
         if origin is not None:
-            chosen = np.isin(origin.rows, rows)
+            chosen = _among(origin.rows, rows, self.table(step.inputs[place]).num_rows)
             return origin.rows[chosen].astype(np.int64), origin.outputs[chosen].astype(np.int64)
         return (rows, rows) if self._one_for_one(step, place) else (NONE, NONE)
 
@@ -112,6 +113,14 @@ class Trail:
                 " lineage of a relation below it"
             )
         return False
+
+
+def _among(given: npt.NDArray[Any], wanted: Rows, size: int) -> npt.NDArray[np.bool_]:
+    """Which of some row numbers below ``size`` are among those that are wanted."""
+    mask = np.zeros(size, dtype=np.bool_)
+    mask[wanted] = True
+    found: npt.NDArray[np.bool_] = mask[given]
+    return found
 
 
 def is_local(relation: Relation) -> bool:

@@ -176,3 +176,21 @@ def test_real_annotations_moved_a_little(data):
     assert result.ap[0.3] > result.ap[0.5] > result.ap[0.7] > 0.05
     assert 0 < result.boundaries.start_error < 4
     assert result.boundaries.start_bias > 0
+
+
+def test_videos_add_up():
+    """What stands for each video is what comes out for that video alone."""
+    rng = np.random.default_rng(1)
+    sides = []
+    for _ in range(2):
+        video, start = rng.integers(0, 6, 30), rng.integers(0, 20, 30)
+        end = start + rng.integers(0, 5, 30)
+        sides.append(table(*zip([f"v{n}" for n in video], start, end, strict=True)))
+    found, labels = vq.from_arrow(sides[0]), sides[1]
+    whole = found.evaluate(labels)
+    for each in whole.videos.to_pylist():
+        alone = found.evaluate(labels, videos=[each["video"]])
+        for name in ("precision", "recall", "f1"):
+            assert each[f"time_{name}"] == pytest.approx(getattr(alone.time, name))
+            assert each[f"item_{name}"] == pytest.approx(getattr(alone.items["overlap"], name))
+    assert sum(whole.videos["found"].to_pylist()) == 30
