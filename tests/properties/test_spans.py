@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.properties.test_engine import (
+    CONDITIONS,
     EDGES,
     GAPS,
     SCHEMA,
@@ -19,6 +20,7 @@ from tests.properties.test_engine import (
     records,
     tables,
 )
+from vquery.engine.methods.rekeying import concat
 from vquery.engine.sources import from_arrow
 from vquery.expr import aggregates as agg
 from vquery.expr import boxes, time
@@ -100,10 +102,6 @@ def test_samples(rows, bys):
 
 @given(tables(6), tables(6))
 def test_concat_and_rekey(rows, others):
-    both = rows.mutate(more=row.score * 2)._made(rows.node)
-    del both
-    from vquery.engine.methods.rekeying import concat
-
     put = concat(rows.mutate(more=row.score * 2), others, names=["one", "two"])
     assert_agree(put)
     assert_agree(put.filter((row.score > 0.3) & (row.video != "one/a") & (row.collection == "two")))
@@ -160,6 +158,26 @@ def test_complement_and_rows_cover_the_video_together(rows):
     whole = cut.union(cut.complement()).coalesce()
     found = Counter(whole.collect()["video"].to_pylist())
     assert found == Counter(rows.extents().collect()["video"].to_pylist())
+
+
+@given(films(), tables(6), CONDITIONS, SECONDS)
+def test_filters_above(rows, others, condition, seconds):
+    for step in (
+        rows.shift(seconds),
+        rows.dilate(seconds),
+        rows.dilate(0.1, axis="x"),
+        rows.clip(),
+        rows.split(0.75),
+        rows.split(at=others),
+        rows.windows(1, step=0.5),
+        others.complement(rows),
+        rows.sample(3),
+        concat(rows, others, names=["a", "b"]),
+        rows.rekey("track", shift=seconds),
+        rows.coalesce(1, by=["name", "start_us"]),
+        rows.union(others),
+    ):
+        assert_agree(step.filter(condition & (row.name != "Bob")))
 
 
 def _answer(query: Any) -> Any:
