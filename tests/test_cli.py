@@ -213,6 +213,17 @@ def test_query_counts_explains_and_saves(path):
     assert "faces" in run("query", path, "shots", "--save", "faces", code=1).stderr
 
 
+def test_query_takes_params_and_shows_what_it_took(path):
+    query = 'faces.filter(score > param("least", 0))'
+    every = int(run("query", path, query, "--count").stdout)
+    few = run("query", path, query, "--param", "least=1.5", "--count", "--skip-errors")
+    assert (every, few.stdout) == (60, "0\n")
+    assert "actual 60 rows" in run("query", path, query, "--analyze").stdout
+    assert "Params: least" in run("query", path, query, "--param", "most=1", code=1).stderr
+    assert "number" in run("query", path, query, "--param", "least=x", code=1).stderr
+    assert "NAME=VALUE" in run("query", path, query, "--param", "least", code=1).stderr
+
+
 def test_query_runs_the_concepts_of_a_file(path, tmp_path):
     file = tmp_path / "concepts.py"
     file.write_text(

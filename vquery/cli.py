@@ -188,6 +188,11 @@ def info(collection: Path, as_json: bool) -> None:  # noqa: FBT001
 @click.option("--limit", type=click.IntRange(1), help="Print at most so many rows; says so.")
 @click.option("--count", "only_count", is_flag=True, help="Print the number of rows only.")
 @click.option("--explain", is_flag=True, help="Print the plan instead of running it.")
+@click.option("--analyze", is_flag=True, help="Run it, and print the plan with what it took.")
+@click.option(
+    "--param", "given", multiple=True, metavar="NAME=VALUE", help="Set a param; may be repeated."
+)
+@click.option("--skip-errors", is_flag=True, help="Leave out videos that cannot be computed.")
 @click.option(
     "--save", metavar="NAME", help="Keep the result under this name, in place of an older one."
 )
@@ -199,6 +204,9 @@ def query(
     limit: int | None,
     only_count: bool,  # noqa: FBT001
     explain: bool,  # noqa: FBT001
+    analyze: bool,  # noqa: FBT001
+    given: Sequence[str],
+    skip_errors: bool,  # noqa: FBT001
     save: str | None,
     as_json: bool,  # noqa: FBT001
 ) -> None:
@@ -212,20 +220,22 @@ def query(
     """  # noqa: D301 - \b keeps click from filling the lines
     from vquery.api.collection import Collection
     from vquery.api.console import print_rows
+    from vquery.api.params import with_params
 
-    if explain and (only_count or save or as_json):
-        raise click.UsageError("--explain runs nothing: leave out --count, --save and --json")
+    if (explain or analyze) and (only_count or save or as_json):
+        raise click.UsageError("a plan is no result: leave out --count, --save and --json")
     with Collection.open(collection) as db:
-        relation = db.query(query, concepts=files)
-        if explain:
-            click.echo(relation.explain())
+        relation = with_params(db.query(query, concepts=files), given)
+        if explain or analyze:
+            click.echo(relation.explain(analyze=analyze))
             return
+        rows = relation.collect(on_error="skip") if skip_errors else None
         if save:
-            relation = db.save(save, relation)
+            relation = db.save(save, relation if rows is None else rows)
         if only_count:
-            click.echo(relation.count())
+            click.echo(relation.count() if rows is None else rows.num_rows)
         else:
-            print_rows(relation.collect(), limit=limit, as_json=as_json)
+            print_rows(relation.collect() if rows is None else rows, limit=limit, as_json=as_json)
 
 
 @main.command()
