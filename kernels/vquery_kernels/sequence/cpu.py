@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vquery_kernels import threads
+from vquery_kernels.arrays import frozen
 from vquery_kernels.cpu import compiled, lower
 from vquery_kernels.sequence import FAR, Automaton, Found, Limits
 
@@ -42,17 +43,14 @@ def sequence(
     tasks = max(1, min(threads.chunks(start.size), partitions.size - 1))
     cuts = np.searchsorted(partitions, [start.size * k // tasks for k in range(tasks + 1)])
     cuts[0], cuts[-1] = 0, partitions.size - 1
-    names = ("symbol", "bounds", "target", "guard")
-    edges = tuple(np.ascontiguousarray(getattr(automaton, name), np.int64) for name in names)
+    edges = tuple(np.ascontiguousarray(each, np.int64) for each in automaton[:-1])
     guards = np.ascontiguousarray(automaton.guards, np.bool_)
-    given = np.ascontiguousarray(carries, np.bool_)
-    search: Callable[..., tuple[Table, Table, Table]] = _search
-    numbers = (limits.min_gap, limits.max_gap, limits.within)
+    given = frozen(np.ascontiguousarray(carries, np.bool_))
+    search: Callable[..., tuple[Table, Table, Table]] = _every if every else _greedy
 
     def task(k: int) -> tuple[Table, Table, Table]:
         part = partitions[cuts[k] : cuts[k + 1] + 1].copy()
-        arguments: tuple[Any, ...] = (part, start, end, given, *edges, guards, *numbers)
-        return search(*arguments, limits.overlap, limits.skip, every)
+        return search(part, start, end, given, *edges, guards, *limits)
 
     results = threads.run(task, tasks)
     lengths = np.concatenate([each[0] for each in results])
@@ -61,7 +59,7 @@ def sequence(
 
 
 @compiled
-def _search(
+def _greedy(
     partitions: Int64s,
     start: Int64s,
     end: Int64s,
@@ -76,39 +74,26 @@ def _search(
     within: int,
     overlap: bool,  # noqa: FBT001 - compiled code takes no keywords
     skip: bool,  # noqa: FBT001
-    every: bool,  # noqa: FBT001
 ) -> tuple[Table, Table, Table]:
-    """Lengths, rows and symbols of the matches of some partitions."""
-    lengths, rows, symbols = (np.empty(64, np.int64), np.empty(256, np.int64),
-                              np.empty(256, np.int64))  # fmt: skip
+    """Lengths, rows and symbols of the first choices in some partitions."""
+    lengths = np.empty(64, np.int64)
+    rows, symbols = np.empty(256, np.int64), np.empty(256, np.int64)
     matches = used = 0
-    states = symbol.size
     for part in range(partitions.size - 1):
-        first, size = partitions[part], partitions[part + 1] - partitions[part]
-        low, high = _windows(
-            start[first : first + size], end[first : first + size],
-            carries[:, first : first + size], guards, min_gap, max_gap, overlap, skip,
-        )  # fmt: skip
+        first, after = partitions[part], partitions[part + 1]
+        begins, stops, marks = start[first:after], end[first:after], carries[:, first:after]
+        low, high = _windows(begins, stops, marks, guards, min_gap, max_gap, overlap, skip)
+        limited = within < FAR
         ends, here, earlier = _backward(
-            end[first : first + size], carries[:, first : first + size], symbol, bounds, target,
-            guard, low, high, within < FAR,
-        )  # fmt: skip
+            stops, marks, symbol, bounds, target, guard, low, high, limited
+        )
+        chosen, states = np.empty(low.size, np.int64), np.empty(low.size, np.int64)
         row = 0
-        chosen = np.empty(size, np.int64)
-        states_of = np.empty(size, np.int64)
-        while row < size:
-            limit = start[first + row] + within if within < FAR else NEVER - 1
-            if every:
-                matches, used, lengths, rows, symbols = _all_from(
-                    row, first, limit, symbol, bounds, target, guard, guards.shape[1], low, high,
-                    ends, here, matches, used, lengths, rows, symbols,
-                )  # fmt: skip
-                row += 1
-                continue
+        while row < low.size:
+            limit = begins[row] + within if limited else NEVER - 1
             length = _first_from(
-                row, limit, bounds, target, guard, states, low, high, ends, here, earlier,
-                chosen, states_of,
-            )  # fmt: skip
+                row, limit, bounds, target, guard, low, high, ends, here, earlier, chosen, states
+            )
             if not length:
                 row += 1
                 continue
@@ -117,9 +102,45 @@ def _search(
             lengths[matches] = length
             for place in range(length):
                 rows[used + place] = first + chosen[place]
-                symbols[used + place] = symbol[states_of[place]]
+                symbols[used + place] = symbol[states[place]]
             matches, used = matches + 1, used + length
             row = chosen[length - 1] + 1
+    return lengths[:matches], rows[:used], symbols[:used]
+
+
+@compiled
+def _every(
+    partitions: Int64s,
+    start: Int64s,
+    end: Int64s,
+    carries: Table,
+    symbol: Int64s,
+    bounds: Int64s,
+    target: Int64s,
+    guard: Int64s,
+    guards: Table,
+    min_gap: int,
+    max_gap: int,
+    within: int,
+    overlap: bool,  # noqa: FBT001
+    skip: bool,  # noqa: FBT001
+) -> tuple[Table, Table, Table]:
+    """Lengths, rows and symbols of all matches in some partitions."""
+    lengths = np.empty(64, np.int64)
+    rows, symbols = np.empty(256, np.int64), np.empty(256, np.int64)
+    matches = used = 0
+    for part in range(partitions.size - 1):
+        first, after = partitions[part], partitions[part + 1]
+        begins, stops, marks = start[first:after], end[first:after], carries[:, first:after]
+        low, high = _windows(begins, stops, marks, guards, min_gap, max_gap, overlap, skip)
+        limited = within < FAR
+        ends, here, _ = _backward(stops, marks, symbol, bounds, target, guard, low, high, limited)
+        for row in range(low.size):
+            limit = begins[row] + within if limited else NEVER - 1
+            matches, used, lengths, rows, symbols = _all_from(
+                row, first, limit, symbol, bounds, target, guard, guards.shape[1], low, high,
+                ends, here, matches, used, lengths, rows, symbols,
+            )  # fmt: skip
     return lengths[:matches], rows[:used], symbols[:used]
 
 
@@ -224,27 +245,26 @@ def _first_from(
     bounds: Int64s,
     target: Int64s,
     guard: Int64s,
-    states: int,
     low: Int64s,
     high: Table,
     ends: Table,
     here: Table,
     earlier: Table,
     chosen: Int64s,
-    states_of: Int64s,
+    taken: Int64s,
 ) -> int:
     """Follow the preferred edges that can be completed; the number of rows, 0 for no match."""
-    size = low.size
+    size, states = low.size, ends.shape[0]
     length = 0
     for edge in range(bounds[0], bounds[1]):
         to = target[edge]
         if to < states and ends[to, row] <= limit:
-            chosen[0], states_of[0] = row, to
+            chosen[0], taken[0] = row, to
             length = 1
             break
     going = length > 0
     while going:
-        last, state = chosen[length - 1], states_of[length - 1]
+        last, state = chosen[length - 1], taken[length - 1]
         going = False
         for edge in range(bounds[state + 1], bounds[state + 2]):
             to = target[edge]
@@ -254,7 +274,7 @@ def _first_from(
             while place < high[guard[edge], last] and ends[to, place] > limit:
                 place = earlier[to, place]
             if place < high[guard[edge], last]:
-                chosen[length], states_of[length] = place, to
+                chosen[length], taken[length] = place, to
                 length += 1
                 going = True
                 break
@@ -363,15 +383,14 @@ def _next_place(
     here: Table,
 ) -> int:
     """Find the first row from ``place`` on that some state can go on with."""
-    size = low.size
-    states = target_states = ends.shape[0]
+    size, states = low.size, ends.shape[0]
     best = size
     for state in range(states):
         if not inside[state]:
             continue
         for edge in range(bounds[state + 1], bounds[state + 2]):
             to = target[edge]
-            if to == target_states:
+            if to == states:
                 continue
             found = here[to, max(place, low[last])] if place < size and low[last] < size else size
             while found < high[guard[edge], last] and ends[to, found] > limit:
