@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from vquery_kernels import arrays, backend
+from vquery_kernels.box_iou import reference as iou_reference
 from vquery_kernels.coalesce import reference as coalesce_reference
 from vquery_kernels.coverage import reference as coverage_reference
 from vquery_kernels.intersect import reference as intersect_reference
@@ -22,6 +23,7 @@ from vquery_kernels.window_join import reference as window_reference
 
 gpu = pytest.importorskip("vquery_kernels.gpu")  # before triton itself, which it sets up
 
+from vquery_kernels.box_iou import triton as iou_triton
 from vquery_kernels.coalesce import triton as coalesce_triton
 from vquery_kernels.coverage import triton as coverage_triton
 from vquery_kernels.intersect import triton as intersect_triton
@@ -155,6 +157,16 @@ def test_nearest(given_sides, k, direction, overlapping, max_gap):
     question = Question(k, *direction, overlapping, max_gap)
     expected = nearest_reference.nearest(*given_sides, question)
     same(nearest_triton.nearest(*given_sides, question), expected)
+
+
+@few
+@given(st.integers(0, 99), st.integers(1, 20), st.integers(0, 50))
+def test_box_iou(seed, size, pairs):
+    rng = np.random.default_rng(seed)
+    boxes = [np.stack(edges_of(rng, size), axis=1) for _ in range(2)]
+    boxes[0][0] = boxes[1][0] = 0.5  # both empty
+    rows = [rng.integers(0, size, pairs) for _ in range(2)]
+    same([iou_triton.box_iou(*boxes, *rows)], [iou_reference.box_iou(*boxes, *rows)])
 
 
 def test_many_tiles(monkeypatch):
