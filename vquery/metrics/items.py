@@ -71,8 +71,8 @@ def one_to_one(pairs: Overlaps, rank: Ints) -> Ints:
         return matched
     order = np.lexsort((pairs.truth, -pairs.tiou, pairs.found))
     found, truth = pairs.found[order], pairs.truth[order]
-    proposers, first, number = np.unique(found, return_index=True, return_counts=True)
-    last = first + number
+    first = np.flatnonzero(np.diff(found, prepend=-1))
+    proposers, last = found[first], np.append(first[1:], found.size)
     # a true row keeps the lowest place in the list of proposers, sorted by rank
     by_rank = np.argsort(rank[proposers])
     proposers, place, last = proposers[by_rank], first[by_rank], last[by_rank]
@@ -85,12 +85,21 @@ def one_to_one(pairs: Overlaps, rank: Ints) -> Ints:
         lost = holder[wanted] != free
         outdone = before[before != holder[wanted]]
         outdone = outdone[outdone < proposers.size]
-        turned_away = np.unique(np.concatenate((free[lost], outdone)))
+        turned_away = distinct(np.concatenate((free[lost], outdone)))
         place[turned_away] += 1
         free = turned_away[place[turned_away] < last[turned_away]]
     held = np.flatnonzero(holder < proposers.size)
     matched[proposers[holder[held]]] = held
     return matched
+
+
+def distinct(numbers: Ints) -> Ints:
+    """Sort whole numbers of at least 0, each once; marking them is faster than sorting them.
+
+    >>> distinct(np.array([3, 0, 3]))
+    array([0, 3])
+    """
+    return np.flatnonzero(np.bincount(numbers)) if numbers.size else numbers
 
 
 @dataclass(frozen=True)

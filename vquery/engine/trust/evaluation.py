@@ -21,6 +21,7 @@ from vquery.metrics.items import (
     Overlaps,
     Segmentation,
     boundaries,
+    distinct,
     one_to_one,
     overlaps,
     segmentation,
@@ -236,7 +237,7 @@ def _at_least(pairs: Overlaps, tiou: float) -> Overlaps:
 
 
 def _hit_any(pairs: Overlaps, found: int, true: int) -> ItemScore:
-    return ItemScore(found, true, np.unique(pairs.found).size, np.unique(pairs.truth).size)
+    return ItemScore(found, true, distinct(pairs.found).size, distinct(pairs.truth).size)
 
 
 def _matched(hit: npt.NDArray[np.bool_], true: int) -> ItemScore:
@@ -273,7 +274,7 @@ def _by_video(
     videos = len(names)
     counts = [np.bincount(side.video, minlength=videos) for side in (ours, theirs)]
     hits = [
-        np.bincount(side.video[np.unique(rows)], minlength=videos)
+        np.bincount(side.video[distinct(rows)], minlength=videos)
         for side, rows in ((ours, pairs.found), (theirs, pairs.truth))
     ]
     shares = {
