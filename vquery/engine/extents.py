@@ -134,6 +134,12 @@ def given_extents(given: Any, name: str, videos: pa.Schema) -> pa.Table | None:
 
     what = f"{name} (extents=)"
     if isinstance(given, Mapping):
+        if not given:  # of no video is anything known: nothing tells the types
+            return pa.table(
+                [pa.array([], each) for each in (videos.field("video").type, *[pa.int64()] * 2)]
+                + [pa.array([], pa.float64())],
+                names=[*KEYS, "frame_us"],
+            )
         zero = np.zeros(len(given))
         given = pa.table({"video": list(given), "start": zero, "end": list(given.values())})
     rows = from_arrow(given, name=what).node.source.read(None)  # type: ignore[attr-defined]

@@ -44,6 +44,13 @@ def test_nothing_is_known_unless_it_is_given():
         known_extents(vq.from_arrow(ROWS).node, "clip()")
 
 
+def test_an_empty_mapping_says_nothing_of_any_video():
+    rows = from_arrow(pa.table({"video": ["a"], "start": [0], "end": [1]}), extents={})
+    assert rows.extents().count() == 0
+    with pytest.raises(QueryError, match="how long the video 'a' is"):
+        rows.clip().collect()
+
+
 def test_integer_videos_stay_integers():
     table = pa.table({"video": pa.array([7], pa.int32()), "start": [0], "end": [1]})
     rows = vq.from_arrow(table, extents={7: 3, 8: 4})
