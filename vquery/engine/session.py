@@ -102,7 +102,7 @@ class Session:
         given = self._inputs(statement, fetch, rows)
         if partitions is not None:
             given = given.append_column(GROUP, pa.array(partitions, pa.int64()))
-        text = f"SELECT {chosen}, {quoted(POSITION)} FROM {INPUT}"
+        text = f"SELECT {chosen}, {quoted(POSITION)} FROM {statement.source}"
         result = _in_order(self._run(text, statement.values, given))
         return _typed(result, expressions, scope)
 

@@ -84,6 +84,12 @@ def _get(values: str, place: str) -> str:
     return f"list_extract({values}, {place} + CAST({place} >= 0 AS BIGINT))"
 
 
+def _join_text(values: str, between: str) -> str:
+    """Join a list; older versions of DuckDB make null of an empty one."""
+    joined = f"coalesce(array_to_string({values}, {between}), '')"
+    return f"(CASE WHEN {values} IS NOT NULL THEN {joined} END)"
+
+
 def _infix(sign: str) -> Callable[..., str]:
     return lambda left, right: f"({left} {sign} {right})"
 
@@ -128,7 +134,7 @@ CALLS: Mapping[str, Callable[..., str]] = {
     "get": _get,
     "list_length": _function("len"),
     "list_contains": _function("list_contains"),
-    "join_text": _function("array_to_string"),
+    "join_text": _join_text,
     "cast_int": lambda each: f"TRY_CAST(trunc({each}) AS BIGINT)",
     "cast_float": lambda each: f"CAST({each} AS DOUBLE)",
     "cast_text": lambda each: f"CAST({each} AS VARCHAR)",

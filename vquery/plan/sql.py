@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 POSITION = "position"
 """Column that numbers the rows that a statement reads; columns of the data have a dot in theirs."""
+INPUT = "input"
+"""What statements read."""
 GROUP = "group_number"
 """Column with the number of each row's group."""
 
@@ -59,6 +61,16 @@ class Statement:
     values: list[Any] = field(default_factory=list)
     columns: dict[str, Column] = field(default_factory=dict)
     udfs: list[UdfResult | Frames | FrameNumber] = field(default_factory=list)
+    windows: list[str] = field(default_factory=list)
+
+    @property
+    def source(self) -> str:
+        """Return what the statement selects from: its input, with what windows gave beside it.
+
+        Windows stand in a SELECT of their own: not every version of DuckDB takes them everywhere.
+        """
+        made = [f"{text} AS {quoted(f'window {n}')}" for n, text in enumerate(self.windows)]
+        return f"(SELECT *, {', '.join(made)} FROM {INPUT}) AS {INPUT}" if made else INPUT
 
     def text(self, expression: Expression, wanted: pa.DataType | None = None) -> str:
         """Return ``expression`` as SQL, cast to ``wanted`` where its type differs."""
@@ -150,7 +162,7 @@ class Statement:
         if over is None:
             over = f" OVER (PARTITION BY {quoted(GROUP)})" if self.scope.windowed else ""
         if expression.argument is None:
-            return f"count(*){over}"
+            return self._beside(f"count(*){over}") if over else "count(*)"
         inner = self._inner()
         function = expression.function
         argument = inner.text(expression.argument, pa.float64() if function in BY_DOUBLE else None)
@@ -160,8 +172,14 @@ class Statement:
         text = AGGREGATES[function].format(
             argument=argument, second=second, position=quoted(POSITION), over=over
         )
-        whole_sum = function == "sum" and expression.type(self.scope) == INTEGER
-        return f"CAST({text} AS BIGINT)" if whole_sum else text
+        if function == "sum" and expression.type(self.scope) == INTEGER:
+            text = f"CAST({text} AS BIGINT)"
+        return self._beside(text) if over else text
+
+    def _beside(self, window: str) -> str:
+        """Name the column that a window is computed as."""
+        self.windows.append(window)
+        return quoted(f"window {len(self.windows) - 1}")
 
     def _inner(self) -> Statement:
         """Return a statement for the rows below an aggregate, which collects into this one."""
@@ -173,15 +191,15 @@ class Statement:
         order = f"{group} ORDER BY {place}"
         function, argument = expression.function, expression.argument
         if function == "row_number" or argument is None:
-            return f"row_number() OVER ({order})"
+            return self._beside(f"row_number() OVER ({order})")
         if isinstance(argument, Aggregate):
             return self._aggregate(argument, f" OVER ({self._frame(expression, group)})")
         value = self._inner().text(argument)
         if function in ("lag", "lead"):
-            return f"{function}({value}, {expression.offset:d}) OVER ({order})"
+            return self._beside(f"{function}({value}, {expression.offset:d}) OVER ({order})")
         direction = " DESC" if expression.descending else ""
         ranked = f"{function}() OVER ({group} ORDER BY {value}{direction} NULLS LAST)"
-        return f"(CASE WHEN {value} IS NOT NULL THEN {ranked} END)"
+        return self._beside(f"(CASE WHEN {value} IS NOT NULL THEN {ranked} END)")
 
     def _frame(self, expression: Window, group: str) -> str:
         if expression.seconds is None:

@@ -80,4 +80,4 @@ def _statement(heading: str, expressions: Mapping[str, Expression], scope: Scope
     values = ", ".join(given)
     group = "" if scope.keys is None else f" GROUP BY {quoted(GROUP)}"
     bound = f"\n-- {values}" if values else ""
-    return f"-- step {heading}\nSELECT {chosen} FROM input{group};{bound}"
+    return f"-- step {heading}\nSELECT {chosen} FROM {statement.source}{group};{bound}"

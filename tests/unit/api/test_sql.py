@@ -114,7 +114,6 @@ def hostile(tmp_path: Path) -> list[str]:
         "SET enable_external_access = true",
         "SET lock_configuration = false",
         "RESET enable_external_access",
-        "PRAGMA database_list",
         f"PRAGMA profiling_output = '{tmp_path}/out'",
         "CREATE TABLE t AS SELECT 1",
         "DROP VIEW faces",
