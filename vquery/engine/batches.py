@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 import pyarrow as pa
 
+from vquery.engine.arrays import in_usual_order
 from vquery.engine.executor import Actual, Executor, all_steps, inputs_first
 from vquery.engine.reading import Sources
 from vquery.engine.segments import video_type
@@ -66,21 +67,26 @@ class Running:
         return dict(total)
 
 
-def run_plan(root: Step, running: Running) -> pa.Table:
-    """Run a plan: its local parts video by video where that is of use, then the rest."""
+def run_plan(root: Step, running: Running, *, sort: bool = False) -> pa.Table:
+    """Run a plan: its local parts video by video where that is of use, then the rest.
+
+    With ``sort`` rows come in the usual order.
+    """
     parts = local_parts(root)
     by_video = running.skip or running.memory is not None or running.workers > 1
     given: dict[int, pa.Table] = {}
     if by_video:
         for alike in _by_type(parts):
-            tables = _run_parts(alike, Sources(all_steps(*alike)), running)
+            # batches follow each other in the order of videos: sorted each, they are all sorted
+            sorted_here = sort and root in alike
+            tables = _run_parts(alike, Sources(all_steps(*alike)), running, sort=sorted_here)
             given |= {id(step): table for step, table in zip(alike, tables, strict=True)}
         if root in parts:
             return given[id(root)]
     with Executor(root, given=given) as executor:
         result = executor.run()
         running.note(executor)
-    return result
+    return in_usual_order(result) if sort else result
 
 
 def local_parts(root: Step) -> list[Step]:
@@ -106,14 +112,17 @@ def _by_type(parts: list[Step]) -> Iterable[list[Step]]:
     return found.values()
 
 
-def _run_parts(parts: list[Step], sources: Sources, running: Running) -> list[pa.Table]:
+def _run_parts(
+    parts: list[Step], sources: Sources, running: Running, *, sort: bool
+) -> list[pa.Table]:
     videos, rows = sources.videos()
     total, done = int(rows.sum()), 0
     batches = cut(videos, rows, max(BATCH, total // (64 * running.workers)))
 
     def task(batch: Batch) -> list[pa.Table]:
         with threads.limited(None if running.workers == 1 else 1):
-            return _of_videos(parts, sources, batch.videos, running)
+            tables = _of_videos(parts, sources, batch.videos, running)
+            return [in_usual_order(table) for table in tables] if sort else tables
 
     results = [[empty(step)] for step in parts]
     for batch, tables in zip(batches, in_parallel(task, batches, running.workers), strict=True):

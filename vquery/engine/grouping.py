@@ -59,7 +59,7 @@ def one_row_each(run: Executor, step: Step, given: pa.Table, groups: Groups) -> 
         columns["score"] = hull.score(given["score"], rule)
     if has_box(given.schema):
         for name in BOX:
-            if name not in columns:
+            if name in step.columns and name not in columns:
                 columns[name] = hull.edge(given[name], lowest=name in ("x1", "y1"))
     kept = [name for name in step.columns if name not in columns]
     table = take(given.select(kept), hull.first)

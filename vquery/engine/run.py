@@ -7,7 +7,6 @@ import logging
 import operator
 from typing import TYPE_CHECKING, Any
 
-from vquery.engine.arrays import in_usual_order
 from vquery.engine.batches import Running, empty, run_plan
 from vquery.engine.executor import Executor
 from vquery.engine.progress import shown
@@ -47,9 +46,7 @@ def collect(
     step = _planned(relation, params, columns, sort=sort)
     running = settings.running(step)
     with shown(running, wanted=settings.progress):
-        table = run_plan(step, running)
-        if sort:
-            table = in_usual_order(table)
+        table = run_plan(step, running, sort=sort)
     if columns is not None:
         table = table.select(columns)
     return _reported(table.replace_schema_metadata(None), running)

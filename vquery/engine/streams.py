@@ -28,8 +28,7 @@ ROW_BY_ROW = (Filter, Mutate, Project, Dilate)
 def streamed(root: Step, running: Running, *, sort: bool) -> Iterator[pa.Table]:
     """Give the rows of a plan: sorted video by video, else in blocks of pairs where it can."""
     if root not in local_parts(root):
-        table = run_plan(root, running)
-        yield in_usual_order(table) if sort else table
+        yield run_plan(root, running, sort=sort)
         return
     sources = Sources(all_steps(root))
     for batch in cut(*sources.videos(), BATCH):
