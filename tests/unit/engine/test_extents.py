@@ -45,7 +45,7 @@ def test_nothing_is_known_unless_it_is_given():
 
 
 def test_an_empty_mapping_says_nothing_of_any_video():
-    rows = from_arrow(pa.table({"video": ["a"], "start": [0], "end": [1]}), extents={})
+    rows = vq.from_arrow(pa.table({"video": ["a"], "start": [0], "end": [1]}), extents={})
     assert rows.extents().count() == 0
     with pytest.raises(QueryError, match="how long the video 'a' is"):
         rows.clip().collect()
