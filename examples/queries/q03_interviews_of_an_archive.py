@@ -10,11 +10,7 @@ from vquery import after, before, face, row, span, time_overlaps
 
 
 def interviews(
-    faces: vq.Intervals,
-    commercials: vq.Intervals,
-    guest: str = GUESTS[0],
-    *,
-    least: float = vq.param("least", 240, range=(60, 600)),
+    faces: vq.Intervals, commercials: vq.Intervals, guest: str = GUESTS[0]
 ) -> vq.Intervals:
     """Find stretches of a guest near a host in which the guest is seen often, and in large.
 
@@ -22,6 +18,7 @@ def interviews(
     240 s, at least 240 s long before and after commercials are cut out; the guest is on screen for
     more than 0.35 of the time, and in small (height below 0.3) for less than 0.7 of that.
     """
+    least = vq.param("least", 240, range=(60, 600))
     near = time_overlaps | before(max_gap=60) | after(max_gap=60)
     guests = faces.filter(face.name == guest, face.score > 0.7)
     hosts = faces.filter(face.host, face.score > 0.7).coalesce().split(30)

@@ -14,8 +14,8 @@ def commercials(captions: vq.Intervals) -> vq.Intervals:
     """Find commercials: advertisers write captions in lower case, or none at all.
 
     Lower-case captions for at least 15 s, and silences of 30 to 270 s, bridged over two minutes as
-    long as the block stays within five. The last minute counts for nothing: programmes are cut
-    there. Esper-tv, ``commercial_detection_rekall.py``; runs on the captions of real television.
+    long as the block stays within five. What comes after the last caption is not known to be
+    silent. Esper-tv, ``commercial_detection_rekall.py``; runs on the captions of real television.
     """
     lower = caption.text.matches("[a-z]{3}")
     spoken = captions.filter(lower).coalesce(gap=5).filter(row.duration >= 15)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from loaders import captions, run
 
 import vquery as vq
-from vquery import caption, row, time_intersection, time_overlaps
+from vquery import caption, time_intersection, time_overlaps
 
 PHRASES = """
     joining us | joining me | joins us | joins me | join us now | bring in | with us now
@@ -35,7 +35,7 @@ def introductions_on_screen(
         guests.select(), predicate=time_overlaps, merge_op=time_intersection
     )
     found = introductions(captions).select().semi_join(together, predicate=time_overlaps)
-    return found.dilate(200, side="end", clip=True).coalesce().filter(row.duration > 0)
+    return found.dilate(200, side="end", clip=True).coalesce()
 
 
 if __name__ == "__main__":

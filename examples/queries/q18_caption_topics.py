@@ -12,16 +12,15 @@ def topic(
     captions: vq.Intervals,
     phrases: str = "POLICE | SHOOTING | OFFICERS",
     context: str = "COURT | FAMILY | MAYOR",
-    *,
-    gap: float = vq.param("gap", 60, range=(5, 300)),
-    reach: float = vq.param("reach", 30, range=(0, 120)),
-    least: float = vq.param("least", 30, range=(0, 300)),
 ) -> vq.Intervals:
     """Find segments: key phrases not too far from each other, widened by phrases of the context.
 
     How the total time answers to ``gap`` and ``least`` shows how firm the topic is: run it with
     ``collect(params={"gap": 120})``. Esper-tv, ``stories.ipynb``; on captions of real television.
     """
+    gap = vq.param("gap", 60, range=(5, 300))
+    reach = vq.param("reach", 30, range=(0, 120))
+    least = vq.param("least", 30, range=(0, 300))
     segments = captions.phrase(phrases).select().coalesce(gap=gap)
     near = time_overlaps | before(max_gap=reach) | after(max_gap=reach)
     around = captions.phrase(context).select().semi_join(segments, predicate=near)

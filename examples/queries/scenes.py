@@ -47,7 +47,7 @@ def parking(seed: int = 0) -> tuple[vq.Intervals, vq.Intervals]:
     for video in ("north", "south"):
         for spot in range(12):
             x, y = 0.02 + 0.16 * (spot % 6), 0.2 + 0.4 * (spot // 6)
-            leaves, stays_away = rng.integers(4, 30), rng.integers(2, 24)
+            leaves, stays_away = int(rng.integers(4, 30)), int(rng.integers(2, 24))
             if rng.random() < 0.3:
                 leaves = 60
             for look in range(60):
