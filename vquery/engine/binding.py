@@ -132,7 +132,9 @@ def _through(node: Match, first: str, second: str, due: Sequence[Expression]) ->
     """Plan how rows of ``second`` are found from one of ``first``; its rest is left to ``due``."""
     sides = {first: LEFT, second: RIGHT}
     parts: list[Predicate] = [
-        Traced(renamed(part, sides)) for part in due if sides_of(part) == set(sides)
+        Traced(renamed(part, sides))
+        for part in due
+        if isinstance(part, Call) and part.operation == "==" and sides_of(part) == set(sides)
     ]
     for bound in node.pattern.bounds:
         for pair in zip(bound.variables, bound.variables[1:], strict=False):

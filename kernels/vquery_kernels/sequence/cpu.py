@@ -307,11 +307,10 @@ def _all_from(
     """
     size, states = low.size, symbol.size
     deep = 16
-    path = np.empty(deep, np.int64)  # rows; path_symbol their symbols
-    path_symbol = np.empty(deep, np.int64)
+    path, path_symbol = np.empty(deep, np.int64), np.empty(deep, np.int64)
     inside = np.zeros((deep, states + 1), np.bool_)  # states of each level, the last one: start
-    at = np.empty(deep, np.int64)  # where each level goes on: row and symbol
-    at_symbol = np.empty(deep, np.int64)
+    # where each level goes on: row and symbol
+    at, at_symbol = np.empty(deep, np.int64), np.empty(deep, np.int64)
     inside[0, states] = True
     at[0], at_symbol[0] = row, 0
     level = 0
