@@ -131,7 +131,9 @@ def shown(progress: Any, *, total: int) -> Iterator[Callable[[dict[str, Any]], N
         TextColumn("best {task.fields[best]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    # elsewhere than on a terminal only the end is written, and stays
+    with Progress(*columns, console=console, transient=console.is_terminal) as bar:
         task = bar.add_task("tuning", total=total, search="", best="–")
         best: dict[str, float] = {}
         every = 0

@@ -219,3 +219,11 @@ def test_on_real_annotations(data):
     )
     assert result.best.holdout > result.default.holdout + 0.2
     assert result.params["gap"] > 2
+
+
+def test_progress_is_drawn_when_it_is_wanted(query, labels, capsys):
+    query.tune(labels, method="asha", budget=2, progress=True)
+    query.tune(labels, method="grid", metric="start_error", budget=2, progress=True)
+    assert "tuning" in capsys.readouterr().err
+    query.tune(labels, budget=1)  # no terminal here
+    assert capsys.readouterr().err == ""
