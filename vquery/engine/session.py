@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from vquery.errors import QueryError
 from vquery.expr.aggregates import Aggregate
+from vquery.expr.derived import resolve_column
 from vquery.expr.expression import Column, Expression
 from vquery.expr.framing import FrameNumber
 from vquery.expr.units import Frames
@@ -135,7 +136,11 @@ class Session:
         """Hash of each value of a column, uint64; equal values have equal ones."""
         numbers = pa.array(np.arange(len(column), dtype=np.int64))
         given = pa.table({POSITION: numbers, "value": column})
-        text = f"SELECT hash(value) AS hashed, {quoted(POSITION)} FROM {INPUT}"
+        # what is null and what is empty have one hash of their own: their texts differ
+        seen = "value, value IS NULL"
+        if pa.types.is_nested(column.type):
+            seen += ", CAST(value AS VARCHAR)"
+        text = f"SELECT hash({seen}) AS hashed, {quoted(POSITION)} FROM {INPUT}"
         result = _in_order(self._run(text, [], given))
         return np.asarray(result["hashed"].to_numpy(), dtype=np.uint64)
 
@@ -143,6 +148,13 @@ class Session:
         """Run a statement that chooses row numbers."""
         column = self._run(text, [], given).column(0)
         return np.asarray(column.combine_chunks().to_numpy(zero_copy_only=False), dtype=np.int64)
+
+    def _value(self, scope: Scope, fetch: Fetch, rows: int, column: Column) -> pa.ChunkedArray:
+        """Column of a row, computed where it is not stored, such as ``start`` in seconds."""
+        meant = resolve_column(column, scope)
+        if isinstance(meant, Column):
+            return fetch(meant)
+        return self.compute({column.name: meant}, scope, fetch, rows)[column.name]
 
     def _inputs(self, statement: Statement, fetch: Fetch, rows: int) -> pa.Table:
         columns = {POSITION: pa.array(np.arange(rows, dtype=np.int64))}
@@ -156,7 +168,8 @@ class Session:
                 given = fetch(result.video), fetch(result.start)
                 columns[udf_name(number)] = result.numbers(*given)
             else:
-                columns[udf_name(number)] = call_udf(result, fetch, rows)
+                value = functools.partial(self._value, statement.scope, fetch, rows)
+                columns[udf_name(number)] = call_udf(result, value, rows)
         return pa.table(columns)
 
     def _run(self, text: str, values: list[Any], given: pa.Table) -> pa.Table:
