@@ -344,7 +344,7 @@ def _rows(step: Step, given: pa.Table, solutions: list[Rows]) -> pa.Table:
         "start_us": pa.array(_reduced(np.minimum, ints(given["start_us"]), solutions)),
         "end_us": pa.array(_reduced(np.maximum, ints(given["end_us"]), solutions)),
     }
-    for name in BOX if has_box(given.schema) else ():
+    for name in set(BOX) & set(step.columns):
         way = np.fmin if name in ("x1", "y1") else np.fmax
         edges = _reduced(way, floats(given[name]), solutions)
         columns[name] = pa.array(edges, from_pandas=True)

@@ -14,7 +14,7 @@ from vquery.engine.session import table_fetch
 from vquery.expr.relations import scope_of
 from vquery.expr.sequences import Sequence
 from vquery.expr.symbols import ANY
-from vquery.expr.types import Kind, has_box, kind_of
+from vquery.expr.types import Kind, kind_of
 from vquery.schema import BOX
 from vquery_kernels.sequence import FAR, Automaton, Found, Limits
 from vquery_kernels.sequence import sequence as sequence_kernel
@@ -159,7 +159,7 @@ def _made(step: Step, table: pa.Table, rows: Rows, found: Found) -> pa.Table:
         "end_us": pa.array(_reduced(np.maximum, ints(table["end_us"])[rows], first)),
         "n_parts": pa.array(np.diff(found.bounds)),
     }
-    for name in BOX if has_box(table.schema) else ():
+    for name in set(BOX) & set(step.columns):
         way = np.fmin if name in ("x1", "y1") else np.fmax
         edges = _reduced(way, floats(table[name])[rows], first)
         made[name] = pa.array(edges, from_pandas=True)
