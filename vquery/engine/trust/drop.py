@@ -54,5 +54,5 @@ def missed(step: Step, failed: list[list[Failure]], there: pa.Table) -> Drop:
     near = all(each.near for each in failed[best])
     others = len(failed) - 1
     if others:
-        text += f" (and {others:,} other row{'s' if others > 1 else ''} further off)"
+        text += f" (and {others:,} other row{'s' if others > 1 else ''} no nearer)"
     return drop(step, text, values, (row_text(rows_at(there, np.array([best]))[0]),), near=near)

@@ -256,7 +256,8 @@ def _searched(
     search = Search(name, runner, order, budget, told)
     search.score(space.defaults, search.videos)  # never end with less than what there was,
     search.spent = 0.0  # and not at the cost of the search
-    METHODS[name](space, search, np.random.default_rng(seed))
+    # each method draws for itself: random search beside another one is no copy of its draws
+    METHODS[name](space, search, np.random.default_rng([seed, list(METHODS).index(name)]))
     return search
 
 
