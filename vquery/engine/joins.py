@@ -42,6 +42,9 @@ BLOCK = 1 << 20
 FAR = 1 << 62
 """Farther than any time: stands for a bound that is not there."""
 
+EVERY = Window("start", "start", ANY)
+"""Candidates are all pairs of equal keys."""
+
 
 class Kernels(NamedTuple):
     """The forms of one join."""
@@ -72,7 +75,7 @@ class Candidates:
         keys = [(left["video"], right["video"])]
         keys += [(left[a.name], right[b.name]) for a, b in matching.keys]  # type: ignore[attr-defined]
         codes = join_codes([each for each, _ in keys], [each for _, each in keys])
-        time = matching.time or Window("start", "start", ANY)
+        time = matching.time or EVERY
         self._settings: dict[str, Any] = {"residual": residual}
         if isinstance(time, Window):
             self._functions = WINDOW
