@@ -7,11 +7,21 @@ import pyarrow as pa
 from hypothesis import given, note
 from hypothesis import strategies as st
 
-from tests.properties.test_engine import MERGES, TIME, predicates, queries, tables
+from tests.properties.test_engine import (
+    CONDITIONS,
+    GAPS,
+    MERGES,
+    TIME,
+    predicates,
+    queries,
+    tables,
+)
 from vquery.engine.executor import all_steps
+from vquery.engine.sources import from_arrow
 from vquery.engine.trust.asked import asked as as_asked
 from vquery.engine.trust.trail import Trail
-from vquery.expr import boxes
+from vquery.expr import aggregates as agg
+from vquery.expr import boxes, merge, time
 from vquery.expr.groups import Aggregated, Coalesce, GroupFilter, Match
 from vquery.expr.pairs import Intersect, Join, Minus, SemiJoin
 from vquery.expr.partition import WindowFilter
@@ -174,6 +184,27 @@ def test_witnesses_and_partners_are_the_same_rows(left, right, predicate):
     parent = dict(zip(place.tolist(), ours.tolist(), strict=True))
     found = zip(outputs.tolist(), witnesses.tolist(), strict=True)
     assert {(parent[output], witness) for output, witness in found} == pairs
+
+
+def named(rows, name):
+    return from_arrow(rows.collect(), name=name)
+
+
+@given(tables(), tables(), tables(5), CONDITIONS, TIME, GAPS)
+def test_a_row_follows_from_its_lineage_alone(one, two, three, condition, test, gap):
+    """Run again over nothing but the rows of its lineage, the query gives the row again."""
+
+    def query(first, second, third):
+        pairs = first.filter(condition).join(second, predicate=test, merge_op=merge.left)
+        runs = pairs.semi_join(third, time.time_overlaps).coalesce(gap, by="name", n=agg.count())
+        return runs.union(first.group_by("track").agg(n=agg.count()))
+
+    sources = named(one, "one"), named(two, "two"), named(three, "three")
+    whole = query(*sources)
+    for number, row in enumerate(whole.collect().to_pylist()):
+        kept = whole.lineage(number).tables
+        again = query(*(from_arrow(kept[each.node.name], name=each.node.name) for each in sources))
+        assert row in again.collect().to_pylist()
 
 
 @given(queries(), st.sampled_from(["a", "b"]), st.integers(0, 10), st.integers(0, 3))
