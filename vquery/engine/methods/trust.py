@@ -59,7 +59,8 @@ class Trust(Fluent):
         Parameters
         ----------
         interval
-            ``(video, start, end)`` in seconds, or a row of a table of labels.
+            ``(video, start, end)`` in seconds, or a row of a table of labels; on the clock of the
+            result, where `rekey` gives it another one than the sources have.
 
         >>> import pyarrow as pa
         >>> from vquery.engine.sources import from_arrow
