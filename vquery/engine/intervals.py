@@ -63,7 +63,7 @@ class Intervals(Rows, Pairs, Spans, Groups, Rekeying, Text, Trust, Outside):
             Only these columns, in this order; what the others need is not computed.
         workers
             Threads that work on batches of videos side by side. By default as many as there are
-            cores where the query reads many rows, else one.
+            cores where the query reads many rows and calls no :func:`vquery.udf`, else one.
         on_error
             What happens when a video cannot be computed, because a part file cannot be read or a
             function of yours raises: ``"raise"`` ends the query, ``"skip"`` leaves the video out.

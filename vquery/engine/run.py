@@ -97,8 +97,12 @@ def batches(
     """Run a query and give its rows piece by piece."""
     sort = ordered and not keeps_own_order(relation)
     step = _planned(relation, params, columns, sort=sort)
+    wanted = list(step.columns if columns is None else columns)
+    return _pieces(step, wanted, rows, sort=sort)
+
+
+def _pieces(step: Step, wanted: list[str], rows: int, *, sort: bool) -> Iterator[pa.RecordBatch]:
     running = Running()
-    wanted = step.columns if columns is None else columns
     for table in streamed(step, running, sort=sort):
         yield from table.select(wanted).replace_schema_metadata(None).to_batches(rows)
     _reported(empty(step), running)

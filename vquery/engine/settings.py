@@ -9,6 +9,8 @@ from vquery.engine.batches import LARGE, Running
 from vquery.engine.executor import all_steps
 from vquery.engine.reading import Sources
 from vquery.errors import QueryError
+from vquery.expr.node import walk
+from vquery.expr.predicates import Udf
 from vquery_kernels import threads
 
 if TYPE_CHECKING:
@@ -49,7 +51,9 @@ class Settings:
         if self.workers is not None:
             return self.workers
         large = Sources(all_steps(root)).rows() >= LARGE
-        return threads.workers() if large else 1
+        if not large or any(isinstance(each, Udf) for each in walk(root.node)):
+            return 1  # functions of users may not expect to be called side by side
+        return threads.workers()
 
 
 def _memory(given: Any, root: Step) -> Memory | None:

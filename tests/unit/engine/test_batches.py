@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import vquery as vq
 from tests.properties.test_engine import queries
 from vquery.engine import batches, joins
 from vquery.engine.batches import Running, cut, in_parallel, local_parts, run_plan
 from vquery.engine.executor import RUNNERS
+from vquery.engine.settings import USUAL
 from vquery.engine.sources import from_arrow
 from vquery.errors import QueryError, UnknownColumnError
 from vquery.expr import aggregates as agg
@@ -183,10 +185,23 @@ def test_misuse(options, message):
 
 
 def test_misuse_of_batches():
+    with pytest.raises(QueryError, match="no param 'k'"):
+        table(["a"]).batches(params={"k": 1})
     with pytest.raises(QueryError, match=r"batches\(rows=\) must be .* got 0"):
         table(["a"]).batches(rows=0)
     with pytest.raises(UnknownColumnError, match="nmae"):
         table(["a"]).batches(columns=["nmae"])
+
+
+def test_large_queries_run_on_threads_unless_functions_of_users_are_in_them(faces, monkeypatch):
+    monkeypatch.setattr("vquery.engine.settings.LARGE", 10)
+    monkeypatch.setattr(batches.threads, "workers", lambda: 3)
+    plain = plan(faces.join(faces, predicate=time_overlaps).node)
+    assert USUAL.running(plain).workers == 3
+    asking = time_overlaps & vq.udf(lambda left, _: left["id"], reads=["id"])
+    assert USUAL.running(plan(faces.join(faces, asking).node)).workers == 1
+    monkeypatch.setattr("vquery.engine.settings.LARGE", 1000)
+    assert USUAL.running(plain).workers == 1
 
 
 def test_few_results_wait():
@@ -206,8 +221,6 @@ def test_few_results_wait():
 def test_an_error_on_a_thread_is_raised(faces):
     def fails(left, right):
         raise ValueError("no")
-
-    import vquery as vq
 
     with pytest.raises(QueryError, match="failed: no"):
         faces.join(faces, vq.udf(fails, reads=["id"])).collect(workers=2)
