@@ -89,8 +89,7 @@ def places(tokens: list[Token], wordings: tuple[Wording, ...], gap: int | None) 
                 for token, word in zip(part, wording, strict=True)
             )
             near = gap is None or all(
-                after["start"] - before["end"] <= gap
-                for before, after in itertools.pairwise(part)
+                after["start"] - before["end"] <= gap for before, after in itertools.pairwise(part)
             )
             if fits and near:
                 found.add((first, first + len(wording) - 1))
