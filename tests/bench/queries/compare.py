@@ -175,7 +175,7 @@ def ratios_to(own, answers):
     return {
         query: value["seconds"] / own[query]["seconds"]
         for query, value in answers.items()
-        if query in own and value
+        if query is not None and query in own and value
     }
 
 
