@@ -80,11 +80,13 @@ def shared(some: Iterable[Span], others: Iterable[Span]) -> int:
     return covered(some) + covered(others) - covered([*some, *others])
 
 
-def precision_recall(found: dict[str, list[Span]], true: dict[str, list[Span]]) -> Span:
+def precision_recall(
+    found: dict[str, list[Span]], true: dict[str, list[Span]]
+) -> tuple[float, float]:
     """Share of the found time that is right, and of the true time that was found."""
     right = sum(shared(spans, true.get(video, [])) for video, spans in found.items())
     return (
-        right / max(1, sum(covered(spans) for spans in found.values())),  # type: ignore[return-value]
+        right / max(1, sum(covered(spans) for spans in found.values())),
         right / max(1, sum(covered(spans) for spans in true.values())),
     )
 

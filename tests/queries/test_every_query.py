@@ -36,11 +36,21 @@ def test_queries_are_a_few_lines(path):
         assert body[-1].end_lineno - body[0].lineno < 20, f"{path.name}: {function.name} is long"
 
 
-@pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
+def needs_data(path: Path) -> bool:
+    """Whether a script asks for the folder of data sets."""
+    return "from loaders import run\n" not in path.read_text()
+
+
+SCRIPTS = [
+    pytest.param(path, marks=[pytest.mark.data] if needs_data(path) else [], id=path.stem)
+    for path in ALL
+]
+
+
+@pytest.mark.parametrize("path", SCRIPTS)
 def test_queries_print_what_they_find(path, request, monkeypatch, capsys):
-    needs_data = "from loaders import run\n" not in path.read_text()
-    data = [str(request.getfixturevalue("data"))] if needs_data else []
-    monkeypatch.setattr(sys, "argv", [str(path), *data])
+    folder = [str(request.getfixturevalue("data"))] if needs_data(path) else []
+    monkeypatch.setattr(sys, "argv", [str(path), *folder])
     runpy.run_path(str(path), run_name="__main__")  # in this process, which has read most of it
     printed = capsys.readouterr().out
     assert re.fullmatch(r"[1-9]\d* rows", printed.splitlines()[-1]), printed
