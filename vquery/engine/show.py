@@ -7,7 +7,7 @@ import importlib.util
 import sys
 from typing import TYPE_CHECKING, Any
 
-from vquery.errors import MissingDependencyError
+from vquery.errors import MissingDependencyError, QueryError
 from vquery.expr.node import walk
 from vquery.expr.relations import Scan
 from vquery.expr.types import Kind, kind_of
@@ -39,6 +39,8 @@ def to_pandas(table: pa.Table) -> Any:
 
 def show(intervals: Intervals, limit: int) -> None:
     """Draw lanes, crops and rows in a notebook; print the first rows elsewhere."""
+    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
+        raise QueryError(f"show(limit=) must be a whole number of at least 0, got {limit!r}")
     if in_notebook():
         display = importlib.import_module("IPython.display")
         display.display(display.HTML(html(intervals)))

@@ -45,6 +45,9 @@ class BoxRelation(Predicate):
                 takes = ", ".join(values) or "no settings"
                 raise QueryError(f"{self.name} has no setting {name!r}; it takes {takes}")
             values[name] = number_setting(self.name, name, value)
+            number = getattr(values[name], "value", None)
+            if self.name == "iou" and number is not None and number > 1:
+                raise QueryError(f"iou: {name}= is at most 1, where boxes are equal, got {value!r}")
         return replace(self, values=tuple(values.items()))
 
     def lower(self) -> Expression:  # noqa: D102

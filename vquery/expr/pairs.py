@@ -250,6 +250,8 @@ def box_sides(left: Relation, right: Relation, merge: MergeOp) -> bool:
 
 def pair_outputs(node: Join | Nearest) -> list[Output]:
     """Columns of merged pairs: video, times, box, left columns, then right ones."""
+    if not isinstance(node.suffix, str):
+        raise QueryError(f"suffix= must be a text such as '_right', got {node.suffix!r}")
     left, right = node.left.schema, node.right.schema
     computed, scope = node.computed, pair_scope(node.left, node.right)
     outputs = [Output(left.field("video"), LEFT, "video")]

@@ -242,6 +242,8 @@ def udf(function: Callable[..., Any], *, reads: Sequence[str]) -> Predicate:
     Nothing is known about what it implies: without another condition every pair of a video is
     tried.
     """
+    if not callable(function):
+        raise QueryError(f"udf() takes a function of two batches of rows, got {function!r}")
     if isinstance(reads, str):
         raise QueryError(f"udf(): reads= must be a list of columns, such as reads=[{reads!r}]")
     return Udf(function, tuple(reads))

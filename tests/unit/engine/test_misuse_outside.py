@@ -144,7 +144,34 @@ TRUST = [
     ),
 ]  # fmt: skip
 
-TABLES = [UNITS, SQL, COLLECTIONS, TRUST]
+RUNNING = [
+    Misuse(
+        "no workers", lambda: FACES.collect(workers=0),
+        "got 0", "workers=", "at least 1.* leave it out",
+    ),
+    Misuse(
+        "errors ignored", lambda: FACES.collect(on_error="ignore"),
+        "got 'ignore'", "on_error=", "'raise' or 'skip'",
+    ),
+    Misuse(
+        "a cache by its name", lambda: FACES.collect(cache="yes"),
+        "got 'yes'", "cache=", r"True, False or a vq\.Cache",
+    ),
+    Misuse(
+        "batches of no rows", lambda: FACES.batches(rows=0),
+        "got 0", r"batches\(rows=\)", "whole number of at least 1",
+    ),
+    Misuse(
+        "no columns", lambda: FACES.collect(columns=[]),
+        r"got \[\]", r"collect\(columns=\)", "at least one column",
+    ),
+    Misuse(
+        "fewer rows than none", lambda: FACES.show(limit=-1),
+        "got -1", r"show\(limit=\)", "whole number of at least 0",
+    ),
+]  # fmt: skip
+
+TABLES = [UNITS, SQL, COLLECTIONS, TRUST, RUNNING]
 
 
 @cases(*UNITS)
@@ -159,6 +186,11 @@ def test_sql(case):
 
 @cases(*COLLECTIONS)
 def test_collections(case):
+    check(case)
+
+
+@cases(*RUNNING)
+def test_running(case):
     check(case)
 
 

@@ -118,6 +118,18 @@ JOINS = [
         "failed: division by zero", r"udf\(<lambda>", r"reads=\['score'\]",
     ),
     Misuse(
+        "a udf that is no function", lambda: vq.udf("score > 0.5", reads=["score"]),
+        "got 'score > 0.5'", r"udf\(\)", "takes a function of two batches of rows",
+    ),
+    Misuse(
+        "more than all of a box", lambda: vq.iou(at_least=50),
+        "got 50", "iou: at_least=", "at most 1, where boxes are equal",
+    ),
+    Misuse(
+        "a suffix that is no text", lambda: FACES.join(FACES, time_overlaps, suffix=3),
+        "got 3", "suffix=", "a text such as '_right'",
+    ),
+    Misuse(
         "an unknown direction", lambda: FACES.nearest(CAPTIONS, direction="left"),
         "'either', 'before'", r"nearest\(\): direction=", "got 'left'",
     ),
