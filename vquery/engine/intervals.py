@@ -56,7 +56,8 @@ class Intervals(Rows, Pairs, Spans, Groups, Rekeying, Text, Trust, Outside):
         ----------
         ordered
             Sort by video, start_us, end_us, x1, x2, y1, y2, ties in input order (or as ``sort``
-            said). Otherwise rows come as the operations give them, a join by its left rows.
+            said). Otherwise rows come as the operations give them, a join by its left rows; where
+            the query runs over batches of videos, video by video.
         params
             Values for the ``param()`` literals of the query by name.
         columns
