@@ -43,7 +43,8 @@ def collect(
 ) -> pa.Table:
     """Run a query and return its rows."""
     sort = ordered and not keeps_own_order(relation)
-    step = _planned(relation, params, columns, sort=sort)
+    bare = settings.cache is False  # what is kept is found again by its videos
+    step = _planned(relation, params, columns, sort=sort, bare=bare)
     running = settings.running(step)
     with shown(running, wanted=settings.progress):
         table = run_plan(step, running, sort=sort)
@@ -58,12 +59,13 @@ def _planned(
     columns: Sequence[str] | None,
     *,
     sort: bool,
+    bare: bool = True,
 ) -> Step:
     if columns is None:
         return plan(relation, params)
     if sort:
         return plan(relation, params, {*columns, *order_columns(relation)})
-    return plan(relation, params, columns, bare=True)
+    return plan(relation, params, columns, bare=bare)
 
 
 def _reported(table: pa.Table, running: Running) -> pa.Table:

@@ -78,6 +78,16 @@ def test_nothing_runs_twice(cache, ran):
     assert ran == {Join: [VIDEOS]}
 
 
+def test_columns_that_leave_out_the_video(cache, ran):
+    rows = table()
+    joined = rows.join(rows, predicate=time_overlaps)
+    options = {"columns": ["score", "end_us"], "ordered": False, "cache": cache}
+    first = joined.collect(**options)
+    assert joined.collect(**options).equals(first)
+    assert first.column_names == ["score", "end_us"]
+    assert len(ran[Join]) == 1
+
+
 def test_another_table_with_the_same_rows_is_the_same(cache, ran):
     query(table()).collect(cache=cache)
     query(table()).collect(cache=cache)
