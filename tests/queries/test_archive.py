@@ -35,7 +35,7 @@ def test_interviews_of_the_archive(tv, guest):
     assert recall > 0.9
     # pieces of a minute around the guest belong to it; the speech of Gil between words of hosts
     # looks like four more interviews, as the analysts' query would have it
-    assert precision > (0.6 if guest == "Gil" else 0.75)
+    assert precision > (0.6 if guest == "Gil" else 0.7)
     assert both_ways(found, tv.commercials)[0] == 0  # nothing of it in commercials
     who = parts(tv.faces, found, guest)
     assert set(who.collect()["who"].to_pylist()) == {"guest", "host", "both"}
