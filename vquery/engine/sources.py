@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vquery.engine.arrays import in_usual_order
 from vquery.engine.extents import given_extents
 from vquery.engine.intervals import Intervals
 from vquery.engine.segments import Segments
@@ -80,7 +81,8 @@ def from_arrow(table: Any, *, name: str = "table", extents: Any = None) -> Inter
         ``video`` (text or integer, given back with its type) and either ``start``, ``end`` in
         seconds or ``start_us``, ``end_us`` in microseconds, half-open; an instant has both equal.
         It may have a box ``x1, y1, x2, y2``, which becomes float32, a ``score`` and any other
-        columns. NaN in columns other than times and boxes means missing and becomes null.
+        columns. NaN in columns other than times and boxes means missing and becomes null. Rows are
+        kept in the usual order: by video, start, end and box, else as they come.
     name
         What messages and plans call the relation.
     extents
@@ -120,7 +122,8 @@ def from_arrow(table: Any, *, name: str = "table", extents: Any = None) -> Inter
     result = pa.table({column: columns[column] for column in order}, schema=_schema(columns, order))
     _check_rows(result, name, boxed=boxed)
     known = given_extents(extents, name, result.schema)
-    return Intervals(Scan(ArrowSource(name, result, known)))
+    # sorted once, so that no query has to
+    return Intervals(Scan(ArrowSource(name, in_usual_order(result), known)))
 
 
 def _as_table(given: Any, name: str) -> pa.Table:

@@ -23,7 +23,7 @@ def known(relation):
 
 def test_a_mapping_gives_lengths_in_seconds():
     rows = vq.from_arrow(ROWS, extents={"b": 5, "a": 2.5})
-    assert known(rows) == [("b", 0, 5 * SECOND, None), ("a", 0, 2_500_000, None)]
+    assert known(rows) == [("a", 0, 2_500_000, None), ("b", 0, 5 * SECOND, None)]
 
 
 def test_a_table_gives_starts_and_the_rate_of_frames():

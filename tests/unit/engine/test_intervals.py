@@ -278,9 +278,10 @@ def test_sort_limit_and_order(faces):
 
 
 def test_order_of_results():
-    given = from_arrow(
-        pa.table({"video": ["b", "a", "a"], "start": [0, 5, 1], "end": [1, 6, 2], "n": [0, 1, 2]})
+    table = pa.table(
+        {"video": ["b", "a", "a"], "start": [0, 5, 1], "end": [1, 6, 2], "n": [0, 1, 2]}
     )
+    given = from_arrow(table[:1]).union(from_arrow(table[1:2]), from_arrow(table[2:]))
     assert given.collect()["n"].to_pylist() == [2, 1, 0]
     assert given.collect(ordered=False)["n"].to_pylist() == [0, 1, 2]
     pairs = given.join(given, cross=True).collect(ordered=False)

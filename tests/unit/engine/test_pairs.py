@@ -75,7 +75,7 @@ def test_a_left_join_keeps_rows_without_a_partner_as_they_are():
 
 
 def test_rows_come_by_left_row_where_order_is_not_asked_for():
-    late = spans([("a", 6, 8), ("a", 0, 2)])
+    late = spans([("a", 6, 8)]).union(spans([("a", 0, 2)]))
     joined = late.join(CUES, time_overlaps, how="left", merge_op=left).collect(ordered=False)
     assert joined["start_us"].to_pylist() == [6 * SECOND, 0, 0]
     assert joined["text"].to_pylist() == [None, "hi", "hi"]

@@ -261,7 +261,9 @@ def origins(relation):
 
 
 def test_which_rows_a_row_comes_from():
-    mixed = spans([("a", 20, 25), ("a", 12, 13), ("a", 0, 8), ("c", 0, 9)], called="mixed")
+    mixed = spans([("a", 20, 25)]).union(
+        spans([("a", 12, 13)]), spans([("a", 0, 8)]), spans([("c", 0, 9)])
+    )
     assert origins(CUES.nearest(mixed, k=2, how="left")) == [
         [(0, 0), (1, 0), (2, 1), (3, 1), (4, 2)],
         [(0, 1), (1, 0), (2, 0), (3, 1)],
@@ -272,7 +274,7 @@ def test_which_rows_a_row_comes_from():
     ]
     assert origins(CUES.count_overlaps(mixed))[1] == [(0, 1)]
     assert origins(CUES.coverage(mixed))[1] == [(0, 1)]
-    late = spans([("b", 0, 1), ("a", 10, 26)])
+    late = spans([("b", 0, 1)]).union(spans([("a", 10, 26)]))
     assert origins(late.collect_by(mixed, time_overlaps)) == [[(0, 1)], [(0, 0), (0, 1)]]
     assert origins(late.minus(mixed)) == [
         [(0, 0), (1, 1), (2, 1), (3, 1)],

@@ -22,11 +22,11 @@ def table(**columns):
 
 
 def test_seconds_become_microseconds_rounded_to_nearest():
-    given = pa.table({"video": ["a", "a"], "start": [0.1 + 0.2, -1.5], "end": [1 / 3, 7]})
+    given = pa.table({"video": ["a", "a"], "start": [-1.5, 0.1 + 0.2], "end": [7, 1 / 3]})
     assert from_arrow(given).collect(ordered=False).to_pydict() == {
         "video": ["a", "a"],
-        "start_us": [300_000, -1_500_000],
-        "end_us": [333_333, 7_000_000],
+        "start_us": [-1_500_000, 300_000],
+        "end_us": [7_000_000, 333_333],
     }
 
 
