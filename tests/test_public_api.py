@@ -21,6 +21,7 @@ TREE = {
     "VQueryError": "Exception",
     "QueryError": "VQueryError TypeError",
     "UnknownColumnError": "QueryError AttributeError",
+    "UnknownMethodError": "QueryError AttributeError",
     "SchemaError": "VQueryError ValueError",
     "IngestError": "SchemaError",
     "StoreError": "VQueryError",

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         SchemaError,
         StoreError,
         UnknownColumnError,
+        UnknownMethodError,
         VQueryError,
     )
     from vquery.expr.aggregates import all as all
@@ -117,7 +118,7 @@ _HOMES = {
     "vquery.engine.sources": "from_arrow",
     "vquery.errors": (
         "ExportError IngestError LabelError LockedError MediaError MissingDependencyError "
-        "QueryError SchemaError StoreError UnknownColumnError VQueryError"
+        "QueryError SchemaError StoreError UnknownColumnError UnknownMethodError VQueryError"
     ),
     "vquery.expr.aggregates": (
         "all any arg_max arg_min count first last list max mean median min n_unique quantile "
@@ -154,6 +155,7 @@ __all__ = [
     "SchemaError",
     "StoreError",
     "UnknownColumnError",
+    "UnknownMethodError",
     "VQueryError",
     "above",
     "after",

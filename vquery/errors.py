@@ -4,7 +4,8 @@
 
     VQueryError
     ├── QueryError (TypeError)              a query that cannot mean anything
-    │   └── UnknownColumnError (AttributeError)
+    │   ├── UnknownColumnError (AttributeError)
+    │   └── UnknownMethodError (AttributeError)
     ├── SchemaError (ValueError)            data that breaks the rules of its table
     │   └── IngestError                     ... found while reading a file
     ├── StoreError                          the collection on disk
@@ -52,6 +53,10 @@ class UnknownColumnError(QueryError, AttributeError):
         near = difflib.get_close_matches(name, known, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         return cls(f"{where} has no column {name!r}. Columns: {', '.join(known)}.{hint}")
+
+
+class UnknownMethodError(QueryError, AttributeError):
+    """A method that a relation, a group or a value does not have."""
 
 
 class SchemaError(VQueryError, ValueError):

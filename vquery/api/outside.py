@@ -10,6 +10,7 @@ from vquery.api.extents import extents
 from vquery.api.relations import relation, table_names
 from vquery.engine.bring import any_table
 from vquery.errors import QueryError
+from vquery.expr import habits
 from vquery.store.names import RESERVED
 
 if TYPE_CHECKING:
@@ -29,6 +30,15 @@ class Outside:
     _store: Store
     _newest: Newest
     _registered: dict[str, Intervals]
+
+    if not TYPE_CHECKING:  # else type checkers would take every name for granted
+
+        def __getattr__(self, name: str) -> Any:
+            if habits.is_private(name):
+                raise habits.plainly(self, name)
+            held = {*table_names(self._newest.get()), *self._registered}
+            instead = {each: f"db[{each!r}]" for each in held}
+            raise habits.unknown("the collection", name, dir(type(self)), instead)
 
     def register(self, name: str, table: Any, *, replace: bool = False) -> Intervals:
         """Use a table as if it were one of the collection, until this object is gone.

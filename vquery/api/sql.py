@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery.engine.bring import to_duckdb, to_polars
-from vquery.engine.show import to_pandas
+from vquery.engine.show import print_table, to_pandas
 from vquery.engine.sources import from_arrow
 from vquery.errors import QueryError, StoreError
+from vquery.expr import habits
 from vquery.expr.types import Kind, kind_of
 from vquery.plan.sql import quoted
 from vquery.schema import KEYS, US_PER_S
@@ -48,6 +49,11 @@ class SqlResult:
     def num_rows(self) -> int:
         """Rows of the result."""
         return int(self.table.num_rows)
+
+    def show(self, limit: int = 20) -> None:
+        """Print the first rows as a table."""
+        more = f"first {limit} rows; show(limit=…) for more" if self.num_rows > limit else None
+        print_table(self.table.slice(0, limit), caption=more)
 
     def to_arrow(self) -> pa.Table:
         """Return the rows as a ``pyarrow.Table``."""
@@ -83,6 +89,13 @@ class SqlResult:
         fps = pc.divide(pa.scalar(float(US_PER_S)), known["frame_us"])
         extents = known.drop_columns("frame_us").append_column("fps", fps)
         return from_arrow(self.table, name=name, extents=extents)
+
+    if not TYPE_CHECKING:  # else type checkers would take every name for granted
+
+        def __getattr__(self, name: str) -> Any:
+            if habits.is_private(name):
+                raise habits.plainly(self, name)
+            raise habits.unknown("the result of sql()", name, dir(type(self)), habits.RESULT)
 
     def __repr__(self) -> str:
         return f"SqlResult({self.num_rows:,} rows: {', '.join(self.columns)})"

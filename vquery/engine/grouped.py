@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from vquery.engine.intervals import Intervals
 from vquery.engine.methods.base import aggregates_of
 from vquery.errors import QueryError
+from vquery.expr import habits
 from vquery.expr.expression import lift
 from vquery.expr.groups import Aggregated, GroupFilter, Match, require_group_columns
 from vquery.expr.pattern import Pattern
@@ -25,8 +26,10 @@ class Grouped:
         self._node = node
         self._by = by
 
-    def agg(self, **aggregates: Any) -> Intervals:
+    def agg(self, *unnamed: Any, **aggregates: Any) -> Intervals:
         """Make one row of each group: hull of times and boxes, the keys, the aggregates.
+
+        Every aggregate has a name.
 
         >>> import pyarrow as pa
         >>> from vquery.engine.sources import from_arrow
@@ -35,6 +38,10 @@ class Grouped:
         >>> faces.per_frame().agg(n=count()).collect()["n"].to_pylist()
         [2, 1]
         """
+        if unnamed:
+            raise QueryError(
+                f"agg() takes aggregates by name, such as n=vq.count(), got {unnamed[0]!r}"
+            )
         return Intervals(Aggregated(self._node, self._by, aggregates_of(aggregates)))
 
     def filter(self, *conditions: Any) -> Intervals:
@@ -69,6 +76,13 @@ class Grouped:
                 f"match() takes a pattern such as vq.pattern('a', 'b'), got {pattern!r}"
             )
         return Intervals(Match(self._node, self._by, pattern, exact))
+
+    if not TYPE_CHECKING:  # else type checkers would take every name for granted
+
+        def __getattr__(self, name: str) -> Any:
+            if habits.is_private(name):
+                raise habits.plainly(self, name)
+            raise habits.unknown(repr(self), name, dir(type(self)), habits.GROUPS)
 
     def __repr__(self) -> str:
         return f"Grouped({self._node.name} by video, {', '.join(self._by)})"

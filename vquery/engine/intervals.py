@@ -204,15 +204,17 @@ class Intervals(Rows, Pairs, Spans, Groups, Rekeying, Text, Trust, Outside):
         """
         from vquery.engine.run import explain
         from vquery.engine.settings import Settings
+        from vquery.engine.show import Report
 
         settings = Settings(workers=workers, cache=cache)
-        return explain(self._node, params, analyze=analyze, settings=settings)
+        return Report(explain(self._node, params, analyze=analyze, settings=settings))
 
     def sql(self, *, params: Mapping[str, Any] | None = None) -> str:
         """Return the SQL of the steps that are SQL; written values are bound, not pasted."""
         from vquery.engine.run import sql_text
+        from vquery.engine.show import Report
 
-        return sql_text(self._node, params)
+        return Report(sql_text(self._node, params))
 
     def __bool__(self) -> NoReturn:
         raise QueryError("a relation has no truth value: use .count() to ask whether it has rows")

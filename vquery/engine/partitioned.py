@@ -9,6 +9,7 @@ from vquery.engine.intervals import Intervals
 from vquery.engine.methods.base import one_row
 from vquery.engine.methods.text import Text, sequence_of
 from vquery.errors import QueryError
+from vquery.expr import habits
 from vquery.expr.expression import Column
 from vquery.expr.partition import WindowFilter, Windows, require_partition
 from vquery.expr.relations import require_columns
@@ -103,6 +104,13 @@ class Partitioned:
             if each.kind is inspect.Parameter.KEYWORD_ONLY
         }
         return Intervals(sequence_of(self._node, self._by, pattern, given))
+
+    if not TYPE_CHECKING:  # else type checkers would take every name for granted
+
+        def __getattr__(self, name: str) -> Any:
+            if habits.is_private(name):
+                raise habits.plainly(self, name)
+            raise habits.unknown(repr(self), name, dir(type(self)), habits.GROUPS)
 
     def __repr__(self) -> str:
         return f"Partitioned({self._node.name} by video, {', '.join(self._by)})"

@@ -22,6 +22,17 @@ if TYPE_CHECKING:
 
 WIDEST = 10_000
 """Columns of the widest table that is printed."""
+TIMES = ("start_us", "end_us")
+"""What columns end with that are shown as times, such as the ``a_start_us`` of a pattern."""
+
+
+class Report(str):
+    """Text of several lines, which also a notebook and a console show as it reads."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 def to_pandas(table: pa.Table) -> Any:
@@ -56,11 +67,12 @@ def print_table(rows: pa.Table, *, title: str | None = None, caption: str | None
     from rich.table import Table
     from rich.text import Text
 
-    printed = Table(title=None if title is None else Text(title), caption=caption)
+    printed = Table(title=None if title is None else Text(title))
     for field in rows.schema:
         right = kind_of(field.type) in (Kind.INTEGER, Kind.FLOAT)
-        name = {"start_us": "start", "end_us": "end"}.get(field.name, field.name)
-        printed.add_column(Text(name), justify="right" if right else "left", no_wrap=True)
+        printed.add_column(
+            Text(_heading(field.name)), justify="right" if right else "left", no_wrap=True
+        )
     for row in rows.to_pylist():
         # as Text, since captions such as "[MUSIC]" are no markup
         printed.add_row(*(Text(cell(name, value)) for name, value in row.items()))
@@ -68,6 +80,13 @@ def print_table(rows: pa.Table, *, title: str | None = None, caption: str | None
     if _width(console, printed) > console.width:
         printed.padding = 0
     Console(width=max(console.width, _width(console, printed))).print(printed, crop=False)
+    if caption is not None:  # below a narrow table it would be broken into lines
+        console.print(Text(caption))
+
+
+def _heading(name: str) -> str:
+    """Name of a column as it is shown: times are shown as times, so no unit belongs there."""
+    return name.removesuffix("_us") if name.endswith(TIMES) else name
 
 
 def _width(console: Console, printed: Table) -> int:
@@ -82,10 +101,17 @@ def cell(name: str, value: Any) -> str:
     '1:02:03.500'
     >>> cell("score", None), cell("text", "a\tb")
     ('–', 'a b')
+    >>> cell("parts", [{"symbol": "a", "start_us": 0}, {"symbol": "b", "start_us": 1_500_000}])
+    '[symbol a, start 0:00.000; symbol b, start 0:01.500]'
     """
     if value is None:
         return "–"
-    if name in ("start_us", "end_us"):
+    if isinstance(value, dict):
+        return ", ".join(f"{_heading(key)} {cell(key, each)}" for key, each in value.items())
+    if isinstance(value, list):
+        between = "; " if any(isinstance(each, dict) for each in value) else ", "
+        return f"[{between.join(cell(name, each) for each in value)}]"
+    if name.endswith(TIMES):
         return clock(value, digits=3)
     if isinstance(value, float):
         return f"{value:.4g}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pyarrow as pa
 
 from vquery.errors import QueryError
+from vquery.expr import habits
 from vquery.expr.node import Node
 from vquery.expr.operations import OPERATIONS, UNITS, type_of_call, unit_of_call
 from vquery.expr.types import Kind, Scope, Type, common, type_of_value, written_value
@@ -137,6 +138,13 @@ class Expression(Texts, Lists, Numbers, Moments, Node):
         raise QueryError(
             f"{self!r} is one value a row and cannot be looped over: .collect() gives the rows"
         )
+
+    if not TYPE_CHECKING:  # else type checkers would take every name for granted
+
+        def __getattr__(self, name: str) -> Any:
+            if habits.is_private(name):
+                raise habits.plainly(self, name)
+            raise habits.unknown(repr(self), name, dir(type(self)), habits.VALUE)
 
     def isin(self, values: Iterable[Any]) -> Expression:
         """Whether the value is one of ``values``; null is none of them.

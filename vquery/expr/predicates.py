@@ -49,13 +49,18 @@ class Predicate(Node):
         """Return the predicate with other settings."""
         raise QueryError(f"{self!r} takes no setting {next(iter(given))!r}")
 
-    def __call__(self, *variables: str, **settings: Any) -> Any:
+    def __call__(self, *variables: Any, **settings: Any) -> Any:
         """Set what is given by name; bind to variables of a pattern what is given by position."""
         for name in variables:
+            if isinstance(name, (Placeholder, Expression)):
+                raise QueryError(
+                    f"{self!r} is not called with rows: join it with & to a function of two rows,"
+                    f" such as {self!r} & (lambda a, b: a.x1 < b.x1)"
+                )
             if not isinstance(name, str):
                 raise QueryError(
                     f"{self!r} takes names of pattern variables by position, got {name!r}:"
-                    " give settings by name, such as max_gap=10"
+                    " give settings by name, such as max_gap=10 or at_least=0.5"
                 )
         predicate = self.settings(settings) if settings else self
         return Bound(predicate, tuple(variables)) if variables else predicate

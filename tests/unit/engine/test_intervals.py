@@ -14,7 +14,7 @@ from vquery.errors import MissingDependencyError, QueryError, UnknownColumnError
 from vquery.expr import aggregates as agg
 from vquery.expr.merge import intersection, left, right, span, time_intersection
 from vquery.expr.pattern import pattern
-from vquery.expr.placeholders import face, param, row, when
+from vquery.expr.placeholders import face, lit, param, row, when
 from vquery.expr.predicates import udf
 from vquery.expr.time import before, equals, time_overlaps
 
@@ -222,7 +222,7 @@ def test_filter_takes_several_conditions_and_functions(faces):
     assert faces.filter(row.name == "Jake", row.video == "a").count() == 1
     assert faces.filter(lambda r: (r.height > 0.35) & (r.duration >= 2)).count() == 2
     assert faces.filter(row.score < 2).count() == 3  # null is not less than 2
-    assert faces.filter(True).count() == 4
+    assert faces.filter(lit(True)).count() == 4
 
 
 def test_sizes_are_compared_in_float32(faces):

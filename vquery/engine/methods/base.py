@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from vquery.errors import QueryError
+from vquery.expr import habits
 from vquery.expr.expression import Column, Expression, SortKey, lift
 from vquery.expr.placeholders import Placeholder
 from vquery.expr.predicates import Predicate, trace
@@ -41,6 +42,30 @@ class Fluent:
         """Names of the columns."""
         return list(self._node.schema.names)
 
+    if not TYPE_CHECKING:  # else type checkers would take every name for granted
+
+        def __getattr__(self, name: str) -> Any:
+            if habits.is_private(name):
+                raise habits.plainly(self, name)
+            if name in self.columns:
+                raise habits.column_of(self._node.name, name)
+            raise habits.unknown(self._node.name, name, dir(type(self)), habits.RELATION)
+
+    def __len__(self) -> NoReturn:
+        raise QueryError("a relation has no length before it runs: .count() gives it")
+
+    def __iter__(self) -> NoReturn:
+        raise QueryError(
+            "a relation cannot be looped over: .collect() gives its rows as an Arrow table,"
+            " .to_pandas() and .to_polars() a data frame"
+        )
+
+    def __getitem__(self, key: Any) -> NoReturn:
+        raise QueryError(
+            f"a relation takes no brackets, got [{key!r}]: .filter(row.x1 > 0.5) chooses rows,"
+            ' .select("x1") columns, .limit(5) the first rows'
+        )
+
     def _made(self, node: Relation) -> Intervals:
         from vquery.engine.intervals import Intervals
 
@@ -60,6 +85,12 @@ class Fluent:
 
 def aggregates_of(given: Mapping[str, Any]) -> Columns:
     """Check aggregates given by keyword."""
+    for name, value in given.items():
+        if isinstance(value, (str, tuple, list)):
+            raise QueryError(
+                f"agg({name}=) takes an aggregate, such as vq.count() or vq.mean(row.score), got"
+                f" {value!r}; vq.lit(...) writes a text"
+            )
     return tuple((name, lift(value)) for name, value in given.items())
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from vquery.engine.lookups import with_lookups, without
 from vquery.engine.methods.base import Fluent, node_of, one_row
+from vquery.errors import QueryError
 from vquery.expr.expression import Column, Expression, SortKey, call, lift
 from vquery.expr.relations import (
     Distinct,
@@ -44,6 +45,11 @@ class Rows(Fluent):
         """
         node = self._node
         for condition in conditions:
+            if isinstance(condition, bool):
+                raise QueryError(
+                    f"filter() got {condition}, which Python worked out before any row was read:"
+                    " use row.name.is_null() instead of 'is None', vq.lit(True) to keep all rows"
+                )
             test = one_row(condition, "filter()")
             node, (test,), hidden = with_lookups(node, [test])
             node = without(Filter(node, test), hidden)

@@ -18,6 +18,7 @@ from vquery.expr.pairs import Intersect, Join, Minus, SemiJoin
 from vquery.expr.partners import CollectBy, Nearest
 from vquery.expr.relations import Dilate, Distinct, Filter, Limit, Mutate, Relation, Sample
 from vquery.expr.spans import Complement
+from vquery.schema import US_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from vquery.plan.steps import Step
 
     Rows = npt.NDArray[np.int64]
+
+FAR_US = 86_400 * US_PER_S
+"""Beyond this distance from every row an interval may have been given in microseconds."""
 
 
 def reason(trail: Trail, step: Step, asked: Asked) -> Drop:
@@ -45,6 +49,8 @@ def nothing_there(trail: Trail, step: Step, asked: Asked) -> Drop:
     row = rows_at(table, nearest)[0]
     away = seconds(asked.gap(row))
     text = f"{step.node.name} has nothing there; its nearest row is {away} away"
+    if asked.gap(row) > FAR_US:
+        text += " (why_not() takes start and end in seconds)"
     return drop(step, text, {"gap": asked.gap(row) / 1e6}, (row_text(row),))
 
 

@@ -27,8 +27,11 @@ def seconds(us: float) -> str:
 
     >>> seconds(2_350_000), seconds(-40_000)
     ('2.35 s', '-0.04 s')
+    >>> seconds(4_999_980_600_000)
+    '4,999,980.6 s'
     """
-    return f"{round(us / US_PER_S, 3):g} s"
+    text = f"{us / US_PER_S:,.3f}".rstrip("0").rstrip(".")
+    return f"{text} s"
 
 
 def span_text(row: Mapping[str, Any]) -> str:
