@@ -152,7 +152,7 @@ def filter_groups(run: Executor, step: Step, given: pa.Table) -> pa.Table:
     computed = run.session.aggregate(
         {"keep": node.condition}, scope, table_fetch(order[0]), order[1]
     )
-    keep = computed["keep"].fill_null(fill_value=False).combine_chunks()
+    keep = computed["keep"].cast(pa.bool_()).fill_null(fill_value=False).combine_chunks()
     kept = np.asarray(keep.to_numpy(zero_copy_only=False), dtype=np.bool_)[groups]
     run.trace(step, 0, np.flatnonzero(kept))
     return take(given.select(list(step.columns)), np.flatnonzero(kept))

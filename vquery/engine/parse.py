@@ -18,7 +18,7 @@ from vquery.engine.grouped import Grouped
 from vquery.engine.intervals import Intervals
 from vquery.engine.partitioned import Partitioned
 from vquery.engine.words import WORDS
-from vquery.errors import QueryError
+from vquery.errors import QueryError, VQueryError
 from vquery.expr.derived import derived_names
 from vquery.expr.expression import Column, Expression, lift
 from vquery.expr.pattern import Pattern
@@ -119,7 +119,10 @@ class _Builder:
             raise QueryError(f"{self._place(error)}: {error.msg} in {self._text!r}") from error
         except (RecursionError, MemoryError, ValueError) as error:
             raise QueryError(f"the query cannot be read: {error}") from error
-        return self._visit(tree.body, ChainMap(self._names))
+        try:
+            return self._visit(tree.body, ChainMap(self._names))
+        except RecursionError:
+            raise QueryError("the query is nested too deeply to be built") from None
 
     def _without_brackets(self, error: SyntaxError) -> SyntaxError:
         """Return what is wrong with the text as it stands, where it is not our own bracket."""
@@ -214,9 +217,9 @@ class _Builder:
         named = {str(each.arg): self._visit(each.value, names) for each in node.keywords}
         try:
             return function(*arguments, **named)
-        except QueryError:
+        except VQueryError:
             raise
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
             raise self._refuse(node, str(error)) from error
 
     def _callee(self, node: ast.AST, names: Names) -> Callable[..., Any]:
@@ -226,7 +229,8 @@ class _Builder:
             return self._method(node, names)
         else:
             word = self._visit(node, names)
-        if not callable(word) or isinstance(word, (Intervals, Expression)):
+        # a lambda is for operations to call: one that calls another doubles a query at every step
+        if isinstance(node, ast.Lambda) or not callable(word) or isinstance(word, BUILT):
             raise self._refuse(node, "this cannot be called")
         return word  # type: ignore[no-any-return]
 
@@ -279,7 +283,10 @@ class _Builder:
         built = (Expression, Predicate)
         numbers = all(isinstance(each, (int, float)) for each in (left, right))
         if isinstance(left, built) or isinstance(right, built):
-            return BINARY[type(node.op)](left, right)
+            try:
+                return BINARY[type(node.op)](left, right)
+            except TypeError as error:
+                raise self._refuse(node, str(error)) from error
         if numbers and type(node.op) in ARITHMETIC:
             try:
                 return BINARY[type(node.op)](left, right)
@@ -326,6 +333,8 @@ class _Builder:
         if None in node.keys:
             raise self._refuse(node, "** is not understood")
         keys = [self._visit(key, names) for key in node.keys if key is not None]
+        if not all(isinstance(key, (str, int, float)) for key in keys):
+            raise self._refuse(node, "the keys of a mapping are names or values")
         return dict(zip(keys, (self._visit(each, names) for each in node.values), strict=True))
 
     def choice(self, node: ast.IfExp, names: Names) -> Any:
@@ -352,6 +361,8 @@ class _Builder:
         return traced
 
 
+BUILT = (Intervals, Expression)
+"""What is asked by methods, and called by nobody."""
 ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,

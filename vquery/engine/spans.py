@@ -12,6 +12,7 @@ from vquery.engine.amounts import amount_on
 from vquery.engine.arrays import floats, ints, join_codes, take
 from vquery.engine.extents import extents_at
 from vquery.engine.rows import INVERTED, INVERTED_BOX, with_times
+from vquery.errors import QueryError
 from vquery.expr.relations import Dilate, Relation
 from vquery.expr.spans import Clip, Complement, Shift, SlidingWindows, Split, SplitAt
 from vquery.expr.time import AXES
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     Ends = npt.NDArray[Any]
     Rows = npt.NDArray[np.int64]
 
+MOST = 2**32
+"""Rows that pieces may be."""
 OUTSIDE = "rows that lie outside of what they are clipped to"
 PICTURE = np.float32(0), np.float32(1)
 
@@ -134,7 +137,7 @@ def split(run: Executor, step: Step, given: pa.Table) -> pa.Table:
     start, end = ends_of(given, "time")
     zero = start if node.anchor == "row" else np.zeros_like(start)
     first = (start - zero) // every
-    rows, number = counted(1 + np.maximum((end - zero - 1) // every - first, 0))
+    rows, number = _cut(step, 1 + np.maximum((end - zero - 1) // every - first, 0))
     if np.ndim(every):
         every = every[rows]
     cut = zero[rows] + (first[rows] + number) * every
@@ -168,7 +171,7 @@ def windows(run: Executor, step: Step, given: pa.Table) -> pa.Table:
     start, end = ends_of(given, "time")
     lasts = end - start
     more = np.minimum(-((length - lasts) // every), -(-lasts // every) - 1)
-    rows, number = counted(1 + np.maximum(more, 0))
+    rows, number = _cut(step, 1 + np.maximum(more, 0))
     if np.ndim(every):
         every = every[rows]
     if np.ndim(length):
@@ -207,6 +210,17 @@ def counted(numbers: Rows) -> tuple[Rows, Rows]:
     rows = np.repeat(np.arange(numbers.size), numbers)
     first = np.cumsum(numbers) - numbers
     return rows, np.arange(rows.size) - first[rows]
+
+
+def _cut(step: Step, numbers: Rows) -> tuple[Rows, Rows]:
+    """Repeat rows into pieces, unless so many that a unit must have been mistaken."""
+    total = numbers.sum(dtype=np.float64)
+    if total > MOST:
+        raise QueryError(
+            f"{step.node.name}: the step would make {total:,.0f} rows of {numbers.size:,}: are its"
+            " lengths in seconds?"
+        )
+    return counted(numbers)
 
 
 def _pieces(

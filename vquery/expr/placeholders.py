@@ -126,11 +126,13 @@ def when(condition: Any, value: Any) -> When:
 
 def greatest(*values: Any) -> Expression:
     """Largest of several values in a row, nulls left out."""
+    _require_some("greatest", values)
     return call("greatest", *values)
 
 
 def least(*values: Any) -> Expression:
     """Smallest of several values in a row, nulls left out."""
+    _require_some("least", values)
     return call("least", *values)
 
 
@@ -140,6 +142,10 @@ def coalesce(*values: Any) -> Expression:
     >>> coalesce(row.name, "nobody")
     coalesce(row.name, 'nobody')
     """
-    if not values:
-        raise QueryError("coalesce() needs at least one value")
+    _require_some("coalesce", values)
     return call("coalesce", *values)
+
+
+def _require_some(what: str, values: tuple[Any, ...]) -> None:
+    if not values:
+        raise QueryError(f"{what}() takes at least one value")

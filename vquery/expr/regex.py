@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from vquery.errors import QueryError
@@ -81,9 +82,13 @@ def _place(pattern: str, part: str) -> int | None:
     if part and part != pattern and part in pattern:
         return pattern.index(part)
     try:
-        re.compile(pattern)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what other versions of Python will refuse
+            re.compile(pattern)
     except re.error as error:
         return error.pos
+    except (RecursionError, OverflowError):
+        return None  # deeper, or repeated more often, than Python itself can read
     return None
 
 

@@ -9,6 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery.errors import QueryError
+from vquery.expr.amounts import require_seconds
+from vquery.expr.expression import Literal
 from vquery.expr.node import children
 from vquery.expr.origin import require_one_collection
 from vquery.expr.relations import (
@@ -128,6 +130,8 @@ class Rekey(Relation):
             raise QueryError(
                 f"rekey(shift=) must be seconds, but {self.shift!r} is {shift.kind.one}"
             )
+        if isinstance(self.shift, Literal) and self.shift.value is not None:
+            require_seconds(self.shift, "rekey(shift=)", lowest=None)
         taken = [name for name in ORIGIN if name in self.input.schema.names]
         if taken:
             raise QueryError(

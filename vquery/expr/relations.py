@@ -11,7 +11,7 @@ import pyarrow as pa
 from vquery.errors import QueryError, SchemaError, UnknownColumnError
 from vquery.expr.amounts import require_amount, require_axis, shown_number
 from vquery.expr.amounts import require_seconds as require_seconds
-from vquery.expr.expression import Expression, Literal, SortKey
+from vquery.expr.expression import Expression, Literal, Param, SortKey
 from vquery.expr.node import Node
 from vquery.expr.types import Kind, Scope, Type, has_box, kind_of, one_row
 from vquery.schema import BOX, BOX_FIELDS, KEYS
@@ -172,6 +172,7 @@ class Limit(Relation):
 
     def __post_init__(self) -> None:
         whole = isinstance(self.offset, int) and self.offset >= 0
+        whole = whole and isinstance(self.count, (Literal, Param))
         if isinstance(self.count, Literal):
             number = self.count.value
             whole = whole and isinstance(number, int) and number >= 0
@@ -223,7 +224,8 @@ class Sample(Relation):
         if (self.count is None) is (self.fraction is None):
             raise QueryError("sample() takes a number of rows or fraction=, one of the two")
         number = shown_number(self.count)
-        if self.count is not None and not (number >= 0 and number == number // 1):
+        plain = isinstance(self.count, (Literal, Param))
+        if self.count is not None and not (plain and number >= 0 and number == number // 1):
             raise QueryError(f"sample() takes a whole number of at least 0, got {self.count!r}")
         if self.fraction is not None and not 0 <= shown_number(self.fraction) <= 1:
             raise QueryError(f"sample(fraction=) must be from 0 to 1, got {self.fraction!r}")

@@ -16,10 +16,18 @@ from vquery.errors import QueryError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+LONGEST_NUMBER = 9
+"""Digits of a number of times."""
 ANY = "."
 """Stands for every row."""
 LONGEST = 1000
 """States that a sequence may have, repetitions written out."""
+DEEPEST = 50
+"""Brackets in brackets."""
+MOST_SIGNS = 4
+"""Signs such as ``*`` behind each other."""
+MOST_WAYS = 300_000
+"""Ways from one symbol to the next; parts that may all be left out have the square of them."""
 
 TOKEN = re.compile(
     r"\s*(?:(?P<name>\w[\w-]*)|(?P<quoted>'[^']*'|\"[^\"]*\")"
@@ -149,6 +157,7 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self._text = text
         self._place = 0
+        self._depth = 0
 
     def read(self) -> Tree:
         """Tree of the whole text."""
@@ -194,10 +203,14 @@ class _Reader:
 
     def _repeated(self) -> Tree:
         part = self._one()
+        number = 0
         while (found := self._next()) is not None:
             times = self._times(found)
             if times is None:
                 break
+            number += 1
+            if number > MOST_SIGNS:
+                self._refuse("too many signs of repetition follow each other", self._column(found))
             if all(isinstance(leaf, Without) for leaf in leaves(part)):
                 self._refuse("what must not come between cannot be repeated", self._column(found))
             self._place = found.end()
@@ -213,6 +226,8 @@ class _Reader:
         low, high = found["low"], found["high"]
         if not (low or high):
             self._refuse("{} needs a number, such as {2,5}", self._column(found))
+        if max(len(low), len(high)) > LONGEST_NUMBER:
+            self._refuse("a number is too large", self._column(found))
         least = int(low or 0)
         most = int(high) if high else None if found["comma"] else least
         if most is not None and (most < least or most == 0):
@@ -227,9 +242,13 @@ class _Reader:
         if self._take("."):
             return Symbol(ANY, self._column(found))
         if self._take("("):
+            self._depth += 1
+            if self._depth > DEEPEST:
+                self._refuse(f"more than {DEEPEST} brackets in brackets", self._column(found))
             tree = self._either()
             if not self._take(")"):
                 self._refuse(f"the bracket at column {self._column(found)} is not closed", None)
+            self._depth -= 1
             return tree
         if not self._take("!"):
             self._refuse(f"nothing to repeat before {found.group().strip()!r}", self._column(found))
@@ -243,7 +262,7 @@ class _Reader:
         return Symbol(name, self._column(found))
 
     def _without(self, column: int) -> Tree:
-        if self._next() is None:
+        if (found := self._next()) is None or found["sign"] not in (None, "(", "."):
             self._refuse("a symbol is missing after '!'", column)
         tree = self._one()
         parts = tree.parts if isinstance(tree, Either) else (tree,)
@@ -267,6 +286,7 @@ class _Program:
         self.states: list[str] = []
         self._text = text
         self._steps: list[tuple[object, ...]] = []
+        self._ways = 0
         self._add(tree)
         self._steps.append(("end",))
 
@@ -344,6 +364,12 @@ class _Program:
             if (at, without) in seen:
                 continue
             seen.add((at, without))
+            self._ways += 1
+            if self._ways > MOST_WAYS:
+                raise QueryError(
+                    f"sequence: {self._text!r} can go on in too many ways: name what may be left"
+                    " out, or what must not lie between, fewer times"
+                )
             kind, *rest = self._steps[at]
             if kind == "take":
                 found.setdefault(Edge(rest[0], without))  # type: ignore[arg-type]

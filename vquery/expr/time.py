@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from vquery.errors import QueryError
+from vquery.expr.amounts import require_seconds
 from vquery.expr.expression import Column, Expression, Literal, Param, call
 from vquery.expr.predicates import LEFT, RIGHT, Predicate, number_setting
 from vquery.schema import US_PER_S
@@ -61,6 +62,9 @@ class TimeRelation(Predicate):
                     f"{self.name}.on({self.axis!r}): {name}={value!r} is a length of time, and"
                     " distances on x and y are shares of the picture"
                 )
+        for name, value in self.values if self.axis == "time" else ():
+            if isinstance(value, Literal):
+                require_seconds(value, f"{self.name}({name}=)", lowest=None)
         low, high = self.value("min_gap"), self.value("max_gap")
         both = isinstance(low, Literal) and isinstance(high, Literal)
         if both and low.value > high.value:  # type: ignore[union-attr]

@@ -9,10 +9,15 @@ from dataclasses import dataclass
 from typing import NamedTuple, NoReturn
 
 from vquery.errors import QueryError
+from vquery.expr.amounts import FARTHEST
 
 APOSTROPHES = "'\u2019\u02bc"
 MOST = 10_000
 """Ways to word a phrase, brackets multiplied out."""
+MOST_WORDS = 200_000
+"""Words of all the ways to word a phrase."""
+DEEPEST = 50
+"""Brackets in brackets."""
 
 
 def is_letter(character: str) -> bool:
@@ -125,6 +130,7 @@ class _Reader:
         self._what = what
         self._tokens = list(TOKEN.finditer(text.rstrip()))
         self._next = 0
+        self._depth = 0
 
     def read(self) -> Phrase:
         """Phrase of the whole text."""
@@ -154,8 +160,11 @@ class _Reader:
         if given is None or not re.fullmatch(number, given):
             what = "seconds" if sign == "::" else "words, a whole number,"
             self._refuse(f"a number of {what} is missing after {sign!r}")
+        limit = float(given)
+        if limit > FARTHEST:
+            self._refuse(f"{given} is farther than any recording is long:")
         self._next += 1
-        return Clause(wordings, float(given), "seconds" if sign == "::" else "words", negated)
+        return Clause(wordings, limit, "seconds" if sign == "::" else "words", negated)
 
     def _either(self) -> tuple[Wording, ...]:
         found = self._chain()
@@ -179,6 +188,8 @@ class _Reader:
                 break
             if len(found) * len(after) > MOST:
                 self._refuse(f"there are more than {MOST:,} ways to word this, brackets resolved")
+            if len(found) > 1 and len(found) * len(found[0]) > MOST_WORDS:
+                self._refuse(f"all ways to word this have more than {MOST_WORDS:,} words together")
             found = tuple((*one, *other) for one, other in itertools.product(found, after))
         if () in found:
             self._refuse("a word is missing")
@@ -186,10 +197,14 @@ class _Reader:
 
     def _bracket(self) -> tuple[Wording, ...]:
         self._next += 1
+        self._depth += 1
+        if self._depth > DEEPEST:
+            self._refuse(f"there are more than {DEEPEST} brackets in brackets")
         found = self._either()
         if self._sign() != ")":
             self._refuse("a bracket is not closed")
         self._next += 1
+        self._depth -= 1
         return found
 
     def _words(self, text: str) -> tuple[Wording, ...]:
