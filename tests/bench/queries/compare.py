@@ -63,13 +63,13 @@ def measure(engine, query, rounds, seconds):
     """Best time of some rounds, and what came out; the first round warms up."""
     function = getattr(engine, query)
     times, spent, found = [], time.perf_counter(), None
-    for number in range(rounds + 1):
+    for _ in range(rounds + 1):
         found = None
         gc.collect()
         started = time.perf_counter()
         found = function()
         times.append(time.perf_counter() - started)
-        if time.perf_counter() - spent > seconds and number:
+        if time.perf_counter() - spent > seconds:
             break
     best = min(times[1:] or times)
     columns = columns_of(found)
