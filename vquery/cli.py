@@ -43,7 +43,7 @@ class _Commands(click.Group):
             result = super().invoke(ctx)
             sys.stdout.flush()  # a pipe that was closed is to be noticed here
         except VQueryError as error:
-            _end(str(error), 1)
+            _end("\n".join([str(error), *getattr(error, "__notes__", ())]), 1)
         except KeyboardInterrupt:
             _end("interrupted; what was finished is kept", INTERRUPTED)
         except OSError as error:

@@ -9,6 +9,7 @@ import importlib.util
 import re
 import sys
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vquery.engine.concept import REGISTRY, Concept
@@ -20,12 +21,12 @@ from vquery.expr.expression import Column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from pathlib import Path
     from types import ModuleType
 
     from vquery.engine.intervals import Intervals
 
 FOLDER = re.compile(r"[^0-9A-Za-z_]")
+OURS = Path(__file__).parents[1]
 
 
 def query(
@@ -109,7 +110,8 @@ def run(function: Concept | Callable[..., Any], words: Mapping[str, Any]) -> Int
         made = Concept(function, name, name)
     try:
         return made.run(words)
-    except VQueryError:
+    except VQueryError as error:
+        _noted(error)
         raise
     except Exception as error:
         raise QueryError(f"concept {made.name!r} failed: {_told(error)}") from error
@@ -150,7 +152,8 @@ def load(file: Path) -> dict[str, Callable[..., Any]]:
     sys.path.insert(0, str(path.parent))
     try:
         spec.loader.exec_module(module)
-    except VQueryError:
+    except VQueryError as error:
+        _noted(error)
         raise
     except Exception as error:
         raise QueryError(f"{file}: cannot be run: {_told(error)}") from error
@@ -176,6 +179,17 @@ def _told(error: Exception) -> str:
         return f"{error.filename}, line {error.lineno}: {error.msg}"
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{last.filename}, line {last.lineno}: {type(error).__name__}: {error}"
+
+
+def _noted(error: VQueryError) -> None:
+    """Note the line of the user that led to an error: the command line shows no traceback."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [Path(each.filename).is_relative_to(OURS) for each in frames]
+    below = ours.index(False) if False in ours else len(ours)
+    ours_again = ours.index(True, below) if True in ours[below:] else len(ours)
+    theirs = frames[below:ours_again]
+    if theirs and not hasattr(error, "__notes__"):
+        error.add_note(f"in {theirs[-1].filename}, line {theirs[-1].lineno}: {theirs[-1].line}")
 
 
 def _unknown(text: str, concepts: list[str], tables: list[str]) -> QueryError:

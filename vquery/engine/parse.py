@@ -14,15 +14,12 @@ import operator
 from collections import ChainMap
 from typing import TYPE_CHECKING, Any
 
-from vquery.engine.grouped import Grouped
 from vquery.engine.intervals import Intervals
-from vquery.engine.partitioned import Partitioned
-from vquery.engine.words import WORDS
+from vquery.engine.words import METHODS, WORDS, instead_of
 from vquery.errors import QueryError, VQueryError
 from vquery.expr.derived import derived_names
 from vquery.expr.expression import Column, Expression, lift
-from vquery.expr.pattern import Pattern
-from vquery.expr.placeholders import Placeholder, When, when
+from vquery.expr.placeholders import Placeholder, when
 from vquery.expr.predicates import Predicate
 
 if TYPE_CHECKING:
@@ -34,28 +31,6 @@ if TYPE_CHECKING:
 
 LONGEST = 20_000
 DEEPEST = 100
-
-OF_VALUES = frozenset(
-    "isin between is_null not_null fill_null cast abs round floor ceil sqrt log exp clip"
-    " lower upper strip replace startswith endswith like ilike matches extract words"
-    " length contains contains_any get first last join_text"
-    " year month day hour weekday asc desc".split()
-)
-METHODS: dict[type, frozenset[str]] = {
-    Intervals: frozenset(
-        "filter mutate select drop rename sort limit distinct union join semi_join anti_join minus"
-        " intersect nearest count_overlaps coverage collect_by"
-        " coalesce dilate shift clip split windows complement extents sample rekey rekey_back"
-        " per_frame group_by partition_by sequence phrase".split()
-    ),
-    Grouped: frozenset(("agg", "filter", "match")),
-    Partitioned: frozenset(("mutate", "filter", "coalesce", "sequence")),
-    When: OF_VALUES | {"when", "otherwise"},
-    Pattern: frozenset(("where",)),
-    Predicate: frozenset(("on",)),
-    Expression: OF_VALUES,
-}
-"""What may be called on what."""
 
 
 def parse_query(text: str, tables: Mapping[str, Any]) -> Intervals:
@@ -171,9 +146,10 @@ class _Builder:
             return WORDS[node.id]
         known = [*names, *WORDS]
         near = difflib.get_close_matches(node.id, known, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        given = ", ".join(names) or "none"
-        raise self._refuse(node, f"{node.id!r} is not known. Names: {given}.{hint}")
+        tables = [name for name in names if not isinstance(names[name], Expression)]
+        given = f"Names: {', '.join(tables or names) or 'none'}."
+        hint = f"Did you mean {near[0]!r}?" if near else given
+        raise self._refuse(node, f"{node.id!r} is not known. {hint}")
 
     def attribute(self, node: ast.Attribute, names: Names) -> Any:
         """``row.score``, ``db.faces``, ``vq.count``; methods exist only where they are called."""
@@ -244,8 +220,10 @@ class _Builder:
             if isinstance(owner, kind):
                 if node.attr in methods:
                     return getattr(owner, node.attr)  # type: ignore[no-any-return]
+                hint = instead_of(node.attr, kind)
                 near = difflib.get_close_matches(node.attr, methods, n=1)
-                hint = f", did you mean {near[0]!r}" if near else ""
+                if near and not hint:
+                    hint = f", did you mean {near[0]!r}"
                 raise self._refuse(node, f"there is no method {node.attr!r}{hint}")
         known = ", ".join(name for name in self._names if isinstance(self._names[name], Intervals))
         cure = f": a table is needed before the dot ({known})" if known else ""

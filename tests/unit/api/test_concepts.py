@@ -36,7 +36,7 @@ def captions_of(db):
 
 @vq.concept
 def broken(faces):
-    return faces.no_such_method()
+    return faces.columns.no_such_method()
 
 @vq.concept
 def nothing():
@@ -115,6 +115,14 @@ def test_a_function_is_run_with_its_parameters_filled(db):
 def test_a_concept_that_fails_says_where(db, file, name, told):
     with pytest.raises(QueryError, match=told):
         db.query(name, concepts=[file])
+
+
+def test_a_query_that_is_misused_in_a_concept_says_where(db, tmp_path):
+    file = tmp_path / "misused.py"
+    file.write_text("def misused(faces):\n    wrong = faces.groupby('name')\n    return wrong\n")
+    with pytest.raises(vq.UnknownMethodError, match="no 'groupby'") as caught:
+        db.query("misused", concepts=[file])
+    assert caught.value.__notes__ == [f"in {file}, line 2: wrong = faces.groupby('name')"]
 
 
 def test_a_concept_that_is_not_there(db):

@@ -6,9 +6,9 @@ import pyarrow as pa
 import pytest
 
 import vquery as vq
-from vquery.engine.parse import METHODS, parse_condition, parse_query
+from vquery.engine.parse import parse_condition, parse_query
 from vquery.engine.sources import from_arrow
-from vquery.engine.words import WORDS
+from vquery.engine.words import METHODS, WORDS
 from vquery.errors import QueryError
 
 RUN = frozenset(
@@ -104,6 +104,12 @@ def test_conditions_over_bare_columns():
         ("cues.partition_by('track').agg(n=count())", "no method 'agg'"),
         ("cues.to_duckdb()", "no method 'to_duckdb'"),
         ("cues.to_polars()", "no method 'to_polars'"),
+        ("cues.count()", "no method 'count': a text says which rows"),
+        ("cues.groupby('track')", r"no method 'groupby': use \.group_by\('name'\)"),
+        ("cues.filter(row.text.str == 'a')", "'str'"),
+        ("cues.group_by('track').size()", r"no method 'size': use \.agg\(n=vq.count\(\)\)"),
+        ("cus", r"'cus' is not known\. Did you mean 'cues'\?: cus$"),
+        ("nothing_like_it", r"is not known\. Names: cues\.: nothing_like_it$"),
         ("vq.from_duckdb('x')", "is not known"),
         ("cues.filter(row.tags[0:1] == 'x')", "Slice has no place"),
         ("cues[0]", "in quotes"),
