@@ -42,7 +42,7 @@ class Grouped:
             raise QueryError(
                 f"agg() takes aggregates by name, such as n=vq.count(), got {unnamed[0]!r}"
             )
-        return Intervals(Aggregated(self._node, self._by, aggregates_of(aggregates)))
+        return Intervals(Aggregated(self._node, self._by, aggregates_of(aggregates, "agg()")))
 
     def filter(self, *conditions: Any) -> Intervals:
         """Keep all rows of the groups for which the conditions hold, such as ``vq.count() == 3``.

@@ -81,8 +81,10 @@ def from_arrow(table: Any, *, name: str = "table", extents: Any = None) -> Inter
         ``video`` (text or integer, given back with its type) and either ``start``, ``end`` in
         seconds or ``start_us``, ``end_us`` in microseconds, half-open; an instant has both equal.
         It may have a box ``x1, y1, x2, y2``, which becomes float32, a ``score`` and any other
-        columns. NaN in columns other than times and boxes means missing and becomes null. Rows are
-        kept in the usual order: by video, start, end and box, else as they come.
+        columns. Boxes of collections are in shares of the picture, from 0 to 1: divide pixels by
+        its width and height before the two meet. NaN in columns other than times and boxes means
+        missing and becomes null. Rows are kept in the usual order: by video, start, end and box,
+        else as they come.
     name
         What messages and plans call the relation.
     extents

@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class BoxRelation(Predicate):
-    """A relation between two boxes."""
+    """A relation between two boxes, left and right; y grows downward.
+
+    ``left_of``, ``right_of``, ``above`` and ``below`` leave a gap between the boxes; ``inside`` and
+    ``encloses`` may share edges; ``boxes_overlap`` share area; ``iou(at_least=0.5)`` compares
+    shared area with the area that both cover; ``aligned(within=0.05)`` have tops at nearly one
+    height, within a share of the picture. A row without a box satisfies none of them.
+
+    >>> left_of | iou(at_least=0.5)
+    left_of | iou(at_least=0.5)
+    """
 
     name: str
     values: tuple[tuple[str, Expression | None], ...] = ()

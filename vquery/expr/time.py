@@ -49,7 +49,19 @@ def microseconds(value: Expression) -> Expression:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class TimeRelation(Predicate):
-    """A relation between two spans; ``values`` are distances, seconds on time."""
+    """A relation between two spans, left and right; distances are seconds, all inclusive.
+
+    ``time_overlaps`` share time (abutting spans do not, an instant is one microsecond long);
+    ``before`` and ``after`` take ``min_gap`` (0) and ``max_gap``; ``meets``, ``met_by``,
+    ``starts``, ``started_by``, ``finishes`` and ``finished_by`` take ``tolerance`` (0);
+    ``overlaps``, ``overlapped_by``, ``during`` and ``contains`` share no end, as Allen has them,
+    and ``equals`` shares both.
+
+    >>> before(max_gap=10) & ~during
+    before(max_gap=10) & ~during
+    >>> before.on("x")  # distances are then shares of the picture
+    before.on('x')
+    """
 
     name: str
     values: tuple[tuple[str, Expression | None], ...] = ()

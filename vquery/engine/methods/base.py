@@ -83,13 +83,13 @@ class Fluent:
         return names
 
 
-def aggregates_of(given: Mapping[str, Any]) -> Columns:
-    """Check aggregates given by keyword."""
+def aggregates_of(given: Mapping[str, Any], what: str, settings: str = "") -> Columns:
+    """Check aggregates given by keyword; a plain value is more likely a setting misspelt."""
     for name, value in given.items():
-        if isinstance(value, (str, tuple, list)):
+        if not isinstance(value, (Expression, Placeholder)):
             raise QueryError(
-                f"agg({name}=) takes an aggregate, such as vq.count() or vq.mean(row.score), got"
-                f" {value!r}; vq.lit(...) writes a text"
+                f"{what} takes an aggregate for {name}=, such as vq.count() or"
+                f" vq.mean(row.score), got {value!r}{settings}; vq.lit(...) writes a value"
             )
     return tuple((name, lift(value)) for name, value in given.items())
 

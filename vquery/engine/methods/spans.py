@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 SIDES = {"both": ("start", "end"), "start": ("start",), "end": ("end",)}
 
 
+SETTINGS = "; its settings are gap, by, where, axis, max_length, score"
+
+
 class Spans(Fluent):
     """Methods that make, move and merge spans."""
 
@@ -83,7 +86,7 @@ class Spans(Fluent):
         if isinstance(score, Expression):
             aggregates["score"], score = score, "max"
         most = None if max_length is None else lift(max_length)
-        made = aggregates_of(aggregates)
+        made = aggregates_of(aggregates, "coalesce()", SETTINGS)
         node = Coalesce(self._node, lift(gap), names, made, test, axis, most, score)
         if test is not None:
             check_test(test, self._node)
