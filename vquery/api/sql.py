@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery.engine.bring import to_duckdb, to_polars
+from vquery.engine.session import lock, shut_in_database
 from vquery.engine.show import print_table, to_pandas
 from vquery.engine.sources import from_arrow
 from vquery.errors import QueryError, StoreError
@@ -22,6 +21,7 @@ from vquery.schema import KEYS, US_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
     import duckdb
 
@@ -124,12 +124,16 @@ def run_sql(
     given = list(params) if isinstance(params, tuple) else params
     if given is not None and not isinstance(given, (dict, list)):
         raise QueryError("sql(params=) takes a mapping for $name or a list for ?")
-    connection = _shut_in()
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise QueryError(f"sql(): the text holds half a character: {error}") from None
+    connection = shut_in_database()
     try:
         _require_select(connection, text)
         named = {name: read for name, read in tables.items() if _mentioned(name, text)}
         define(connection, named, attach)
-        connection.execute("SET lock_configuration = true")
+        lock(connection)
         result = connection.sql(text, params=given)
         return SqlResult(_plain(result.to_arrow_table()), extents)
     except duckdb.Error as error:
@@ -142,21 +146,6 @@ def _mentioned(name: str, text: str) -> bool:
     """Whether a text may mean a table; one that is read in vain costs time and nothing else."""
     lowered = text.lower()
     return name.lower() in lowered or quoted(name).lower() in lowered
-
-
-def _shut_in() -> duckdb.DuckDBPyConnection:
-    import duckdb
-
-    spill = Path(tempfile.gettempdir()) / "vquery-duckdb"
-    settings: dict[str, Any] = {
-        "enable_external_access": False,
-        "autoinstall_known_extensions": False,
-        "autoload_known_extensions": False,
-        "temp_directory": str(spill),
-    }
-    connection = duckdb.connect(":memory:", config=settings)
-    connection.execute("SET python_enable_replacements = false")  # no variables of the caller
-    return connection
 
 
 def _require_select(connection: duckdb.DuckDBPyConnection, text: str) -> None:
@@ -243,6 +232,8 @@ def _said(message: str, tables: Iterable[str]) -> str:
     first = message.splitlines()[0]
     if "does not exist" in first and "Table" in first:
         return f"sql(): {first} Tables: {', '.join(sorted(tables))}"
+    if 'near "end"' in first:
+        return f'sql(): {first}: a word of SQL, write the column as "end" in double quotes'
     if first.startswith("Permission Error"):
         return f"sql(): {first}. It reads the tables of the collection and nothing else"
     return f"sql(): {message}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import secrets
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,24 +41,38 @@ def _database(process: int, threads: int | None) -> duckdb.DuckDBPyConnection:
 
 
 def locked_database(threads: int | None = None) -> duckdb.DuckDBPyConnection:
-    """Open a database in memory that reads no files, and whose settings stay as they are.
+    """Open a database as :func:`shut_in_database` does, whose settings stay as they are."""
+    connection = shut_in_database(threads)
+    lock(connection)
+    return connection
 
-    It spills to the system's folder for such files, not into the user's, and fetches nothing.
+
+def shut_in_database(threads: int | None = None) -> duckdb.DuckDBPyConnection:
+    """Open a database in memory that sees no files, no network and no variables of the caller.
+
+    What does not fit into memory goes to a folder of its own among the system's temporary files,
+    made when it is needed: databases that share one, in whatever processes, would take each other's
+    files, and a name that can be known before could be taken by somebody else.
     """
     import duckdb
 
-    spill = Path(tempfile.gettempdir()) / "vquery-duckdb"
+    spill = Path(tempfile.gettempdir()) / f"vquery-duckdb-{secrets.token_hex(8)}"
     settings: dict[str, Any] = {
-        "temp_directory": str(spill),
+        "enable_external_access": False,
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
+        "temp_directory": str(spill),
     }
     if threads is not None:
         settings["threads"] = threads
     connection = duckdb.connect(":memory:", config=settings)
-    connection.execute("SET enable_external_access = false")
-    connection.execute("SET lock_configuration = true")
+    connection.execute("SET python_enable_replacements = false")
     return connection
+
+
+def lock(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let nothing change the settings of a database any more."""
+    connection.execute("SET lock_configuration = true")
 
 
 class Session:

@@ -76,3 +76,17 @@ def test_functions_get_computed_columns_too():
     result = rows.join(rows, time_overlaps & vq.udf(later, reads=reads)).collect()
     assert result.num_rows == 1
     assert seen == [([0.5, 0.5, 2.0, 2.0], [2.5, 1.0, 2.5, 1.0])]
+
+
+def test_databases_spill_apart(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    each = [locked_database(threads=1) for _ in range(2)]
+    folders = {
+        database.sql("SELECT current_setting('temp_directory')").fetchall()[0][0]
+        for database in each
+    }
+    assert len(folders) == 2
+    assert all(folder.startswith(str(tmp_path)) for folder in folders)
+    assert list(tmp_path.iterdir()) == []  # made when they are needed
+    for database in each:
+        database.close()
