@@ -48,6 +48,12 @@ class Grouped:
         """Keep all rows of the groups for which the conditions hold, such as ``vq.count() == 3``.
 
         Outside an aggregate only the columns may stand by which the rows are grouped.
+
+        >>> import pyarrow as pa
+        >>> import vquery as vq
+        >>> table = pa.table({"video": ["a"] * 3, "start": [0, 0, 1], "end": [1, 1, 2]})
+        >>> vq.from_arrow(table).per_frame().filter(vq.count() == 2).count()
+        2
         """
         node = self._node
         for condition in conditions:
@@ -70,6 +76,15 @@ class Grouped:
         Intervals
             One row a solution: hull of times and boxes, lowest score, and the columns of each
             variable's row as ``a_start_us``, ``a_name`` and so on.
+
+        >>> import pyarrow as pa
+        >>> import vquery as vq
+        >>> table = pa.table({"video": ["a"] * 2, "start": [0, 0], "end": [1, 1],
+        ...                   "x1": [0.1, 0.5], "y1": [0, 0], "x2": [0.3, 0.8], "y2": [1, 1]})
+        >>> pair = vq.pattern("a", "b").where(vq.left_of("a", "b"))
+        >>> found = vq.from_arrow(table).per_frame().match(pair).collect()
+        >>> found["a_x1"].to_pylist() < found["b_x1"].to_pylist()
+        True
         """
         if not isinstance(pattern, Pattern):
             raise QueryError(

@@ -164,7 +164,7 @@ class Intervals(Rows, Pairs, Spans, Groups, Rekeying, Text, Trust, Outside):
         return names
 
     def count(self, *, params: Mapping[str, Any] | None = None) -> int:
-        """Run the query for the number of its rows."""
+        """Run the query for the number of its rows; values that no step needs are not computed."""
         from vquery.engine.run import count
 
         return count(self._node, params)

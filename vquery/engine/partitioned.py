@@ -55,7 +55,15 @@ class Partitioned:
         return Intervals(Windows(self._node, self._by, self._order, made))
 
     def filter(self, *conditions: Any) -> Intervals:
-        """Keep the rows for which all conditions are true; all see the partition as it was."""
+        """Keep the rows for which all conditions are true; all see the partition as it was.
+
+        >>> import pyarrow as pa
+        >>> import vquery as vq
+        >>> table = pa.table({"video": ["a"] * 3, "start": [0, 1, 9], "end": [1, 2, 10]})
+        >>> last = vq.lag(vq.row.end)  # null in the first row, which is not kept
+        >>> vq.from_arrow(table).partition_by().filter(vq.row.start - last > 5).count()
+        1
+        """
         if not conditions:
             return Intervals(self._node)
         first, *others = [one_row(condition, "filter()") for condition in conditions]

@@ -17,11 +17,22 @@ class Groups(Fluent):
     __slots__ = ()
 
     def per_frame(self) -> Grouped:
-        """Group the rows of a video that start at the same time."""
+        """Group the rows of a video that start at the same time, such as the faces of a frame."""
         return self.group_by("start_us")
 
     def group_by(self, *columns: Any) -> Grouped:
-        """Group the rows of a video that are equal in these columns; null equals null."""
+        """Group the rows of a video that are equal in these columns; null equals null.
+
+        Groups do not reach across videos: `rekey` brings videos together, and ``db.sql`` counts
+        over all of them.
+
+        >>> import pyarrow as pa
+        >>> import vquery as vq
+        >>> table = pa.table({"video": ["a", "a", "b"], "start": [0, 1, 0], "end": [1, 2, 1]})
+        >>> names = vq.from_arrow(table.append_column("name", pa.array(["x", "x", "x"])))
+        >>> names.group_by("name").agg(n=vq.count()).collect()["n"].to_pylist()
+        [2, 1]
+        """
         from vquery.engine.grouped import Grouped
 
         return Grouped(self._node, tuple(self._names(columns, "group_by()")))

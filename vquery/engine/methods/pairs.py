@@ -94,11 +94,26 @@ class Pairs(Fluent):
         return self._made(Join(self._node, right, test, plain, suffix, rule, how, columns))
 
     def semi_join(self, other: Intervals, predicate: Any) -> Intervals:
-        """Keep the rows that have at least one partner in ``other``, each once and as it is."""
+        """Keep the rows that have at least one partner in ``other``, each once and as it is.
+
+        >>> import pyarrow as pa
+        >>> import vquery as vq
+        >>> rows = vq.from_arrow(pa.table({"video": ["a"] * 2, "start": [0, 5], "end": [1, 9]}))
+        >>> cuts = vq.from_arrow(pa.table({"video": ["a"] * 2, "start": [6, 7], "end": [6, 7]}))
+        >>> rows.semi_join(cuts, vq.contains).collect()["start_us"].to_pylist()
+        [5000000]
+        """
         return self._partnered(other, predicate, "semi_join()", negated=False)
 
     def anti_join(self, other: Intervals, predicate: Any) -> Intervals:
-        """Keep the rows that have no partner in ``other``, as they are."""
+        """Keep the rows that have no partner in ``other``, as they are.
+
+        >>> import pyarrow as pa
+        >>> import vquery as vq
+        >>> rows = vq.from_arrow(pa.table({"video": ["a"], "start": [0], "end": [1]}))
+        >>> rows.anti_join(rows.shift(1), vq.time_overlaps).count()  # abutting spans share no time
+        1
+        """
         return self._partnered(other, predicate, "anti_join()", negated=True)
 
     def nearest(
@@ -269,6 +284,13 @@ class Pairs(Fluent):
             predicate speaks of it, and rows without a box stay as they are.
         by
             Only rows with equal columns cut; null equals nothing.
+
+        >>> import pyarrow as pa
+        >>> import vquery as vq
+        >>> show = vq.from_arrow(pa.table({"video": ["a"], "start": [0], "end": [9]}))
+        >>> breaks = vq.from_arrow(pa.table({"video": ["a"], "start": [3], "end": [4]}))
+        >>> show.minus(breaks).collect()["end_us"].to_pylist()
+        [3000000, 9000000]
         """
         return self._cut(Minus, "minus()", other, predicate, axis, by)
 

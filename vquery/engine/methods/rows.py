@@ -42,6 +42,12 @@ class Rows(Fluent):
             If a column does not exist.
         QueryError
             If a condition is not true or false, or compares what cannot be compared.
+
+        >>> import pyarrow as pa
+        >>> import vquery as vq
+        >>> table = pa.table({"video": ["a"] * 2, "start": [0, 1], "end": [1, 2], "n": [3, None]})
+        >>> vq.from_arrow(table).filter(vq.row.n != 4).count()  # null is not unequal
+        1
         """
         node = self._node
         for condition in conditions:
@@ -60,6 +66,12 @@ class Rows(Fluent):
 
         ``start=`` and ``end=`` are seconds. A row that would get its start after its end, or a box
         with edges exchanged, is left out, counted and reported.
+
+        >>> import pyarrow as pa
+        >>> import vquery as vq
+        >>> rows = vq.from_arrow(pa.table({"video": ["a"], "start": [1], "end": [2]}))
+        >>> rows.mutate(end=vq.row.end + 1, was=vq.row.end).collect().to_pylist()
+        [{'video': 'a', 'start_us': 1000000, 'end_us': 3000000, 'was': 2.0}]
         """
         made: list[tuple[str, Expression]] = []
         for name, value in columns.items():
@@ -88,6 +100,12 @@ class Rows(Fluent):
         """Rename columns: ``rename(person="name")``, or a mapping ``{"name": "person"}``.
 
         By keyword the new name comes first, in a mapping the old one, as in a data frame.
+
+        >>> import pyarrow as pa
+        >>> import vquery as vq
+        >>> rows = vq.from_arrow(pa.table({"video": ["a"], "start": [1], "end": [2], "n": [3]}))
+        >>> rows.rename(number="n").columns
+        ['video', 'start_us', 'end_us', 'number']
         """
         new_names = dict(mapping or {})
         new_names |= {self._names([old], "rename()")[0]: new for new, old in columns.items()}
@@ -100,6 +118,12 @@ class Rows(Fluent):
 
         A key is a column, an expression, or one of those with ``.asc()`` or ``.desc()``. The order
         holds for ``limit`` and ``collect``.
+
+        >>> import pyarrow as pa
+        >>> import vquery as vq
+        >>> table = pa.table({"video": ["a"] * 2, "start": [0, 1], "end": [1, 2], "n": [3, None]})
+        >>> vq.from_arrow(table).sort(vq.row.n.desc()).collect()["n"].to_pylist()
+        [3, None]
         """
         made = []
         for key in keys:
@@ -115,7 +139,17 @@ class Rows(Fluent):
         return self._made(Limit(self._node, lift(count), offset))
 
     def distinct(self, *on: Any) -> Intervals:
-        """Keep the first of the rows that are equal in these columns (none given: in all)."""
+        """Keep the first of the rows that are equal in these columns (none given: in all).
+
+        Columns that do not name ``video`` are compared across videos; null equals null.
+
+        >>> import pyarrow as pa
+        >>> import vquery as vq
+        >>> table = pa.table({"video": ["a", "b"], "start": [0, 0], "end": [1, 1], "n": [3, 3]})
+        >>> rows = vq.from_arrow(table)
+        >>> rows.distinct("n").count(), rows.distinct("video", "n").count()
+        (1, 2)
+        """
         return self._made(Distinct(self._node, tuple(self._names(on, "distinct()"))))
 
     def sample(
@@ -158,6 +192,12 @@ class Rows(Fluent):
         ------
         QueryError
             If a column has different types.
+
+        >>> import pyarrow as pa
+        >>> import vquery as vq
+        >>> one = vq.from_arrow(pa.table({"video": ["a"], "start": [1], "end": [2], "n": [3]}))
+        >>> one.union(one.drop("n")).collect()["n"].to_pylist()
+        [3, None]
         """
         nodes = tuple(node_of(other, "union()") for other in others)
         first = self._node.inputs if isinstance(self._node, Union) else (self._node,)
