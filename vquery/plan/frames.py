@@ -9,6 +9,7 @@ from vquery.expr.expression import Column, Expression
 from vquery.expr.framing import Clock, FrameNumber
 from vquery.expr.node import Node, children, transform, walk
 from vquery.expr.predicates import LEFT, RIGHT, Same
+from vquery.expr.rekeying import Rekey
 from vquery.expr.relations import Relation, Scan
 from vquery.expr.units import Frames, Rates
 from vquery.plan.extents import extents_of
@@ -44,7 +45,9 @@ def _with_rates(node: Relation) -> Relation:
     asks = [each for each in _expressions(node) if _asks(each)]
     if not asks or (stored and not any(isinstance(each, Frames) for each in asks)):
         return node
-    known = Known(rates_of(node), clock_of(node), side_of(node), schemas)
+    # what gives videos other names speaks of them by the names that they had
+    about: Relation = node.input if isinstance(node, Rekey) else node
+    known = Known(rates_of(about), clock_of(about), side_of(node), schemas)
     changes = {}
     for field in dataclasses.fields(node):  # type: ignore[arg-type]
         value = getattr(node, field.name)

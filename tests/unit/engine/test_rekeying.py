@@ -46,6 +46,13 @@ def test_rows_of_several_videos_meet_on_one_clock():
     assert spans(back) == [("a", 0.5, 2)]
 
 
+def test_shifts_in_frames_are_those_of_the_video_from_before():
+    clock = pa.table({"video": ["a"], "start": [0.0], "end": [9.0], "fps": [25.0]})
+    table = pa.table({"video": ["a"], "start": [1.0], "end": [2.0]})
+    rows = vq.from_arrow(table, extents=clock)
+    assert spans(rows.rekey(vq.lit("all"), shift=vq.frames(50))) == [("all", 3, 4)]
+
+
 def test_whole_numbers_and_expressions_are_keys():
     numbered = NEWS.mutate(n=row.start_us % 2).rekey("n")
     assert numbered.schema.field("video").type == pa.int64()
