@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 DEMO   ?= $(or $(TMPDIR),/tmp)/vquery-demo
 
-.PHONY: demo test check fix bench clean size
+.PHONY: demo test check fix bench compare clean size
 
 demo: $(STAMP)
 	$(BIN)/vquery demo --output $(DEMO)
@@ -27,6 +27,14 @@ fix: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m pytest tests/bench --benchmark-only --benchmark-enable -o addopts="--import-mode=importlib"
+
+# Queries beside those of other libraries, which are installed for it; FACES sets the size.
+FACES ?= 1e6
+compare: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group bench
+	$(BIN)/python -m tests.bench.queries.compare --faces $(FACES)
+	$(BIN)/python -m tests.bench.queries.compare --faces $(FACES) --streams 4 --queries q2b q3
+	$(BIN)/python -m tests.bench.queries.stream
 
 size:
 	@find vquery kernels datasets -name '*.py' | xargs wc -l | sort -rn | head -40
