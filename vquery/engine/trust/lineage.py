@@ -60,7 +60,7 @@ class Lineage:
     steps: StepRows
 
     def __str__(self) -> str:
-        return "\n".join([row_text(self.row), *_lines(self.steps, "", "")])
+        return "\n".join([row_text(self.row), *_lines(self.steps, "", "", set())])
 
     __repr__ = __str__
 
@@ -77,7 +77,11 @@ class Lineage:
         return fragment(*pieces)
 
 
-def _lines(step: StepRows, first: str, rest: str) -> Iterator[str]:
+def _lines(step: StepRows, first: str, rest: str, shown: set[int]) -> Iterator[str]:
+    if id(step) in shown:  # it has the rows of all that ask it
+        yield f"{first}{step.title} (as above)"
+        return
+    shown.add(id(step))
     number = step.table.num_rows
     yield f"{first}{step.details}  ({number:,} row{'' if number == 1 else 's'})"
     if not step.inputs:
@@ -86,7 +90,7 @@ def _lines(step: StepRows, first: str, rest: str) -> Iterator[str]:
     for place, each in enumerate(step.inputs):
         last = place == len(step.inputs) - 1
         branch, bar = ("└─ ", "   ") if last else ("├─ ", "│  ")
-        yield from _lines(each, rest + branch, rest + bar)
+        yield from _lines(each, rest + branch, rest + bar, shown)
 
 
 def lineage(relation: Relation, row: Any, params: Mapping[str, Any] | None = None) -> Lineage:
@@ -102,7 +106,7 @@ def lineage(relation: Relation, row: Any, params: Mapping[str, Any] | None = Non
         return Lineage(
             result.take(pa.array(outputs)).to_pylist()[0],
             _tables(trail, found),
-            _tree(trail, trail.root, found),
+            _tree(trail, trail.root, found, {}),
         )
 
 
@@ -184,7 +188,11 @@ def _tables(trail: Trail, found: Mapping[int, Rows]) -> dict[str, pa.Table]:
     return tables
 
 
-def _tree(trail: Trail, step: Step, found: Mapping[int, Rows]) -> StepRows:
-    table = trail.table(step).take(pa.array(found[id(step)], pa.int64()))
-    inputs = tuple(_tree(trail, each, found) for each in step.inputs)
-    return StepRows(title(step.node), described(step), table, inputs)
+def _tree(
+    trail: Trail, step: Step, found: Mapping[int, Rows], made: dict[int, StepRows]
+) -> StepRows:
+    if id(step) not in made:
+        table = trail.table(step).take(pa.array(found[id(step)], pa.int64()))
+        inputs = tuple(_tree(trail, each, found, made) for each in step.inputs)
+        made[id(step)] = StepRows(title(step.node), described(step), table, inputs)
+    return made[id(step)]

@@ -88,6 +88,14 @@ def test_one_table_scanned_twice_is_one_table(faces):
     assert marks(twice.lineage(0)) == [1, 3]
 
 
+def test_a_step_that_two_others_ask_is_written_once(faces):
+    found = faces.filter(row.score > 0).join(faces, predicate=vq.time_overlaps).lineage(0)
+    left, right = found.steps.inputs
+    assert left.inputs[0] is right
+    assert str(found).count("scan ") == 2
+    assert str(found).endswith("(as above)")
+
+
 def test_tables_of_one_name_stay_apart(faces):
     other = vq.from_arrow(pa.table({"video": ["a"], "start": [0], "end": [9]}), name="faces")
     assert list(faces.join(other, vq.time_overlaps).lineage(0).tables) == ["faces", "faces (2)"]
