@@ -132,7 +132,8 @@ def _codes(leaves: list[Leaf], made: list[pa.ChunkedArray]) -> dict[int, pa.Chun
     }
     if not texts:
         return {}
-    known = pc.unique(pa.chunked_array([part for each in texts.values() for part in each.chunks]))
+    parts = [part for each in texts.values() for part in each.chunks]
+    known = pc.unique(pa.chunked_array(parts, pa.string()))  # there may be no part
     known = known.drop_null()
     known = known.take(pc.sort_indices(known))
     return {number: pc.index_in(each, value_set=known) for number, each in texts.items()}

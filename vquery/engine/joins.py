@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 BLOCK = 1 << 20
 """Candidate pairs that are evaluated at a time."""
 
+SOME = 16
+"""Right rows that are tried first where one partner is enough, and by how many times more then."""
+
 FAR = 1 << 62
 """Farther than any time: stands for a bound that is not there."""
 
@@ -254,6 +257,27 @@ def drops_pairs(node: Join) -> bool:
     return bool(node.merge.intersected) or node.how == LEFT
 
 
+def _partnered(run: Executor, step: Step, left: pa.Table, right: pa.Table) -> npt.NDArray[np.bool_]:
+    """Whether each left row has a partner, where pairs have to be made to know.
+
+    Where they are many, some right rows are tried first, then more of them: one partner is enough,
+    and left rows that have theirs make no further pairs.
+    """
+    assert step.matching is not None
+    found = np.zeros(left.num_rows, dtype=np.bool_)
+    many = Candidates(step.matching, left, right).count() > SOME * BLOCK
+    if many:
+        right = take(right, np.random.default_rng(0).permutation(right.num_rows))
+    first, size = 0, SOME if many else max(right.num_rows, 1)
+    while first < right.num_rows and not found.all():
+        rest = np.flatnonzero(~found)
+        some = take(left, rest), right.slice(first, size)
+        for left_rows, _ in matched_blocks(run, step, *some):
+            found[rest[left_rows]] = True
+        first, size = first + size, size * SOME
+    return found
+
+
 def semi_join(run: Executor, step: Step, left: pa.Table, right: pa.Table) -> pa.Table:
     """Keep the left rows with (or without) a partner."""
     node: SemiJoin = step.node  # type: ignore[assignment]
@@ -261,9 +285,7 @@ def semi_join(run: Executor, step: Step, left: pa.Table, right: pa.Table) -> pa.
     if step.matching.rest is None:
         found = candidates_of(run, step, left, right).any()
     else:
-        found = np.zeros(left.num_rows, dtype=np.bool_)
-        for left_rows, _ in matched_blocks(run, step, left, right):
-            found[left_rows] = True
+        found = _partnered(run, step, left, right)
     kept = np.flatnonzero(found != node.negated)
     run.trace(step, 0, kept)
     if run.traced and not node.negated:

@@ -125,11 +125,13 @@ class Reference(Values):
         ]
 
     def grouped(
-        self, node: groups.Aggregated | groups.GroupFilter | groups.Match
+        self,
+        node: groups.Aggregated | groups.GroupFilter | groups.Match,
+        rows: list[Row] | None = None,
     ) -> list[list[Row]]:
         """Rows of each group, in order."""
         members: dict[Any, list[Row]] = {}
-        for row in sorted(self.rows(node.input), key=usual):
+        for row in sorted(self.rows(node.input) if rows is None else rows, key=usual):
             members.setdefault(tuple(row[name] for name in ("video", *node.by)), []).append(row)
         return list(members.values())
 
@@ -145,8 +147,11 @@ class Reference(Values):
 
     def filter_groups(self, node: groups.GroupFilter) -> list[Row]:
         """All rows of groups for which the condition is true."""
-        kept = [rows for rows in self.grouped(node) if self.value(node.condition, {None: rows})]
-        return [row for members in kept for row in members]
+        rows = self.rows(node.input)
+        grouped = self.grouped(node, rows)
+        kept = [members for members in grouped if self.value(node.condition, {None: members})]
+        there = {id(row) for members in kept for row in members}
+        return [row for row in rows if id(row) in there]  # in an order of their own, if any
 
     def match(self, node: groups.Match) -> list[Row]:
         """Try every arrangement of rows of a group on the variables."""

@@ -79,9 +79,9 @@ def distance(a: Row, b: Row) -> int:
 def nearest(reference: Reference, node: partners.Nearest) -> list[Row]:
     """Sort all right rows by their distance from each left row."""
     right = sorted(reference.rows(node.right), key=usual)
-    farthest = None if node.max_gap is None else reference.seconds(node.max_gap)
     result = []
     for row in reference.rows(node.left):
+        farthest = None if node.max_gap is None else reference.seconds(node.max_gap, row)
         near = [
             other
             for other in right

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from vquery.expr.relations import Relation
 
 
-def amount(reference: Reference, value: Expression, axis: str) -> Any:
+def amount(reference: Reference, value: Expression, axis: str, row: Row) -> Any:
     """Microseconds on time, a float32 on x and y."""
-    return reference.seconds(value) if axis == "time" else np.float32(reference.value(value, {}))
+    if axis == "time":
+        return reference.seconds(value, row)
+    return np.float32(reference.value(value, {}))
 
 
 def lacks(row: Row, axis: str) -> bool:
@@ -32,10 +34,10 @@ def lacks(row: Row, axis: str) -> bool:
 
 def dilate(reference: Reference, node: relations.Dilate) -> list[Row]:
     """Move starts and ends; leave out what shrinks below nothing; clip."""
-    by = amount(reference, node.seconds, node.axis)
     start, end = AXES[node.axis]
     result = []
     for row in reference.rows(node.input):
+        by = amount(reference, node.seconds, node.axis, row)
         made = dict(row)
         if not lacks(row, node.axis):
             made[start] = row[start] - by * ("start" in node.sides)
@@ -52,11 +54,12 @@ def dilate(reference: Reference, node: relations.Dilate) -> list[Row]:
 
 def shift(reference: Reference, node: spans.Shift) -> list[Row]:
     """Move both ends."""
-    by = amount(reference, node.amount, node.axis)
-    return [
-        row if lacks(row, node.axis) else row | {name: row[name] + by for name in AXES[node.axis]}
-        for row in reference.rows(node.input)
-    ]
+    result = []
+    for row in reference.rows(node.input):
+        by = amount(reference, node.amount, node.axis, row)
+        moved = {} if lacks(row, node.axis) else {each: row[each] + by for each in AXES[node.axis]}
+        result.append(row | moved)
+    return result
 
 
 def clip(reference: Reference, node: spans.Clip) -> list[Row]:
@@ -66,9 +69,9 @@ def clip(reference: Reference, node: spans.Clip) -> list[Row]:
     for row in reference.rows(node.input):
         low, high = whole.get(row["video"], (-math.inf, math.inf))
         if node.start is not None:
-            low = amount(reference, node.start, node.axis)
+            low = amount(reference, node.start, node.axis, row)
         if node.end is not None:
-            high = amount(reference, node.end, node.axis)
+            high = amount(reference, node.end, node.axis, row)
         result.append(clipped(row, node.axis, low, high))
     return [row for row in result if row is not None]
 
@@ -93,9 +96,9 @@ def extents(reference: Reference, node: Relation) -> dict[Any, tuple[Any, Any]]:
 
 def split(reference: Reference, node: spans.Split) -> list[Row]:
     """Cut off one piece after the other."""
-    every = reference.seconds(node.every)
     result = []
     for row in reference.rows(node.input):
+        every = reference.seconds(node.every, row)
         rest = dict(row)
         zero = row["start_us"] if node.anchor == "row" else 0
         cut = zero + ((row["start_us"] - zero) // every + 1) * every
@@ -123,9 +126,9 @@ def split_at(reference: Reference, node: spans.SplitAt) -> list[Row]:
 
 def windows(reference: Reference, node: spans.SlidingWindows) -> list[Row]:
     """Slide a window through each row until it reaches the end."""
-    length, step = reference.seconds(node.length), reference.seconds(node.step)
     result = []
     for row in reference.rows(node.input):
+        length, step = (reference.seconds(each, row) for each in (node.length, node.step))
         start, reached = row["start_us"], False
         while not reached:
             end = min(start + length, row["end_us"])
@@ -229,11 +232,11 @@ def takes(reference: Reference, node: groups.Coalesce, members: list[Row], row: 
         return False
     start, end = AXES[node.axis]
     latest = max(each[end] for each in members)
-    if row[start] - latest > amount(reference, node.gap, node.axis):
+    if row[start] - latest > amount(reference, node.gap, node.axis, row):
         return False
     if node.max_length is not None:
         length = max(latest, row[end]) - members[0][start]
-        if length > amount(reference, node.max_length, node.axis):
+        if length > amount(reference, node.max_length, node.axis, row):
             return False
     around = {name: hull(members, max)[name] for name in bounds(row)}
     return bool(reference.holds(node.where, members[0] | around, row))

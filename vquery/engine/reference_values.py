@@ -37,9 +37,10 @@ class Values:
     def __init__(self, params: Mapping[str, Any]) -> None:
         self.params = params
 
-    def seconds(self, value: expression.Expression) -> int:
-        """Microseconds of a length of time."""
-        microseconds: int = round(self.value(value, {}) * US_PER_S)
+    def seconds(self, value: expression.Expression, row: Row | None = None) -> int:
+        """Microseconds of a length of time, which in frames depends on the video of a row."""
+        at = {} if row is None else {None: row, "left": row}
+        microseconds: int = round(self.value(value, at) * US_PER_S)
         return microseconds
 
     def value(self, node: Any, env: Mapping[Any, Any]) -> Any:

@@ -69,7 +69,7 @@ def rekey(run: Executor, step: Step, given: pa.Table) -> pa.Table:
     table = _with_video(table, node.schema.field("video"), key)
     for name, column in origin.items():
         if name in step.columns:
-            table = table.append_column(name, column)
+            table = table.append_column(node.schema.field(name), column)
     return table.select(list(step.columns))
 
 

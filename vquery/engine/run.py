@@ -106,7 +106,8 @@ def batches(
 def _pieces(step: Step, wanted: list[str], rows: int, *, sort: bool) -> Iterator[pa.RecordBatch]:
     running = Running()
     for table in streamed(step, running, sort=sort):
-        yield from table.select(wanted).replace_schema_metadata(None).to_batches(rows)
+        parts = table.select(wanted).replace_schema_metadata(None).to_batches(rows)
+        yield from (part for part in parts if part.num_rows)
     _reported(empty(step), running)
 
 

@@ -275,16 +275,24 @@ def union_schema(schemas: list[pa.Schema], names: list[str], what: str) -> pa.Sc
     for other, name in zip(others, names[1:], strict=True):
         for each in other:
             schema = _aligned(schema, each, name, what)
-    return schema
+    full = {each.name for each in schema}
+    for given in schemas:
+        full &= {each.name for each in given if not each.nullable}
+    return pa.schema([each.with_nullable(each.name not in full) for each in schema])
 
 
 def _aligned(schema: pa.Schema, given: pa.Field, source: str, what: str) -> pa.Schema:
     place = schema.get_field_index(given.name)
     if place < 0:
-        return schema.append(given.with_nullable(nullable=True))
+        return schema.append(given)
     known = schema.field(place).type
     if known == given.type or pa.types.is_null(given.type):
         return schema
+    kinds = {kind_of(known), kind_of(given.type)}
+    if kinds == {Kind.STRING}:  # plain, large and encoded texts are texts
+        return schema.set(place, pa.field(given.name, pa.string()))
+    if kinds == {Kind.INTEGER} and given.name == "video":  # no cast could bring it to one type
+        return schema.set(place, pa.field(given.name, pa.int64()))
     if pa.types.is_null(known):
         return schema.set(place, given)
     raise QueryError(
