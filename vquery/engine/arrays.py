@@ -39,6 +39,18 @@ def whole(column: pa.ChunkedArray) -> pa.Array:
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
+def truths(column: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+    """Where a condition is true; null is not true, a condition that is null alone included.
+
+    >>> truths(pa.chunked_array([[True, None], [False]])).tolist()
+    [True, False, False]
+    >>> truths(pa.chunked_array([[None]], pa.null())).tolist()
+    [False]
+    """
+    holds = whole(column.cast(pa.bool_()).fill_null(fill_value=False))
+    return np.asarray(holds.to_numpy(zero_copy_only=False), np.bool_)
+
+
 def take(table: pa.Table, rows: npt.NDArray[Any]) -> pa.Table:
     """Rows of a table by number."""
     return table.take(pa.array(rows))

@@ -14,6 +14,7 @@ from vquery.engine.arrays import (
     group_codes,
     ints,
     take,
+    truths,
     usual_order,
 )
 from vquery.engine.rows import with_times
@@ -152,8 +153,7 @@ def filter_groups(run: Executor, step: Step, given: pa.Table) -> pa.Table:
     computed = run.session.aggregate(
         {"keep": node.condition}, scope, table_fetch(order[0]), order[1]
     )
-    keep = computed["keep"].cast(pa.bool_()).fill_null(fill_value=False).combine_chunks()
-    kept = np.asarray(keep.to_numpy(zero_copy_only=False), dtype=np.bool_)[groups]
+    kept = truths(computed["keep"])[groups]
     run.trace(step, 0, np.flatnonzero(kept))
     return take(given.select(list(step.columns)), np.flatnonzero(kept))
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vquery.engine.arrays import floats, group_codes, ints, take, usual_order
+from vquery.engine.arrays import floats, group_codes, ints, take, truths, usual_order
 from vquery.engine.binding import Binding, Bindings, Order, about_one, plan_bindings
 from vquery.engine.joins import Candidates
 from vquery.engine.vectors import Arrays, Evaluator, Unsupported
@@ -245,9 +245,8 @@ class _Search:
         size = next(iter(bound.values())).size
         if not size:
             return bound
-        computed = self._run.session.compute({"keep": condition}, self._scope, fetch, size)["keep"]
-        keep = computed.fill_null(fill_value=False).combine_chunks()
-        return _chosen(bound, np.flatnonzero(keep.to_numpy(zero_copy_only=False)))
+        computed = self._run.session.compute({"keep": condition}, self._scope, fetch, size)
+        return _chosen(bound, np.flatnonzero(truths(computed["keep"])))
 
 
 def _groups(given: pa.Table, by: Sequence[str]) -> Rows:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from vquery.engine.arrays import group_codes, take, usual_order
+from vquery.engine.arrays import group_codes, take, truths, usual_order
 from vquery.engine.rows import compute
 from vquery.engine.session import table_fetch
 from vquery.expr.partition import WindowFilter, Windows, partition_scope
@@ -42,9 +42,8 @@ def windows(run: Executor, step: Step, given: pa.Table) -> pa.Table:
 def filter_windows(run: Executor, step: Step, given: pa.Table) -> pa.Table:
     """Keep the rows for which the condition is true."""
     node: WindowFilter = step.node  # type: ignore[assignment]
-    computed = window_values(run, node, {"keep": node.condition}, given)["keep"]
-    keep = computed.fill_null(fill_value=False).combine_chunks().to_numpy(zero_copy_only=False)
-    kept = np.flatnonzero(keep)
+    computed = window_values(run, node, {"keep": node.condition}, given)
+    kept = np.flatnonzero(truths(computed["keep"]))
     run.trace(step, 0, kept)
     return take(given.select(list(step.columns)), kept)
 

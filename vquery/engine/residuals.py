@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from vquery.engine.arrays import floats, join_codes
+from vquery.engine.arrays import floats, join_codes, truths
 from vquery.expr.expression import Column, Expression
 from vquery.expr.predicates import RIGHT
 from vquery.plan.residual import Apart, BoxesAlike, Comparison, OneSided
@@ -93,8 +93,7 @@ def _conditions(fused: Fused, left: _Side, right: _Side) -> Iterator[Condition]:
         return
     if isinstance(fused, OneSided):
         side = right if fused.side == RIGHT else left
-        holds = side.column(fused.condition).fill_null(fill_value=False)
-        mark = np.asarray(holds.to_numpy(), np.bool_)
+        mark = truths(side.column(fused.condition))
         yield Present(None, mark) if fused.side == RIGHT else Present(mark, None)
         return
     if fused.dtype == pa.string():

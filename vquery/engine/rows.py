@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from vquery.engine.arrays import floats, ints, take, usual_order
+from vquery.engine.arrays import floats, ints, take, truths, usual_order
 from vquery.engine.session import table_fetch
 from vquery.engine.vectors import EVERY, Arrays, Evaluator, Unsupported
 from vquery.errors import QueryError
@@ -64,9 +64,8 @@ def true_rows(
         return np.flatnonzero(np.broadcast_to(holds, given.num_rows))
     except Unsupported:
         pass  # only the database can tell
-    computed = compute(run, relation, {"keep": condition}, given)["keep"].cast(pa.bool_())
-    keep = computed.fill_null(fill_value=False).combine_chunks().to_numpy(zero_copy_only=False)
-    return np.flatnonzero(keep)
+    computed = compute(run, relation, {"keep": condition}, given)
+    return np.flatnonzero(truths(computed["keep"]))
 
 
 def compute(

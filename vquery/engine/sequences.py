@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from vquery.engine.amounts import amount_on
-from vquery.engine.arrays import floats, group_codes, ints, take, usual_order
+from vquery.engine.arrays import floats, group_codes, ints, take, truths, usual_order
 from vquery.engine.session import table_fetch
 from vquery.expr.relations import scope_of
 from vquery.expr.sequences import Sequence
@@ -62,8 +62,7 @@ def _carries(
     carries = np.ones((len(node.pattern.symbols), table.num_rows), np.bool_)
     for number, name in enumerate(node.pattern.symbols):
         if name != ANY and table.num_rows:
-            found = computed[name].fill_null(fill_value=False).combine_chunks()
-            carries[number] = found.to_numpy(zero_copy_only=False)
+            carries[number] = truths(computed[name])
         if name in shortest:
             carries[number] &= duration >= shortest[name]
     return carries

@@ -222,7 +222,8 @@ class Evaluator:
 def _written(literal: Literal, dtype: pa.DataType) -> Vector:
     if not isinstance(literal.value, (bool, int, float)):
         raise Unsupported
-    return Vector(np.asarray(literal.value, dtype=_dtype(dtype)))
+    with np.errstate(over="ignore"):  # as infinite it is still on the same side of all values
+        return Vector(np.asarray(literal.value, dtype=_dtype(dtype)))
 
 
 def _dtype(dtype: pa.DataType) -> Any:

@@ -37,6 +37,8 @@ class Aggregate(Expression):
         inner = replace(scope, keys=None, windowed=False)
         if self.second is not None:
             _require_order(self, self.second.type(inner))
+            if self.function != "quantile" and isinstance(self.second, Literal):
+                raise QueryError(f"{self!r}: by= must be something of a row, such as row.score")
             if self.function == "quantile":
                 _require_share(self.second)  # a param has its value only now
         return _result(self, self.argument.type(inner))

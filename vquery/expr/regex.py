@@ -13,6 +13,8 @@ from vquery.errors import QueryError
 if TYPE_CHECKING:
     import duckdb
 
+MOST_GROUPS = 9
+"""Groups that DuckDB tells apart by number."""
 HINT = "vquery uses the syntax of RE2, which has no look-around and no back-references"
 
 
@@ -36,8 +38,10 @@ def check_regex(pattern: Any, what: str, group: int = 0) -> None:
         pattern = pattern.default
     if not isinstance(pattern, str):
         raise QueryError(f"{what} takes a regular expression as a text or param, got {pattern!r}")
-    if not isinstance(group, int) or isinstance(group, bool) or group < 0:
-        raise QueryError(f"{what}: group= must be a whole number of at least 0, got {group!r}")
+    if not isinstance(group, int) or isinstance(group, bool) or not 0 <= group <= MOST_GROUPS:
+        raise QueryError(
+            f"{what}: group= must be a whole number from 0 to {MOST_GROUPS}, got {group!r}"
+        )
     wrong = _fault(pattern, group)
     if wrong is not None:
         raise QueryError(f"{what}: {wrong}")

@@ -10,7 +10,7 @@ from vquery.expr.regex import check_regex
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from vquery.expr.expression import Expression
+    from vquery.expr.expression import Expression, Param
 
 WHITE = "".join(chr(code) for code in range(0x3001) if chr(code).isspace())
 """What `strip` takes away: what Python takes for white space."""
@@ -165,8 +165,11 @@ class Lists(Values):
         """Return the last element of the list; null where it is empty."""
         return self.get(-1)
 
-    def join_text(self, between: str = " ") -> Expression:
+    def join_text(self, between: str | Param = " ") -> Expression:
         """Return the texts of the list in one, with ``between`` between them, nulls left out."""
+        written = getattr(between, "default", getattr(between, "value", between))
+        if not isinstance(written, str):
+            raise QueryError(f"join_text() takes a text to write between, got {between!r}")
         return self._call("join_text", between)
 
 

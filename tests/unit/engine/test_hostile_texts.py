@@ -8,6 +8,7 @@ import pytest
 from vquery.engine.parse import parse_query
 from vquery.engine.sources import from_arrow
 from vquery.errors import QueryError
+from vquery.expr.placeholders import row
 from vquery.expr.regex import check_regex
 from vquery.expr.symbols import read_sequence
 from vquery.expr.wording import read_phrase
@@ -43,6 +44,9 @@ def rows():
         ("t.limit(frames(2))", "limit\\(\\)"),
         ("t.sample(frames(2))", "sample\\(\\)"),
         ("t.rekey(row.name, shift=1e300)", "31,000 years"),
+        ("t.mutate(a=row.name.extract('a', group=99999999999999999999))", "from 0 to 9"),
+        ("t.mutate(a=row.name.words().join_text(row.name))", "takes a text to write between"),
+        ("t.group_by('name').agg(a=arg_max(row.name, by=None))", "by= must be something"),
     ],
 )
 def test_queries(rows, text, message):
@@ -54,6 +58,20 @@ def test_queries(rows, text, message):
 def test_long_conditions_are_no_deep_ones(rows, word):
     text = f" {word} ".join(["row.score > 0"] * 1100)
     assert parse_query(f"t.filter({text})", {"t": rows}).count() == 3
+
+
+@pytest.mark.parametrize("owner", ["t", "t.group_by('name')", "t.partition_by('name')"])
+def test_null_is_never_true(rows, owner):
+    assert parse_query(f"{owner}.filter(None)", {"t": rows}).count() == 0
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_beyond_what_a_column_holds(rows):
+    single = rows.mutate(score=row.score.cast("float")).collect()
+    place = single.schema.get_field_index("score")
+    single = from_arrow(single.set_column(place, "score", single["score"].cast(pa.float32())))
+    for condition in ("row.score < 1e300", "row.score > -1e300", "row.score != 1e300"):
+        assert parse_query(f"t.filter({condition})", {"t": single}).count() == 3
 
 
 def test_columns_that_double_are_computed_step_by_step(rows):
