@@ -53,7 +53,7 @@ def require_amount(value: Expression, axis: str, what: str, *, lowest: float | N
         require_seconds(value, what, lowest=lowest)
         return
     number = math.nan if value.unit == "seconds" else shown_number(value)
-    if not math.isfinite(number) or (lowest is not None and number < lowest):
+    if not abs(number) <= FARTHEST or (lowest is not None and number < lowest):
         rule = "a number" + ("" if lowest is None else f" of at least {lowest:g}")
         whole = "width" if axis == "x" else "height"
         raise QueryError(f"{what} takes {rule} (the picture has {whole} 1), got {value!r}")

@@ -254,3 +254,29 @@ def test_identifiers_in_duckdb_files(name, tmp_path):
         assert made.execute(seconds).fetchall() == [(16e-6,)]
     found = run_sql(f"SELECT count(*) AS n FROM {quoted(name)}", {name: lambda: table})
     assert found.to_arrow()["n"].to_pylist() == [len(VALUES)]
+
+
+def test_columns_may_be_called_as_ours_are_or_differ_by_case_alone():
+    table = pa.table(
+        {
+            "video": ["a", "a", "b"], "start": [0, 1, 0], "end": [1, 2, 1],
+            "n": [1, 1, 3], "N": [10, 20, 30],
+        }
+    )  # fmt: skip
+    given = from_arrow(table)
+    made = given.mutate(position=row.n + row.N, p=row.n, P=row.N, keep=row.N * 2).collect()
+    assert made["position"].to_pylist() == [11, 21, 33]
+    assert (made["p"].to_pylist(), made["P"].to_pylist()) == ([1, 1, 3], [10, 20, 30])
+    assert given.filter(row.n * 10 == row.N).count() == 2
+    assert given.distinct("n", "N").count() == 3
+    joined = given.join(given, predicate=lambda a, b: (a.n * 20 == b.N) & (a.N < b.N))
+    assert joined.collect().select(["N", "N_right"]).to_pylist() == [{"N": 10, "N_right": 20}]
+    groups = given.coalesce(group_number=vq.count(), total=vq.sum(row.n), Total=vq.sum(row.N))
+    assert groups.collect().drop_columns(["video", "start_us", "end_us", "n", "N"]).to_pylist() == [
+        {"group_number": 2, "total": 2, "Total": 30},
+        {"group_number": 1, "total": 3, "Total": 30},
+    ]
+    pairs = given.group_by("video").match(
+        vq.pattern("a", "A").where(lambda a, A: a.n * 20 == A.N)  # noqa: N803
+    )
+    assert pairs.collect().select(["a_N", "A_N"]).to_pylist() == [{"a_N": 10, "A_N": 20}]

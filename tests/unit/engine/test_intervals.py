@@ -13,10 +13,9 @@ from vquery.engine.sources import from_arrow
 from vquery.errors import MissingDependencyError, QueryError, UnknownColumnError
 from vquery.expr import aggregates as agg
 from vquery.expr.merge import intersection, left, right, span, time_intersection
-from vquery.expr.pattern import pattern
 from vquery.expr.placeholders import face, lit, param, row, when
 from vquery.expr.predicates import udf
-from vquery.expr.time import before, equals, time_overlaps
+from vquery.expr.time import before, time_overlaps
 
 SECOND = 1_000_000
 
@@ -385,39 +384,3 @@ def test_show_prints_a_table(faces, capsys):
     assert "0:02.000" in printed
     assert "Bernie" in printed
     assert "first 2 rows" in printed
-
-
-def test_columns_may_be_called_as_ours_are_or_differ_by_case_alone():
-    table = pa.table(
-        {
-            "video": ["a", "a", "b"], "start": [0, 1, 0], "end": [1, 2, 1],
-            "n": [1, 1, 3], "N": [10, 20, 30],
-        }
-    )  # fmt: skip
-    given = from_arrow(table)
-    made = given.mutate(position=row.n + row.N, p=row.n, P=row.N, keep=row.N * 2).collect()
-    assert made["position"].to_pylist() == [11, 21, 33]
-    assert (made["p"].to_pylist(), made["P"].to_pylist()) == ([1, 1, 3], [10, 20, 30])
-    assert given.filter(row.n * 10 == row.N).count() == 2
-    assert given.distinct("n", "N").count() == 3
-    joined = given.join(given, predicate=lambda a, b: (a.n * 20 == b.N) & (a.N < b.N))
-    assert joined.collect().select(["N", "N_right"]).to_pylist() == [{"N": 10, "N_right": 20}]
-    groups = given.coalesce(group_number=agg.count(), total=agg.sum(row.n), Total=agg.sum(row.N))
-    assert groups.collect().drop_columns(["video", "start_us", "end_us", "n", "N"]).to_pylist() == [
-        {"group_number": 2, "total": 2, "Total": 30},
-        {"group_number": 1, "total": 3, "Total": 30},
-    ]
-    pairs = given.group_by("video").match(
-        pattern("a", "A").where(lambda a, A: a.n * 20 == A.N)  # noqa: N803
-    )
-    assert pairs.collect().select(["a_N", "A_N"]).to_pylist() == [{"a_N": 10, "A_N": 20}]
-
-
-def test_rows_that_are_equal_stand_for_the_variables_of_a_pattern_either_way():
-    same = from_arrow(pa.table({"video": ["a"] * 2, "start": [0, 0], "end": [1, 1], "n": [1, 2]}))
-    for test in (equals("a", "b"), lambda a, b: (a.start <= b.start) & (a.end >= b.end)):
-        found = same.group_by().match(pattern("a", "b").where(test)).collect()
-        assert sorted(zip(*(found[name].to_pylist() for name in ("a_n", "b_n")), strict=True)) == [
-            (1, 2),
-            (2, 1),
-        ]

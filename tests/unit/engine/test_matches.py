@@ -10,7 +10,7 @@ from vquery.engine.sources import from_arrow
 from vquery.expr.boxes import left_of
 from vquery.expr.pattern import pattern
 from vquery.expr.predicates import same, udf
-from vquery.expr.time import before, time_overlaps
+from vquery.expr.time import before, equals, time_overlaps
 
 
 def rows(*given, box=False):
@@ -135,3 +135,13 @@ def test_solutions_are_made_in_blocks(monkeypatch):
     given = rows(*[("v", 0, 1, number, "x") for number in range(60)])
     assert given.per_frame().match(pattern("a", "b")).count() == 60 * 59
     assert max(sizes) <= 100
+
+
+def test_rows_that_are_equal_stand_for_the_variables_of_a_pattern_either_way():
+    twins = from_arrow(pa.table({"video": ["a"] * 2, "start": [0, 0], "end": [1, 1], "n": [1, 2]}))
+    for test in (equals("a", "b"), lambda a, b: (a.start <= b.start) & (a.end >= b.end)):
+        found = twins.group_by().match(pattern("a", "b").where(test)).collect()
+        assert sorted(zip(*(found[name].to_pylist() for name in ("a_n", "b_n")), strict=True)) == [
+            (1, 2),
+            (2, 1),
+        ]
