@@ -31,23 +31,10 @@ PUBLIC_DETECTION = pa.schema(
 )
 
 
-@dataclass(frozen=True, eq=False)
-class StoredTable:
-    """One table of a snapshot, under the name that people know it by."""
+class OfCollection:
+    """What every table of a snapshot can tell of the videos that it is about."""
 
     snapshot: Snapshot
-    stored: str
-    name: str
-
-    @property
-    def schema(self) -> pa.Schema:
-        """Columns and types."""
-        return self.snapshot.schema(self.stored)
-
-    @property
-    def num_rows(self) -> int:
-        """Rows of the table, for estimates."""
-        return self.snapshot.count(self.stored)
 
     @property
     def collection(self) -> str:
@@ -63,6 +50,25 @@ class StoredTable:
     def frame_times(self) -> Callable[[], pa.Table]:
         """When each frame is shown."""
         return functools.partial(frame_times, self.snapshot)
+
+
+@dataclass(frozen=True, eq=False)
+class StoredTable(OfCollection):
+    """One table of a snapshot, under the name that people know it by."""
+
+    snapshot: Snapshot
+    stored: str
+    name: str
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Columns and types."""
+        return self.snapshot.schema(self.stored)
+
+    @property
+    def num_rows(self) -> int:
+        """Rows of the table, for estimates."""
+        return self.snapshot.count(self.stored)
 
     @property
     def identity(self) -> tuple[Any, ...]:
@@ -116,7 +122,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, eq=False)
-class DetectionTable:
+class DetectionTable(OfCollection):
     """Detections of one class (None: of all) with the labels of some concepts.
 
     A label is the human one, else the propagated one: at its own threshold, or at the one given.
@@ -137,21 +143,6 @@ class DetectionTable:
     def num_rows(self) -> int:
         """Detections of all classes, for estimates."""
         return self.snapshot.count("detections")
-
-    @property
-    def collection(self) -> str:
-        """Collection that the videos are of."""
-        return str(self.snapshot.root.resolve())
-
-    @property
-    def extents(self) -> Callable[[], pa.Table]:
-        """What is known of whole videos."""
-        return functools.partial(extents, self.snapshot)
-
-    @property
-    def frame_times(self) -> Callable[[], pa.Table]:
-        """When each frame is shown."""
-        return functools.partial(frame_times, self.snapshot)
 
     @property
     def identity(self) -> tuple[Any, ...]:

@@ -71,7 +71,9 @@ class Residual:
     def __init__(self, conditions: tuple[Condition, ...], rows: tuple[int, int]) -> None:
         self.conditions = conditions
         self.rows = rows
-        self.program: npt.NDArray[np.int64] | None = None  # for compiled code
+        # for compiled code, which has the address of the first: threads that come at once may add
+        # more, and none is ever taken away
+        self.programs: list[npt.NDArray[np.int64]] = []
 
     @functools.cached_property
     def matrices(self) -> Matrices:

@@ -28,9 +28,9 @@ def as_test(residual: Residual | None) -> int:
     """Hand a residual to compiled code: the address of its program, which it keeps; 0 for none."""
     if residual is None:
         return 0
-    if residual.program is None:
-        residual.program = _program(residual)
-    return _address(residual.program)
+    if not residual.programs:
+        residual.programs.append(_program(residual))
+    return _address(residual.programs[0])
 
 
 def _program(residual: Residual) -> npt.NDArray[np.int64]:
