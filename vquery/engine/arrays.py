@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vquery.errors import QueryError
 from vquery.expr.types import Kind, has_box, kind_of
 
 if TYPE_CHECKING:
@@ -112,7 +113,24 @@ def _stacked(left: pa.ChunkedArray, right: pa.ChunkedArray) -> pa.ChunkedArray:
     wanted = pa.string() if kind_of(left.type) is Kind.STRING else left.type
     if kind_of(left.type) is Kind.INTEGER and left.type != right.type:
         wanted = pa.int64()
-    return pa.chunked_array([*left.cast(wanted).chunks, *right.cast(wanted).chunks], type=wanted)
+    parts = [part for each in (left, right) for part in as_type(each, wanted).chunks]
+    return pa.chunked_array(parts, type=wanted)
+
+
+def as_type(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
+    """Cast a column of the same kind.
+
+    Raises
+    ------
+    QueryError
+        If a whole number does not fit.
+    """
+    try:
+        return column.cast(wanted)
+    except pa.ArrowInvalid as error:
+        raise QueryError(
+            f"a column of {column.type} meets {wanted}, which cannot hold all of it: {error}"
+        ) from error
 
 
 def _codes(

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery.engine.amounts import amount_on
-from vquery.engine.arrays import by_first_row, equal_codes, floats, ints, take, usual_order
+from vquery.engine.arrays import as_type, by_first_row, equal_codes, floats, ints, take, usual_order
 from vquery.engine.grouping import one_row_each, trace_members
 from vquery.engine.rows import compute
 from vquery.engine.spans import ends_of
@@ -121,7 +121,7 @@ def _filled(plan: Plan, made: list[pa.ChunkedArray], rows: int) -> Program:
         if leaf.operation == LEAF_FLOAT:
             real[number] = column.cast(pa.float64()).fill_null(0.0).to_numpy()
         else:
-            whole[number] = column.cast(pa.int64()).fill_null(0).to_numpy()
+            whole[number] = as_type(column, pa.int64()).fill_null(0).to_numpy()
     return Program(plan.code, plan.whole, plan.real, whole, real, missing, plan.shared)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vquery.engine.arrays import group_codes, ints, take, usual_order
+from vquery.engine.arrays import as_type, group_codes, ints, take, usual_order
 from vquery.engine.rows import compute, with_times
 from vquery.expr.expression import Expression, Literal, call
 from vquery.expr.rekeying import COLLECTION, ORIGIN, Concat, Rekey, RekeyBack, renamed_videos
@@ -87,7 +87,8 @@ def rekey_back(run: Executor, step: Step, given: pa.Table) -> pa.Table:
 
 
 def _with_video(table: pa.Table, field: pa.Field, column: pa.ChunkedArray) -> pa.Table:
-    return table.set_column(table.schema.get_field_index("video"), field, column.cast(field.type))
+    made = as_type(column, field.type)
+    return table.set_column(table.schema.get_field_index("video"), field, made)
 
 
 def sample(run: Executor, step: Step, given: pa.Table) -> pa.Table:

@@ -158,6 +158,9 @@ def _video(table: pa.Table, name: str) -> pa.ChunkedArray:
     if kind_of(column.type) not in (Kind.STRING, Kind.INTEGER):
         raise SchemaError(f"{name}: video must be text or integer, got {column.type}")
     refuse(column.is_null(), name, "video must be given")
+    if column.type == pa.uint64():
+        far = pc.greater(column, pa.scalar(2**63 - 1, pa.uint64()))
+        refuse(far, name, "video must be less than 2**63: bring such numbers as text")
     return column
 
 

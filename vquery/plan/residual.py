@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from vquery.expr.boxes import BoxRelation
-from vquery.expr.expression import Call, Expression, Literal
+from vquery.expr.expression import Call, Column, Expression, Literal
+from vquery.expr.node import walk
 from vquery.expr.predicates import LEFT, RIGHT, sides_of
 from vquery.expr.types import Kind, Type, common
 from vquery.plan.rewrite import conjuncts
@@ -22,6 +23,7 @@ from vquery.plan.rewrite import conjuncts
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from vquery.expr.node import Node
     from vquery.expr.predicates import Predicate
     from vquery.expr.types import Scope
 
@@ -110,6 +112,8 @@ def _of_condition(condition: Expression, scope: Scope) -> Fused | None:
             return OneSided(condition, side)
     if not isinstance(condition, Call) or condition.operation not in TURNED:
         return None
+    if any(_is_unsigned(each, scope) for each in walk(condition)):
+        return None  # kernels compare int64, which cannot hold all of them
     first, second = condition.arguments
     operation = condition.operation
     if isinstance(first, Literal):
@@ -131,9 +135,13 @@ def _of_condition(condition: Expression, scope: Scope) -> Fused | None:
     return Comparison(operation, first, second, dtype or pa.string())
 
 
+def _is_unsigned(node: Node, scope: Scope) -> bool:
+    return isinstance(node, Column) and pa.types.is_uint64(node.type(scope).dtype)
+
+
 def _comparable(met: Type) -> pa.DataType | None:
     """Type of which a kernel compares values, None where it cannot."""
-    if met.kind not in PLAIN or pa.types.is_uint64(met.dtype):
+    if met.kind not in PLAIN:
         return None
     return pa.int64() if met.kind is Kind.INTEGER else met.dtype
 

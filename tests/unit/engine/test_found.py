@@ -12,7 +12,7 @@ import pytest
 import vquery as vq
 from vquery import row
 from vquery.engine import joins
-from vquery.errors import QueryError
+from vquery.errors import QueryError, SchemaError
 
 
 def rows(number: int = 3, kind: pa.DataType | None = None, **columns: list[object]) -> vq.Intervals:
@@ -93,3 +93,28 @@ def test_of_many_rows_most_pairs_are_never_made():
         found = vq.from_arrow(given).semi_join(vq.from_arrow(given), ~vq.time_overlaps)
         assert found.count() == number
     assert tested.call_count == 1  # 16 rows of the right are partners enough
+
+
+LARGE = pa.array([0, 5, 2**64 - 1], pa.uint64())
+
+
+def test_whole_numbers_without_a_sign_are_never_taken_for_negative_ones():
+    large, small = rows(k=LARGE), rows(k=pa.array([3, 7, 1], pa.uint64()))
+    assert large.join(large, vq.same("k")).count() == 3
+    assert large.filter(row.start < 2).join(small, lambda a, b: a.k > b.k).count() == 2
+    for query in (
+        large.join(large, lambda a, b: a.k > b.k),
+        large.join(large, lambda a, b: (a.k - b.k) < 2),
+        large.semi_join(rows(k=[-1, 0, 1]), vq.same("k")),
+        large.coalesce(5, where=lambda run, new: run.k < new.k),
+        large.rekey("k"),
+    ):
+        with pytest.raises(QueryError, match="18446744073709551615"):
+            query.collect()
+
+
+def test_videos_have_a_sign():
+    table = pa.table({"video": pa.array([1, 2**63], pa.uint64()), "start": [0, 0], "end": [1, 1]})
+    with pytest.raises(SchemaError, match=r"row 2: video must be less than 2\*\*63"):
+        vq.from_arrow(table)
+    assert vq.from_arrow(table.slice(0, 1)).coalesce().count() == 1
