@@ -67,7 +67,7 @@ class ArrowSource:
         return pa.table({"video": found.videos, "rows": found.sizes})
 
     def read_videos(self, columns: list[str], videos: pa.Array) -> pa.Table:
-        """Return the rows of some videos with these columns; nothing is copied where they adjoin."""
+        """Return the rows of some videos with these columns, without a copy where they adjoin."""
         return self._segments.pick(self.table.select(columns), videos)
 
 

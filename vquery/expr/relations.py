@@ -342,8 +342,8 @@ def require_condition(expression: Expression, given: Type) -> None:
     """
     if given.kind not in (Kind.BOOLEAN, Kind.NULL):
         raise QueryError(
-            f"a condition is needed, such as row.score > 0.5, but {expression!r} is {given.kind.one}"
-            f" ({given})"
+            f"a condition is needed, such as row.score > 0.5, but {expression!r} is"
+            f" {given.kind.one} ({given})"
         )
 
 
