@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pyarrow as pa
-from hypothesis import assume, given, note
+from hypothesis import assume, given, note, settings
 from hypothesis import strategies as st
 
 from tests.properties.everything import compositions
@@ -60,6 +60,7 @@ def agree(query: Intervals, params: dict[str, Any] | None = None) -> pa.Table:
     return table
 
 
+@settings(max_examples=40)
 @given(compositions())
 def test_the_reference(made):
     query, params = made
@@ -68,6 +69,7 @@ def test_the_reference(made):
         agree(query, params)
 
 
+@settings(max_examples=20)
 @given(compositions(3, odd=True))
 def test_odd_tables(made):
     query, params = made
@@ -75,6 +77,7 @@ def test_odd_tables(made):
     agree(query, params)
 
 
+@settings(max_examples=20)
 @given(compositions() | compositions(3, odd=True), st.data())
 def test_every_way_to_run(made, data):
     query, params = made
@@ -102,6 +105,7 @@ def test_every_way_to_run(made, data):
     )
 
 
+@settings(max_examples=20)
 @given(compositions() | compositions(3, odd=True), st.data())
 def test_what_tells_about_a_query_never_fails(made, data):
     query, params = made
@@ -125,6 +129,7 @@ def test_what_tells_about_a_query_never_fails(made, data):
     assert told._repr_html_()
 
 
+@settings(max_examples=20)
 @given(compositions())
 def test_kernels_and_the_size_of_blocks(made):
     query, _ = made

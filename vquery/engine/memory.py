@@ -48,7 +48,7 @@ class Memory:
 
         self._cache = cache
         self._database = duckdb.__version__  # hashes and values are its
-        self._prints = Fingerprints(lambda scan: scan.schema.names)
+        self._prints = Fingerprints(lambda scan: list(scan.schema))  # nulls say no type
         self._steps: dict[bytes, Step] = {}
         self._keys: dict[int, bytes] = {}
         self._local: dict[int, bool] = {}

@@ -118,3 +118,12 @@ def test_videos_have_a_sign():
     with pytest.raises(SchemaError, match=r"row 2: video must be less than 2\*\*63"):
         vq.from_arrow(table)
     assert vq.from_arrow(table.slice(0, 1)).coalesce().count() == 1
+
+
+@pytest.mark.parametrize("kinds", [(pa.int64(), pa.string()), (pa.int64(), pa.float64())])
+def test_kept_results_have_the_types_of_their_table(kinds):
+    stored = vq.Cache()
+    for kind in kinds:
+        table = rows(n=pa.nulls(3, kind))
+        query = table.join(table, vq.time_overlaps)
+        assert query.collect(cache=stored).equals(query.collect())
