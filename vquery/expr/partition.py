@@ -22,6 +22,9 @@ from vquery.expr.relations import (
 from vquery.expr.types import INTEGER, Scope, Type
 from vquery.schema import BOX, KEYS
 
+MOST_ROWS = 2**62
+"""More rows than any partition has."""
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Window(Expression):
@@ -150,6 +153,8 @@ def cumulative_sum(value: Any) -> Window:
 def _whole(number: Any, what: str) -> int:
     if not isinstance(number, int) or isinstance(number, bool) or number < 1:
         raise QueryError(f"{what} must be a whole number of at least 1, got {number!r}")
+    if number > MOST_ROWS:
+        raise QueryError(f"{what} is a number of rows: {number} is more than there can be")
     return number
 
 

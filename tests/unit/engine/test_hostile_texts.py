@@ -44,6 +44,8 @@ def rows():
         ("t.limit(frames(2))", "limit\\(\\)"),
         ("t.sample(frames(2))", "sample\\(\\)"),
         ("t.rekey(row.name, shift=1e300)", "31,000 years"),
+        ("t.partition_by().mutate(a=lag(row.score, 99999999999999999999))", "number of rows"),
+        ("t.shift(1e300)", "31,000 years"),
         ("t.mutate(a=row.name.extract('a', group=99999999999999999999))", "from 0 to 9"),
         ("t.mutate(a=row.name.words().join_text(row.name))", "takes a text to write between"),
         ("t.group_by('name').agg(a=arg_max(row.name, by=None))", "by= must be something"),
