@@ -74,7 +74,7 @@ class Nearest(Relation):
         outputs = pair_outputs(self)
         names = [output.field.name for output in outputs]
         refuse_clash(names, f"give another suffix= than {self.suffix!r}, or rename before nearest")
-        require_new(names, self.gap, f"{what}: gap=")
+        require_new(names, self.gap, f"{what}: name=")
         outputs.append(Output(pa.field(self.gap, pa.float64(), self.how == "left"), None, ""))
         object.__setattr__(self, "outputs", tuple(outputs))
         self._set_schema(pa.schema([output.field for output in outputs]))

@@ -121,7 +121,7 @@ def test_nearest_by_equal_columns():
 
 
 def test_a_left_join_to_the_nearest():
-    kept = CUES.nearest(FACES, direction="after", how="left", gap="wait")
+    kept = CUES.nearest(FACES, direction="after", how="left", name="wait")
     assert found(kept, "cue", "name", "wait") == [(1, "Ann", 0.0), (2, None, None), (3, None, None)]
     assert found(CUES.nearest(NONE, how="left"), "cue", "gap") == [(1, None), (2, None), (3, None)]
     assert CUES.nearest(NONE).count() == 0
@@ -320,8 +320,8 @@ MISUSE = [
     (lambda: CUES.nearest(FACES, how="right"), r"nearest\(\): how= must be 'inner'"),
     (lambda: CUES.nearest(FACES, by="cue"), r"faces has no column 'cue'"),
     (lambda: CUES.nearest(FACES, gap=""), r"gap= must be the name of the new column, got ''"),
-    (lambda: CUES.nearest(FACES, gap="cue"), r"a column 'cue' is there already: nearest\(\): gap="),
-    (lambda: CUES.nearest(FACES, gap="start_us"), r"a column 'start_us' is there already"),
+    (lambda: CUES.nearest(FACES, name="cue"), r"a column 'cue' is there already: nearest\(\): name="),
+    (lambda: CUES.nearest(FACES, name="start_us"), r"a column 'start_us' is there already"),
     (lambda: CUES.nearest(CUES, suffix=""), r"two columns would be called 'cue': give another suf"),
     (lambda: CUES.nearest(FACES, merge_op=min), r"merge_op= must be span"),
     (lambda: CUES.nearest(FACES, score="best"), r"score= must be 'min'"),

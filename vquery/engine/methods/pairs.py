@@ -125,7 +125,7 @@ class Pairs(Fluent):
         max_gap: float | Param | None = None,
         by: Any = None,
         overlap: bool | None = None,
-        gap: str = "gap",
+        name: str = "gap",
         suffix: str = "_right",
         merge_op: MergeOp = left,
         score: str | Callable[..., Any] = "left",
@@ -149,7 +149,7 @@ class Pairs(Fluent):
         overlap
             Whether rows of ``other`` that share time with the row (gap 0) count: by default yes for
             ``"either"``, no for ``"before"`` and ``"after"``.
-        gap
+        name
             Name of the new column: seconds between both rows, 0 where they overlap or touch.
         suffix, merge_op, score, how
             As in :meth:`join`; time, box and score of the left row unless said otherwise.
@@ -179,7 +179,7 @@ class Pairs(Fluent):
             None if max_gap is None else lift(max_gap),
             column_names(by, "nearest(by=)"),
             direction == DIRECTIONS[0] if overlap is None else overlap,
-            gap,
+            name,
             replace(merge, columns=()),
             suffix,
             rule,
