@@ -167,7 +167,7 @@ def nearest(walk: Walk, given: Intervals) -> Intervals:
     settings["k"] = walk.param(settings["k"], 2)
     if "max_gap" in settings:
         settings["max_gap"] = walk.of(walk.param(settings["max_gap"], 1), vq.frames(3))
-    return given.nearest(walk.other(), **settings, suffix=walk.new("_n"), gap=walk.new("gap"))
+    return given.nearest(walk.other(), **settings, suffix=walk.new("_n"), name=walk.new("gap"))
 
 
 @step

@@ -319,7 +319,7 @@ MISUSE = [
     (lambda: CUES.nearest(FACES, overlap="no"), r"overlap= must be True or False, got 'no'"),
     (lambda: CUES.nearest(FACES, how="right"), r"nearest\(\): how= must be 'inner'"),
     (lambda: CUES.nearest(FACES, by="cue"), r"faces has no column 'cue'"),
-    (lambda: CUES.nearest(FACES, gap=""), r"gap= must be the name of the new column, got ''"),
+    (lambda: CUES.nearest(FACES, name=""), r"name= must be the name of the new column, got ''"),
     (lambda: CUES.nearest(FACES, name="cue"), r"a column 'cue' is there already: nearest\(\): name="),
     (lambda: CUES.nearest(FACES, name="start_us"), r"a column 'start_us' is there already"),
     (lambda: CUES.nearest(CUES, suffix=""), r"two columns would be called 'cue': give another suf"),
