@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from vquery.api.opening import create
     from vquery.api.opening import open as open
     from vquery.engine.bring import from_duckdb, from_pandas, from_polars
-    from vquery.engine.cache import Cache
     from vquery.engine.concept import ABSTAIN, concept
     from vquery.engine.intervals import Intervals
     from vquery.engine.lookups import count_overlaps, coverage
     from vquery.engine.methods.rekeying import concat
+    from vquery.engine.running.cache import Cache
     from vquery.engine.sources import from_arrow
     from vquery.errors import (
         ExportError,
@@ -109,7 +109,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "vquery.api.collection": "Collection",
     "vquery.api.opening": "create open",
-    "vquery.engine.cache": "Cache",
+    "vquery.engine.running.cache": "Cache",
     "vquery.engine.concept": "ABSTAIN concept",
     "vquery.engine.intervals": "Intervals",
     "vquery.engine.lookups": "count_overlaps coverage",

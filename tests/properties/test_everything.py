@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.properties.everything import compositions
 from tests.properties.test_engine import assert_value
 from vquery.engine import joins, reference
-from vquery.engine.cache import Cache
+from vquery.engine.running.cache import Cache
 from vquery.errors import QueryError
 from vquery.expr.types import Kind, kind_of
 from vquery_kernels import backend

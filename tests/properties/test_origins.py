@@ -16,7 +16,7 @@ from tests.properties.test_engine import (
     queries,
     tables,
 )
-from vquery.engine.executor import all_steps
+from vquery.engine.running.executor import all_steps
 from vquery.engine.sources import from_arrow
 from vquery.engine.trust.asked import asked as as_asked
 from vquery.engine.trust.trail import Trail

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery.engine.bring import to_duckdb, to_polars
-from vquery.engine.session import lock, shut_in_database
+from vquery.engine.running.session import lock, shut_in_database
 from vquery.engine.show import print_table, to_pandas
 from vquery.engine.sources import from_arrow
 from vquery.errors import QueryError, StoreError

@@ -13,7 +13,7 @@ from vquery.expr.units import Frames
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from vquery.engine.executor import Executor
+    from vquery.engine.running.executor import Executor
     from vquery.expr.expression import Expression
     from vquery.expr.relations import Relation
 

@@ -25,7 +25,7 @@ from vquery_kernels.grow import Bounds, Program, grow
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vquery.engine.executor import Executor
+    from vquery.engine.running.executor import Executor
     from vquery.expr.predicates import Predicate, Same
     from vquery.expr.relations import Relation
     from vquery.plan.program import Plan

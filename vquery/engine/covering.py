@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from vquery.engine.executor import Executor
+    from vquery.engine.running.executor import Executor
     from vquery.expr.relations import Relation
     from vquery.plan.steps import Step
     from vquery_kernels.subtract import Pieces

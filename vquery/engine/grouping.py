@@ -18,7 +18,7 @@ from vquery.engine.arrays import (
     usual_order,
 )
 from vquery.engine.rows import with_times
-from vquery.engine.session import table_fetch
+from vquery.engine.running.session import table_fetch
 from vquery.expr.groups import Aggregated, Coalesce, GroupFilter, group_scope
 from vquery.expr.types import Kind, has_box, kind_of
 from vquery.schema import BOX
@@ -26,7 +26,7 @@ from vquery.schema import BOX
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vquery.engine.executor import Executor
+    from vquery.engine.running.executor import Executor
     from vquery.expr.relations import Relation
     from vquery.plan.steps import Step
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from vquery.engine.cache import Cache
+    from vquery.engine.running.cache import Cache
     from vquery.expr.expression import Column, Param
 
 
@@ -89,8 +89,8 @@ class Intervals(Rows, Pairs, Spans, Groups, Rekeying, Text, Trust, Outside):
         >>> from_arrow(table).collect(columns=["name"]).to_pylist()
         [{'name': 'x'}]
         """
-        from vquery.engine.run import collect
-        from vquery.engine.settings import Settings
+        from vquery.engine.running.run import collect
+        from vquery.engine.running.settings import Settings
 
         settings = Settings(workers, on_error, cache, progress)
         names = self._chosen(columns, "collect(columns=)")
@@ -130,7 +130,7 @@ class Intervals(Rows, Pairs, Spans, Groups, Rekeying, Text, Trust, Outside):
         >>> [batch.num_rows for batch in from_arrow(table).batches(rows=2)]
         [2, 1]
         """
-        from vquery.engine.run import batches
+        from vquery.engine.running.run import batches
 
         if not isinstance(rows, int) or rows < 1:
             raise QueryError(f"batches(rows=) must be a whole number of at least 1, got {rows!r}")
@@ -165,7 +165,7 @@ class Intervals(Rows, Pairs, Spans, Groups, Rekeying, Text, Trust, Outside):
 
     def count(self, *, params: Mapping[str, Any] | None = None) -> int:
         """Run the query for the number of its rows; values that no step needs are not computed."""
-        from vquery.engine.run import count
+        from vquery.engine.running.run import count
 
         return count(self._node, params)
 
@@ -202,8 +202,8 @@ class Intervals(Rows, Pairs, Spans, Groups, Rekeying, Text, Trust, Outside):
         the rows it gave and of all Arrow buffers at its end, batches and threads, the videos taken
         from the cache, and rows left out. Work arrays of the kernels are not in these bytes.
         """
-        from vquery.engine.run import explain
-        from vquery.engine.settings import Settings
+        from vquery.engine.running.run import explain
+        from vquery.engine.running.settings import Settings
         from vquery.engine.show import Report
 
         settings = Settings(workers=workers, cache=cache)
@@ -211,7 +211,7 @@ class Intervals(Rows, Pairs, Spans, Groups, Rekeying, Text, Trust, Outside):
 
     def sql(self, *, params: Mapping[str, Any] | None = None) -> str:
         """Return the SQL of the steps that are SQL; written values are bound, not pasted."""
-        from vquery.engine.run import sql_text
+        from vquery.engine.running.run import sql_text
         from vquery.engine.show import Report
 
         return Report(sql_text(self._node, params))

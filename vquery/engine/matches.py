@@ -20,7 +20,7 @@ from vquery.schema import BOX, KEYS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from vquery.engine.executor import Executor
+    from vquery.engine.running.executor import Executor
     from vquery.expr.expression import Column, Expression
     from vquery.expr.relations import Relation
     from vquery.plan.matching import Matching

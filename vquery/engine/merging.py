@@ -20,7 +20,7 @@ from vquery.schema import BOX, KEYS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from vquery.engine.executor import Executor
+    from vquery.engine.running.executor import Executor
     from vquery.expr.expression import Expression
     from vquery.expr.pairs import Join
     from vquery.expr.partners import Nearest

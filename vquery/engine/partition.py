@@ -10,14 +10,14 @@ import pyarrow as pa
 
 from vquery.engine.arrays import group_codes, take, truths, usual_order
 from vquery.engine.rows import compute
-from vquery.engine.session import table_fetch
+from vquery.engine.running.session import table_fetch
 from vquery.expr.partition import WindowFilter, Windows, partition_scope
 from vquery.plan.sql import POSITION, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from vquery.engine.executor import Executor
+    from vquery.engine.running.executor import Executor
     from vquery.expr.expression import Expression
     from vquery.expr.relations import Relation
     from vquery.plan.steps import Step

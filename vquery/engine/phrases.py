@@ -20,7 +20,7 @@ from vquery_kernels.overlap_join import overlap_join_blocks
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vquery.engine.executor import Executor
+    from vquery.engine.running.executor import Executor
     from vquery.expr.expression import Expression
     from vquery.expr.relations import Relation
     from vquery.expr.wording import Wording

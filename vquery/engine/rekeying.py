@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from vquery.engine.executor import Executor
+    from vquery.engine.running.executor import Executor
     from vquery.plan.steps import Step
 
 NO_KEY = "rows without a key"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from vquery.engine.session import Session
+    from vquery.engine.running.session import Session
     from vquery.expr.types import Scope
     from vquery.plan.residual import Fused
     from vquery_kernels.residual import Residual

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from vquery.engine.arrays import floats, ints, take, truths, usual_order
-from vquery.engine.session import table_fetch
+from vquery.engine.running.session import table_fetch
 from vquery.engine.vectors import EVERY, Arrays, Evaluator, Unsupported
 from vquery.errors import QueryError
 from vquery.expr.derived import resolve
@@ -34,7 +34,7 @@ from vquery.schema import BOX, KEYS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from vquery.engine.executor import Executor
+    from vquery.engine.running.executor import Executor
     from vquery.expr.expression import Expression
 
 INVERTED = "rows whose start would come after their end"

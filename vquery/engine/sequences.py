@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from vquery.engine.amounts import amount_on
 from vquery.engine.arrays import floats, group_codes, ints, take, truths, usual_order
-from vquery.engine.session import table_fetch
+from vquery.engine.running.session import table_fetch
 from vquery.expr.relations import scope_of
 from vquery.expr.sequences import Sequence
 from vquery.expr.symbols import ANY
@@ -22,7 +22,7 @@ from vquery_kernels.sequence import sequence as sequence_kernel
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from vquery.engine.executor import Executor
+    from vquery.engine.running.executor import Executor
     from vquery.expr.expression import Expression
     from vquery.expr.relations import Relation
     from vquery.expr.symbols import SequencePattern

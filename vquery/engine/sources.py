@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from vquery.engine.arrays import in_usual_order
 from vquery.engine.extents import given_extents
 from vquery.engine.intervals import Intervals
-from vquery.engine.segments import Segments
+from vquery.engine.running.segments import Segments
 from vquery.errors import SchemaError
 from vquery.expr.relations import Scan
 from vquery.expr.types import Kind, kind_of

@@ -22,7 +22,7 @@ from vquery_kernels.subtract import subtract
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vquery.engine.executor import Executor
+    from vquery.engine.running.executor import Executor
     from vquery.plan.steps import Step
 
     Ends = npt.NDArray[Any]

@@ -9,8 +9,8 @@ import pytest
 
 import vquery as vq
 from vquery.api.tables import listed_videos, part_versions
-from vquery.engine import batches
-from vquery.engine.executor import RUNNERS
+from vquery.engine.running import batches
+from vquery.engine.running.executor import RUNNERS
 from vquery.expr.pairs import Join
 
 

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 import vquery as vq
 from tests.properties.test_engine import queries
-from vquery.engine import batches, joins
-from vquery.engine.batches import Running, cut, in_parallel, local_parts, run_plan
-from vquery.engine.executor import RUNNERS
-from vquery.engine.settings import USUAL
+from vquery.engine import joins
+from vquery.engine.running import batches
+from vquery.engine.running.batches import Running, cut, in_parallel, local_parts, run_plan
+from vquery.engine.running.executor import RUNNERS
+from vquery.engine.running.settings import USUAL
 from vquery.engine.sources import from_arrow
 from vquery.errors import QueryError, UnknownColumnError
 from vquery.expr import aggregates as agg
@@ -29,7 +30,7 @@ from vquery.plan.steps import plan
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch):
     monkeypatch.setattr(batches, "BATCH", 3)
-    monkeypatch.setattr("vquery.engine.streams.BATCH", 3)
+    monkeypatch.setattr("vquery.engine.running.streams.BATCH", 3)
 
 
 def table(videos, *, seed=0, name="table", rows=40):
@@ -194,13 +195,13 @@ def test_misuse_of_batches():
 
 
 def test_large_queries_run_on_threads_unless_functions_of_users_are_in_them(faces, monkeypatch):
-    monkeypatch.setattr("vquery.engine.settings.LARGE", 10)
+    monkeypatch.setattr("vquery.engine.running.settings.LARGE", 10)
     monkeypatch.setattr(batches.threads, "workers", lambda: 3)
     plain = plan(faces.join(faces, predicate=time_overlaps).node)
     assert USUAL.running(plain).workers == 3
     asking = time_overlaps & vq.udf(lambda left, _: left["id"], reads=["id"])
     assert USUAL.running(plan(faces.join(faces, asking).node)).workers == 1
-    monkeypatch.setattr("vquery.engine.settings.LARGE", 1000)
+    monkeypatch.setattr("vquery.engine.running.settings.LARGE", 1000)
     assert USUAL.running(plain).workers == 1
 
 

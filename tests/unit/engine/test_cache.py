@@ -11,9 +11,9 @@ from hypothesis import given, settings
 
 import vquery as vq
 from tests.properties.test_engine import queries
-from vquery.engine import blocks
-from vquery.engine.cache import Cache
-from vquery.engine.executor import RUNNERS
+from vquery.engine.running import blocks
+from vquery.engine.running.cache import Cache
+from vquery.engine.running.executor import RUNNERS
 from vquery.engine.sources import from_arrow
 from vquery.errors import QueryError
 from vquery.expr import aggregates as agg

@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from vquery.engine import blocks, cache
-from vquery.engine.cache import Cache
+from vquery.engine.running import blocks, cache
+from vquery.engine.running.cache import Cache
 from vquery.engine.sources import from_arrow
 from vquery.errors import QueryError
 from vquery.expr.placeholders import row

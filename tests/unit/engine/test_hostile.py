@@ -229,7 +229,7 @@ def test_our_own_database_is_untouched():
     before = rows.count()
     for value in VALUES:
         rows.filter(row.name == value).sort(row.name).distinct("name").collect()
-    from vquery.engine.session import Session
+    from vquery.engine.running.session import Session
 
     session = Session()
     try:

@@ -8,7 +8,7 @@ import logging
 import pyarrow as pa
 import pytest
 
-from vquery.engine.run import DROPPED
+from vquery.engine.running.run import DROPPED
 from vquery.engine.sources import from_arrow
 from vquery.errors import MissingDependencyError, QueryError, UnknownColumnError
 from vquery.expr import aggregates as agg

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from vquery.engine.parse import parse_query
-from vquery.engine.run import DROPPED
+from vquery.engine.running.run import DROPPED
 from vquery.engine.sources import from_arrow
 from vquery.errors import QueryError, UnknownColumnError
 from vquery.expr.merge import intersection, left, merge, right, span

@@ -6,9 +6,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from vquery.engine.executor import Executor
 from vquery.engine.lookups import count_overlaps, coverage
 from vquery.engine.parse import parse_query
+from vquery.engine.running.executor import Executor
 from vquery.engine.sources import from_arrow
 from vquery.errors import QueryError
 from vquery.expr.merge import merge, right, span
@@ -320,7 +320,10 @@ MISUSE = [
     (lambda: CUES.nearest(FACES, how="right"), r"nearest\(\): how= must be 'inner'"),
     (lambda: CUES.nearest(FACES, by="cue"), r"faces has no column 'cue'"),
     (lambda: CUES.nearest(FACES, name=""), r"name= must be the name of the new column, got ''"),
-    (lambda: CUES.nearest(FACES, name="cue"), r"a column 'cue' is there already: nearest\(\): name="),
+    (
+        lambda: CUES.nearest(FACES, name="cue"),
+        r"a column 'cue' is there already: nearest\(\): name=",
+    ),
     (lambda: CUES.nearest(FACES, name="start_us"), r"a column 'start_us' is there already"),
     (lambda: CUES.nearest(CUES, suffix=""), r"two columns would be called 'cue': give another suf"),
     (lambda: CUES.nearest(FACES, merge_op=min), r"merge_op= must be span"),

@@ -11,8 +11,8 @@ import pytest
 import rich.progress  # noqa: F401 - not while the time is taken
 
 import vquery as vq
-from vquery.engine import progress
-from vquery.engine.batches import Running
+from vquery.engine.running import progress
+from vquery.engine.running.batches import Running
 from vquery.engine.sources import from_arrow
 from vquery.expr.time import time_overlaps
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 import vquery as vq
-from vquery.engine.session import Session, locked_database
+from vquery.engine.running.session import Session, locked_database
 from vquery.engine.sources import from_arrow
 from vquery.expr.time import time_overlaps
 

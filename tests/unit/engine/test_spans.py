@@ -9,7 +9,7 @@ import pytest
 
 import vquery as vq
 from vquery import row
-from vquery.engine.executor import Executor
+from vquery.engine.running.executor import Executor
 from vquery.errors import QueryError
 from vquery.plan.steps import plan
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from vquery.engine.arrays import by_first_row, group_codes, usual_order
 from vquery.engine.partition import window_values
-from vquery.engine.session import table_fetch
+from vquery.engine.running.session import table_fetch
 from vquery.engine.trust.drop import Drop, drop, missed
 from vquery.engine.trust.failing import failures, nearest_miss, tests
 from vquery.engine.trust.texts import rows_text

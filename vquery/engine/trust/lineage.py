@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vquery.engine.run import collect
+from vquery.engine.running.run import collect
 from vquery.engine.trust.texts import row_text, rows_text
 from vquery.engine.trust.trail import Trail, is_local, parents_first
 from vquery.errors import QueryError

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery.engine.arrays import usual_order
-from vquery.engine.executor import Executor
+from vquery.engine.running.executor import Executor
 from vquery.errors import QueryError
 from vquery.expr.node import transform, walk
 from vquery.expr.relations import Relation, Scan

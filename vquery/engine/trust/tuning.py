@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from vquery.engine.batches import run_plan
-from vquery.engine.cache import Cache
-from vquery.engine.settings import Settings as RunSettings
+from vquery.engine.running.batches import run_plan
+from vquery.engine.running.cache import Cache
+from vquery.engine.running.settings import Settings as RunSettings
 from vquery.engine.trust.evaluation import PRF, evaluate, only
 from vquery.engine.trust.search import METHODS
 from vquery.engine.trust.space import Space, space_of

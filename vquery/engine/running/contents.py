@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vquery.engine.segments import Segments
-from vquery.engine.session import Session
+from vquery.engine.running.segments import Segments
+from vquery.engine.running.session import Session
 from vquery.plan.fingerprint import Fingerprints, source_identity
 
 if TYPE_CHECKING:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
-from vquery.engine.reference_bounds import Row, usual
+from vquery.engine.reference.bounds import Row, usual
 from vquery.expr.phrases import Phrases
 from vquery.expr.wording import folded, is_letter, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vquery.engine.reference import Reference
+    from vquery.engine.reference.oracle import Reference
     from vquery.expr.relations import Relation
     from vquery.expr.wording import Wording
 

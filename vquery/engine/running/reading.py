@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from vquery.engine.segments import Segments, video_type
+from vquery.engine.running.segments import Segments, video_type
 from vquery.expr.relations import Scan
 
 if TYPE_CHECKING:

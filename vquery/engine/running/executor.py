@@ -25,8 +25,8 @@ from vquery.engine import (
     sequences,
     spans,
 )
-from vquery.engine.reading import Reader, Sources
-from vquery.engine.session import Session
+from vquery.engine.running.reading import Reader, Sources
+from vquery.engine.running.session import Session
 from vquery.expr.pairs import Join
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from vquery.engine.memory import Memory
+    from vquery.engine.running.memory import Memory
     from vquery.expr.relations import Relation
     from vquery.plan.steps import Step
 

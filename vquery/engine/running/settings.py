@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vquery.engine.batches import LARGE, Running
-from vquery.engine.executor import all_steps
-from vquery.engine.reading import Sources
+from vquery.engine.running.batches import LARGE, Running
+from vquery.engine.running.executor import all_steps
+from vquery.engine.running.reading import Sources
 from vquery.errors import QueryError
 from vquery.expr.node import walk
 from vquery.expr.predicates import Udf
 from vquery_kernels import threads
 
 if TYPE_CHECKING:
-    from vquery.engine.memory import Memory
+    from vquery.engine.running.memory import Memory
     from vquery.plan.steps import Step
 
 
@@ -59,8 +59,8 @@ class Settings:
 def _memory(given: Any, root: Step) -> Memory | None:
     if given is False:
         return None
-    from vquery.engine.cache import cache_of
-    from vquery.engine.memory import Memory
+    from vquery.engine.running.cache import cache_of
+    from vquery.engine.running.memory import Memory
 
     return Memory(cache_of(given), root)
 

@@ -7,11 +7,11 @@ import logging
 import operator
 from typing import TYPE_CHECKING, Any
 
-from vquery.engine.batches import Running, empty, run_plan
-from vquery.engine.executor import Executor
-from vquery.engine.progress import shown
-from vquery.engine.settings import USUAL, Settings
-from vquery.engine.streams import streamed
+from vquery.engine.running.batches import Running, empty, run_plan
+from vquery.engine.running.executor import Executor
+from vquery.engine.running.progress import shown
+from vquery.engine.running.settings import USUAL, Settings
+from vquery.engine.running.streams import streamed
 from vquery.plan.explain import Outcome, explained
 from vquery.plan.needs import order_columns
 from vquery.plan.steps import keeps_own_order, plan

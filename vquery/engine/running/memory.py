@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from vquery.engine.contents import Contents, mixed, source_contents, table_contents
-from vquery.engine.executor import Actual, all_steps, inputs_first
-from vquery.engine.segments import Segments
+from vquery.engine.running.contents import Contents, mixed, source_contents, table_contents
+from vquery.engine.running.executor import Actual, all_steps, inputs_first
+from vquery.engine.running.segments import Segments
 from vquery.errors import VQueryError
 from vquery.expr.relations import Dilate, Filter, Mutate, Project, Scan, Union
 from vquery.plan.extents import extents_of
@@ -19,9 +19,9 @@ from vquery.plan.fingerprint import Fingerprints, digest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vquery.engine.blocks import Dropped
-    from vquery.engine.cache import Cache, Place
-    from vquery.engine.executor import Executor
+    from vquery.engine.running.blocks import Dropped
+    from vquery.engine.running.cache import Cache, Place
+    from vquery.engine.running.executor import Executor
     from vquery.plan.steps import Step
 
     Piece = tuple[pa.Table, int, int]

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from vquery.engine import joins
 from vquery.engine.arrays import in_usual_order
-from vquery.engine.batches import BATCH, cut, local_parts, run_plan
-from vquery.engine.executor import Executor, all_steps
 from vquery.engine.merging import merged
-from vquery.engine.reading import Sources
+from vquery.engine.running.batches import BATCH, cut, local_parts, run_plan
+from vquery.engine.running.executor import Executor, all_steps
+from vquery.engine.running.reading import Sources
 from vquery.expr.pairs import Join
 from vquery.expr.relations import Dilate, Filter, Mutate, Project
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from vquery.engine.batches import Running
+    from vquery.engine.running.batches import Running
     from vquery.plan.steps import Step
 
 ROW_BY_ROW = (Filter, Mutate, Project, Dilate)

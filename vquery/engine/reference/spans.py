@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vquery.engine.reference_bounds import Row, hull, overlap, possible, remains, usual
+from vquery.engine.reference.bounds import Row, hull, overlap, possible, remains, usual
 from vquery.expr import groups, rekeying, relations, spans
 from vquery.expr.time import AXES
 from vquery.schema import BOX, US_PER_S
@@ -15,7 +15,7 @@ from vquery.schema import BOX, US_PER_S
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vquery.engine.reference import Reference
+    from vquery.engine.reference.oracle import Reference
     from vquery.expr.expression import Expression
     from vquery.expr.relations import Relation
 
@@ -155,7 +155,7 @@ def complement(reference: Reference, node: spans.Complement) -> list[Row]:
 
 def sample(reference: Reference, node: relations.Sample) -> list[Row]:
     """Give each row, in order, a random number, and keep the smallest of each group."""
-    from vquery.engine.reference import in_order
+    from vquery.engine.reference.oracle import in_order
 
     rows = reference.rows(node.input)
     ordered = in_order(node.input, rows)

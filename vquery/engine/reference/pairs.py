@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vquery.engine.reference_bounds import Row, merged_box, overlap, shared, usual
+from vquery.engine.reference.bounds import Row, merged_box, overlap, shared, usual
 from vquery.expr import pairs, partners
 from vquery.expr.time import AXES
 from vquery.schema import BOX, US_PER_S
@@ -14,7 +14,7 @@ from vquery.schema import BOX, US_PER_S
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vquery.engine.reference import Reference
+    from vquery.engine.reference.oracle import Reference
     from vquery.expr.relations import Relation
 
     Ends = tuple[Any, Any]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress
 
-    from vquery.engine.batches import Running
+    from vquery.engine.running.batches import Running
 
 PATIENCE = 1.0
 """Seconds after which a query counts as long."""

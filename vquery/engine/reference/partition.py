@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vquery.engine.reference_bounds import Row, usual
+from vquery.engine.reference.bounds import Row, usual
 from vquery.expr import partition
 from vquery.schema import US_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from vquery.engine.reference import Reference
+    from vquery.engine.reference.oracle import Reference
     from vquery.expr.relations import Relation
 
 PLACE = object()
@@ -20,7 +20,7 @@ PLACE = object()
 
 def windows(reference: Reference, node: partition.Windows) -> list[Row]:
     """Add columns computed from each row and its partition."""
-    from vquery.engine.reference_values import typed
+    from vquery.engine.reference.values import typed
 
     result = []
     for row, env in _placed(reference, node):

@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from vquery.engine.arrays import in_usual_order
-from vquery.engine.executor import Actual, Executor, all_steps, inputs_first
-from vquery.engine.reading import Sources
-from vquery.engine.segments import video_type
+from vquery.engine.running.executor import Actual, Executor, all_steps, inputs_first
+from vquery.engine.running.reading import Sources
+from vquery.engine.running.segments import video_type
 from vquery.expr.relations import Scan
 from vquery_kernels import threads
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Future
 
-    from vquery.engine.memory import Memory
+    from vquery.engine.running.memory import Memory
     from vquery.plan.steps import Step
 
 T = TypeVar("T")

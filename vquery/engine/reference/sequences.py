@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vquery.engine.reference_bounds import Row, hull, usual
+from vquery.engine.reference.bounds import Row, hull, usual
 from vquery.expr.sequences import Sequence
 from vquery.expr.symbols import ANY, Chain, Either, Repeat, Symbol, Without
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from vquery.engine.reference import Reference
+    from vquery.engine.reference.oracle import Reference
     from vquery.expr.relations import Relation
     from vquery.expr.symbols import Tree
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from vquery.engine.reference_bounds import INF, Row, overlap, placed, related
-from vquery.engine.reference_functions import AGGREGATES, CALLS, NULL_AWARE, alike
-from vquery.engine.reference_partition import PLACE, window
+from vquery.engine.reference.bounds import INF, Row, overlap, placed, related
+from vquery.engine.reference.functions import AGGREGATES, CALLS, NULL_AWARE, alike
+from vquery.engine.reference.partition import PLACE, window
 from vquery.expr import (
     aggregates,
     boxes,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
-from vquery.engine.blocks import SUFFIX, Block, Dropped, files, of_table, opened, written
+from vquery.engine.running.blocks import SUFFIX, Block, Dropped, files, of_table, opened, written
 from vquery.errors import QueryError
 
 if TYPE_CHECKING:

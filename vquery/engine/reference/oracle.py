@@ -5,15 +5,13 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
-from vquery.engine import (
-    reference_pairs,
-    reference_partition,
-    reference_phrases,
-    reference_sequences,
-    reference_spans,
-)
-from vquery.engine.reference_bounds import Row, hull, possible, usual
-from vquery.engine.reference_values import Values, typed
+from vquery.engine.reference.bounds import Row, hull, possible, usual
+from vquery.engine.reference.pairs import STEPS as OF_PAIRS
+from vquery.engine.reference.partition import STEPS as OF_PARTITIONS
+from vquery.engine.reference.phrases import STEPS as OF_PHRASES
+from vquery.engine.reference.sequences import STEPS as OF_SEQUENCES
+from vquery.engine.reference.spans import STEPS as OF_SPANS
+from vquery.engine.reference.values import Values, typed
 from vquery.expr import groups, pairs, partition, partners, relations
 from vquery.plan.frames import with_frame_rates
 
@@ -182,9 +180,9 @@ STEPS: dict[type[Relation], Callable[[Reference, Any], list[Row]]] = {
     groups.Aggregated: Reference.aggregated,
     groups.GroupFilter: Reference.filter_groups,
     groups.Match: Reference.match,
-    **reference_pairs.STEPS,
-    **reference_spans.STEPS,
-    **reference_partition.STEPS,
-    **reference_sequences.STEPS,
-    **reference_phrases.STEPS,
+    **OF_PAIRS,
+    **OF_SPANS,
+    **OF_PARTITIONS,
+    **OF_SEQUENCES,
+    **OF_PHRASES,
 }

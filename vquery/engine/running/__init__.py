@@ -1,0 +1,1 @@
+"""How a plan is run: sources, batches of videos, threads, DuckDB, the cache, progress."""
