@@ -180,6 +180,7 @@ def test_many_tiles(monkeypatch):
         expected = overlap_reference.overlap_join(one, other, touching=False, pool=None)
         same(overlap_triton.overlap_join(one, other, touching=False, pool=None), expected)
         same(subtract_triton.subtract(one, other), subtract_reference.subtract(one, other))
+    monkeypatch.setattr(gpu, "BLOCK", 16)  # more tiles than a tile has rows
     same([coalesce_triton.coalesce(left, 5)], [coalesce_reference.coalesce(left, 5)])
 
 

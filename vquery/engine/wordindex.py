@@ -32,7 +32,7 @@ TIMED = "&%+="
 """What takes up time beside words, as in the table of words of a collection."""
 CHARACTERS = 1 << 22
 """Characters that are cut into words at a time."""
-MOST_WORDS = 20_000_000
+MOST_WORDS = 5_000_000
 """Words that are kept for later queries; about 60 bytes each."""
 
 

@@ -42,8 +42,7 @@ def opens_component(
     size = {"SIZE": gpu.BLOCK}
     _latest_in_tile[grid](group, end, latest, ends, begun, start.numel(), **size)
     carried = torch.empty_like(ends)
-    width = triton.next_power_of_2(grid[0])
-    _carry[(1,)](ends, begun, carried, grid[0], SIZE=width)
+    _carry[(1,)](ends, begun, carried, grid[0], **size)
     _opens[grid](group, start, latest, carried, opens, gap, LARGEST - gap, start.numel(), **size)
     return opens
 
@@ -78,13 +77,19 @@ def _latest_in_tile(group, end, latest, ends, begun, count, SIZE: tl.constexpr):
 @triton.jit
 def _carry(ends, begun, carried, count, SIZE: tl.constexpr):
     """Latest end that reaches each tile from those before it."""
-    tile = tl.arange(0, SIZE)
-    there = tile < count
-    value = tl.load(ends + tile, mask=there, other=0)
-    new = tl.load(begun + tile, mask=there, other=0).to(tl.int32)
-    new, value = tl.associative_scan((new, value), 0, _later)
-    tl.store(carried + tile + 1, value, mask=tile + 1 < count)
-    tl.store(carried + tile, tl.full((SIZE,), -(2**63), tl.int64), mask=tile == 0)
+    place = tl.arange(0, SIZE)
+    lowest = tl.full((SIZE,), -(2**63), tl.int64)
+    tl.store(carried + place, lowest, mask=place == 0)
+    held = tl.max(lowest, 0)
+    for first in range(0, count, SIZE):
+        tile = first + place
+        there = tile < count
+        value = tl.where(there, tl.load(ends + tile, mask=there, other=0), lowest)
+        new = tl.load(begun + tile, mask=there, other=0).to(tl.int32)
+        new, value = tl.associative_scan((new, value), 0, _later)
+        value = tl.where(new == 0, tl.maximum(value, held), value)
+        tl.store(carried + tile + 1, value, mask=tile + 1 < count)
+        held = tl.max(tl.where(place == SIZE - 1, value, lowest), 0)
 
 
 @triton.jit
