@@ -76,7 +76,7 @@ class Rates:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Frames(Expression):
-    """So many frames of the video at hand, in seconds.
+    """So many frames of the video at hand, in seconds, rounded to whole microseconds.
 
     ``rates`` and ``video``, the column that says which video, are set when the query is planned.
     """
@@ -99,9 +99,11 @@ class Frames(Expression):
         return NUMBER
 
     def seconds(self, videos: pa.ChunkedArray) -> pa.Array:
-        """Return the length for rows of these videos."""
-        assert self.rates is not None
-        return pa.array(self.rates.of(videos, repr(self)) * (self.default / US_PER_S))
+        """Return the length for rows of these videos: whole microseconds, as times are.
+
+        So what lasts a second lasts thirty frames of a video of thirty frames a second.
+        """
+        return pa.array(self.microseconds(videos) / US_PER_S)
 
     def microseconds(self, videos: pa.ChunkedArray) -> npt.NDArray[np.int64]:
         """Return the length for rows of these videos in whole microseconds, rounded to nearest."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,14 @@ def usual(row: Row) -> tuple[Any, ...]:
     edges = (row.get(name) for name in ("x1", "x2", "y1", "y2"))
     bounds = (INF if edge is None else edge for edge in edges)
     return row["video"], row["start_us"], row["end_us"], *bounds
+
+
+def by_video(rows: list[Row]) -> dict[Any, list[Row]]:
+    """Rows of each video in order: no others can be partners, so many videos stay affordable."""
+    found: dict[Any, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row["video"]].append(row)
+    return found
 
 
 def overlap(a: Row, b: Row) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
-from vquery.engine.reference.bounds import Row, hull, possible, usual
+from vquery.engine.reference.bounds import Row, by_video, hull, possible, usual
 from vquery.engine.reference.pairs import STEPS as OF_PAIRS
 from vquery.engine.reference.partition import STEPS as OF_PARTITIONS
 from vquery.engine.reference.phrases import STEPS as OF_PHRASES
@@ -115,11 +115,12 @@ class Reference(Values):
 
     def semi_join(self, node: pairs.SemiJoin) -> list[Row]:
         """Left rows with, or without, a partner."""
-        right = self.rows(node.right)
+        right = by_video(self.rows(node.right))
         return [
             row
             for row in self.rows(node.left)
-            if any(self.partners(node.predicate, row, other) for other in right) != node.negated
+            if node.negated
+            != any(self.partners(node.predicate, row, other) for other in right[row["video"]])
         ]
 
     def grouped(

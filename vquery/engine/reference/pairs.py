@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vquery.engine.reference.bounds import Row, merged_box, overlap, shared, usual
+from vquery.engine.reference.bounds import Row, by_video, merged_box, overlap, shared, usual
 from vquery.expr import pairs, partners
 from vquery.expr.time import AXES
 from vquery.schema import BOX, US_PER_S
@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 
 def join(reference: Reference, node: pairs.Join) -> list[Row]:
     """Nested loops over both sides."""
-    right = reference.rows(node.right)
+    right = by_video(reference.rows(node.right))
     result = []
     for row in reference.rows(node.left):
-        partners = [other for other in right if reference.partners(node.predicate, row, other)]
+        partners = [
+            other for other in right[row["video"]] if reference.partners(node.predicate, row, other)
+        ]
         result += merged_with(reference, node, row, partners)
     return result
 
@@ -78,13 +80,13 @@ def distance(a: Row, b: Row) -> int:
 
 def nearest(reference: Reference, node: partners.Nearest) -> list[Row]:
     """Sort all right rows by their distance from each left row."""
-    right = sorted(reference.rows(node.right), key=usual)
+    right = by_video(sorted(reference.rows(node.right), key=usual))
     result = []
     for row in reference.rows(node.left):
         farthest = None if node.max_gap is None else reference.seconds(node.max_gap, row)
         near = [
             other
-            for other in right
+            for other in right[row["video"]]
             if comparable(row, other, node.by)
             and (node.overlap if overlap(row, other) else lies(node.direction, row, other))
             and (farthest is None or distance(row, other) <= farthest)
@@ -119,13 +121,13 @@ def overlap_on(axis: str, a: Row, b: Row) -> bool:
     return None not in (a1, b1) and bool(a1 < b2 and b1 < a2)
 
 
-def cutters(reference: Reference, node: Any, row: Row, right: list[Row]) -> list[Ends]:
+def cutters(reference: Reference, node: Any, row: Row, right: dict[Any, list[Row]]) -> list[Ends]:
     """Find what covers part of a left row: ends of right rows that have a length."""
     axis = getattr(node, "axis", "time")
     predicate = getattr(node, "predicate", None)
     return [
         ends(cut, axis)
-        for cut in right
+        for cut in right[row["video"]]
         if overlap_on(axis, row, cut)
         and ends(cut, axis)[0] < ends(cut, axis)[1]
         and comparable(row, cut, node.by)
@@ -136,7 +138,7 @@ def cutters(reference: Reference, node: Any, row: Row, right: list[Row]) -> list
 def minus(reference: Reference, node: pairs.Minus) -> list[Row]:
     """Left rows cut by one right row after the other."""
     start, end = AXES[node.axis]
-    right = reference.rows(node.right)
+    right = by_video(reference.rows(node.right))
     result: list[Row] = []
     for row in reference.rows(node.left):
         pieces = [row]
@@ -159,7 +161,7 @@ def left_over(axis: str, piece: Row, cut: Row) -> list[Row]:
 def intersect(reference: Reference, node: pairs.Intersect) -> list[Row]:
     """Left rows cut to each of the spans that right rows form together."""
     start, end = AXES[node.axis]
-    right = reference.rows(node.right)
+    right = by_video(reference.rows(node.right))
     result = []
     for row in reference.rows(node.left):
         cuts = cutters(reference, node, row, right)
@@ -182,7 +184,7 @@ def covered(span: Ends, cuts: list[Ends]) -> list[Ends]:
 
 def coverage(reference: Reference, node: partners.Coverage) -> list[Row]:
     """Length of what is covered over the length of the row; an instant is covered or not."""
-    right = reference.rows(node.right)
+    right = by_video(reference.rows(node.right))
     result = []
     for row in reference.rows(node.left):
         parts = covered(ends(row, "time"), cutters(reference, node, row, right))
@@ -195,12 +197,12 @@ def coverage(reference: Reference, node: partners.Coverage) -> list[Row]:
 
 def count_overlaps(reference: Reference, node: partners.CountOverlaps) -> list[Row]:
     """Count the partners of each left row."""
-    right = reference.rows(node.right)
+    right = by_video(reference.rows(node.right))
     return [
         row
         | {
             node.column: np.int64(
-                sum(reference.partners(node.predicate, row, other) for other in right)
+                sum(reference.partners(node.predicate, row, other) for other in right[row["video"]])
             )
         }
         for row in reference.rows(node.left)
@@ -209,13 +211,13 @@ def count_overlaps(reference: Reference, node: partners.CountOverlaps) -> list[R
 
 def collect_by(reference: Reference, node: partners.CollectBy) -> list[Row]:
     """List the partners of each left row."""
-    right = sorted(reference.rows(node.right), key=usual)
+    right = by_video(sorted(reference.rows(node.right), key=usual))
     names = [each.name for each in node.fields]
     result = []
     for row in reference.rows(node.left):
         found = [
             {name: other[name] for name in names}
-            for other in right
+            for other in right[row["video"]]
             if reference.partners(node.predicate, row, other)
         ]
         if found or node.keep_empty:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vquery.engine.reference.bounds import Row, hull, overlap, possible, remains, usual
+from vquery.engine.reference.bounds import (
+    Row,
+    by_video,
+    hull,
+    overlap,
+    possible,
+    remains,
+    usual,
+)
 from vquery.expr import groups, rekeying, relations, spans
 from vquery.expr.time import AXES
 from vquery.schema import BOX, US_PER_S
@@ -142,13 +151,13 @@ def windows(reference: Reference, node: spans.SlidingWindows) -> list[Row]:
 
 def complement(reference: Reference, node: spans.Complement) -> list[Row]:
     """Cut one row after the other out of what there is."""
-    cuts = [row for row in reference.rows(node.input) if row["start_us"] < row["end_us"]]
+    given = [row for row in reference.rows(node.input) if row["start_us"] < row["end_us"]]
+    cuts = by_video(given)
     result = []
     for row in reference.rows(node.within):
         pieces = [row]
-        for cut in cuts:
-            if cut["video"] == row["video"]:
-                pieces = [part for piece in pieces for part in remains(piece, cut)]
+        for cut in cuts[row["video"]]:
+            pieces = [part for piece in pieces for part in remains(piece, cut)]
         result += pieces
     return result
 
@@ -215,27 +224,32 @@ def coalesce(reference: Reference, node: groups.Coalesce) -> list[Row]:
     rows = sorted(reference.rows(node.input), key=usual)
     runs: list[list[Row]] = [[row] for row in rows if lacks(row, node.axis)]
     placed = sorted((row for row in rows if not lacks(row, node.axis)), key=lambda row: row[start])
+    opened: dict[Any, list[list[Row]]] = defaultdict(list)
     for row in placed:
-        fitting = [members for members in runs if takes(reference, node, members, row)]
+        key = tuple(row[name] for name in ("video", *node.by))
+        # what this row does not reach no later one does
+        opened[key] = [each for each in opened[key] if reaches(reference, node, each, row)]
+        fitting = [members for members in opened[key] if takes(reference, node, members, row)]
         if fitting:
             fitting[-1].append(row)
         else:
             runs.append([row])
+            opened[key].append(runs[-1])
     return [one_row(reference, node, members) for members in runs]
 
 
-def takes(reference: Reference, node: groups.Coalesce, members: list[Row], row: Row) -> bool:
-    """Whether a run takes one more row."""
-    if lacks(members[0], node.axis):
-        return False
-    if any(members[0][name] != row[name] for name in ("video", *node.by)):
-        return False
+def reaches(reference: Reference, node: groups.Coalesce, members: list[Row], row: Row) -> bool:
+    """Whether a row starts at most the gap after the end of a run."""
     start, end = AXES[node.axis]
     latest = max(each[end] for each in members)
-    if row[start] - latest > amount(reference, node.gap, node.axis, row):
-        return False
+    return bool(row[start] - latest <= amount(reference, node.gap, node.axis, row))
+
+
+def takes(reference: Reference, node: groups.Coalesce, members: list[Row], row: Row) -> bool:
+    """Whether a run takes one more row that it reaches."""
+    start, end = AXES[node.axis]
     if node.max_length is not None:
-        length = max(latest, row[end]) - members[0][start]
+        length = max(each[end] for each in (*members, row)) - members[0][start]
         if length > amount(reference, node.max_length, node.axis, row):
             return False
     around = {name: hull(members, max)[name] for name in bounds(row)}

@@ -6,6 +6,7 @@ number in float32, as in the engine.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,7 +54,9 @@ class Values:
             assert node.rates is not None
             assert node.video is not None
             at = node.rates.videos.index(self.value(node.video, env))
-            return np.float64(self.value(node.count, env) * node.rates.frame_us[at] / US_PER_S)
+            length = self.value(node.count, env) * node.rates.frame_us[at]
+            whole = math.copysign(math.floor(abs(length) + 0.5), length)
+            return np.float64(whole / US_PER_S)
         if isinstance(node, framing.FrameNumber):
             assert node.clock is not None
             return frame_number(
