@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from vquery.errors import QueryError
 from vquery.expr.types import Kind, has_box, kind_of
+from vquery_kernels.groups import numbered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -100,13 +101,7 @@ def by_first_row(codes: Ints) -> Ints:
     if width > SPARSE * codes.size:
         made = pc.dictionary_encode(pa.array(codes)).indices.to_numpy()
         return np.asarray(made, dtype=np.int64)
-    codes = codes - lowest
-    rows = np.arange(codes.size)
-    first = np.empty(width, dtype=np.int64)
-    first[codes[::-1]] = rows[::-1]  # of equal codes the last is written: the first row
-    opening = codes[first[codes] == rows]
-    first[opening] = np.arange(opening.size)
-    return first[codes]
+    return numbered(codes - lowest)
 
 
 def _stacked(left: pa.ChunkedArray, right: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -54,10 +54,13 @@ def _runs(run: Executor, node: Coalesce, given: pa.Table) -> Groups:
     keys, alone = _with_same(run, node, given, keys, same)
     start, end = ends_of(given, node.axis)
     alone |= np.isnan(start) if node.axis != "time" else False
+    gap = amount_on(run, node.axis, node.input, node.gap, given)
+    plain = test is None and node.max_length is None and not np.ndim(gap)
+    if plain and not alone.any():
+        return coalesce_kernel(keys, start, end, gap)
     runs = -1 - np.arange(keys.size)
     rows = np.flatnonzero(~alone)
-    gap = amount_on(run, node.axis, node.input, node.gap, given)
-    if test is None and node.max_length is None and not np.ndim(gap):
+    if plain:
         runs[rows] = coalesce_kernel(keys[rows], start[rows], end[rows], gap)
         return runs
     rows = rows[np.argsort(keys[rows], kind="stable")]

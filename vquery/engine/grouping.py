@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from vquery.engine.running.session import table_fetch
 from vquery.expr.groups import Aggregated, Coalesce, GroupFilter, group_scope
 from vquery.expr.types import Kind, has_box, kind_of
 from vquery.schema import BOX
+from vquery_kernels.groups import extents
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +67,7 @@ def one_row_each(run: Executor, step: Step, given: pa.Table, groups: Groups) -> 
     kept = [name for name in step.columns if name not in columns]
     table = take(given.select(kept), hull.first)
     start, end = ints(given["start_us"]), ints(given["end_us"])
-    table = with_times(table, hull.least(start), hull.greatest(end))
+    table = with_times(table, *hull.times(start, end))
     arrays = []
     for name in step.columns:
         column = columns[name] if name in columns else table[name]
@@ -79,15 +81,21 @@ class Hull:
     """Smallest and largest values of each group; groups are numbered by their first rows."""
 
     def __init__(self, groups: Groups) -> None:
-        self._order: Groups | slice = slice(None)
-        ordered = groups
-        if (groups[1:] < groups[:-1]).any():
-            self._order = np.argsort(groups, kind="stable")
-            ordered = groups[self._order]
-        starts = np.ones(ordered.size, dtype=np.bool_)
-        starts[1:] = ordered[1:] != ordered[:-1]
-        self._starts = np.flatnonzero(starts)
-        self.first = self._starts if isinstance(self._order, slice) else self._order[self._starts]
+        self._groups = groups
+        highest = np.maximum.accumulate(groups)
+        self.first = np.flatnonzero(np.diff(highest, prepend=-1))
+
+    @functools.cached_property
+    def _sorted(self) -> tuple[Groups | slice, Groups]:
+        """Order of the rows by group, and where each group starts in it."""
+        if not (self._groups[1:] < self._groups[:-1]).any():
+            return slice(None), self.first
+        order = np.argsort(self._groups, kind="stable")
+        return order, np.flatnonzero(np.diff(self._groups[order], prepend=-1))
+
+    def times(self, start: Groups, end: Groups) -> tuple[Groups, Groups]:
+        """Smallest start and largest end of each group."""
+        return extents(self._groups, start, end)
 
     def least(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Smallest value of each group; NaN only where all are."""
@@ -98,9 +106,10 @@ class Hull:
         return self._reduced(np.fmax, values)
 
     def _reduced(self, function: np.ufunc, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        if not self._starts.size:
+        if not self.first.size:
             return values[:0]
-        reduced: npt.NDArray[Any] = function.reduceat(values[self._order], self._starts)
+        order, starts = self._sorted
+        reduced: npt.NDArray[Any] = function.reduceat(values[order], starts)
         return reduced
 
     def edge(self, column: pa.ChunkedArray, *, lowest: bool) -> pa.Array:
