@@ -20,7 +20,7 @@ import numpy as np
 
 from tests.bench.queries import duckdb_sql, libraries, ours, rekall_peer, workload
 
-QUERIES = ("q1", "q2", "q2b", "q3", "q4", "q5", "q6", "q7", "q8")
+QUERIES = ("q1", "q2", "q2b", "q3", "q4", "q5", "q6", "q7", "q8", "full_rows")
 OURS = "vquery"
 ENGINES = {
     each.name: each
@@ -153,7 +153,7 @@ def report(found, arguments):
         for name, answers in found.items():
             if name != OURS and query in answers:
                 cells.append(f"{name} {shown(answers[query], own[query])}")
-        print(f"{query:4} {own[query]['rows'][0]:>11,} rows  " + "  ".join(cells))
+        print(f"{query:9} {own[query]['rows'][0]:>11,} rows  " + "  ".join(cells))
     for name, answers in found.items():
         ratios = ratios_to(own, answers)
         peak = (answers.get(None) or {}).get("peak_mib") if isinstance(answers, dict) else None
