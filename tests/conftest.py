@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-settings.register_profile("dev", max_examples=50, deadline=None)
+# the same examples every time: a change is to blame for what it breaks; "ci" draws new ones
+settings.register_profile("dev", max_examples=50, deadline=None, derandomize=True)
 settings.register_profile("ci", max_examples=300, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 

@@ -55,7 +55,12 @@ def agree(query: Intervals, params: dict[str, Any] | None = None) -> pa.Table:
     assert table.schema.remove_metadata().equals(query.schema.remove_metadata())
     for each in table.schema:
         assert each.nullable or not table[each.name].null_count, each
-    assert_deep(table.to_pylist(), reference.run(query.node, params), "row")
+    try:
+        expected = reference.run(query.node, params)
+    except QueryError as error:  # the engine need not come to the row in question
+        assume("nothing says how fast" not in str(error))
+        raise
+    assert_deep(table.to_pylist(), expected, "row")
     assert query.count(params=params) == table.num_rows
     return table
 

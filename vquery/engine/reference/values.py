@@ -15,6 +15,7 @@ import pyarrow as pa
 from vquery.engine.reference.bounds import INF, Row, overlap, placed, related
 from vquery.engine.reference.functions import AGGREGATES, CALLS, NULL_AWARE, alike
 from vquery.engine.reference.partition import PLACE, window
+from vquery.errors import QueryError
 from vquery.expr import (
     aggregates,
     boxes,
@@ -53,7 +54,10 @@ class Values:
         if isinstance(node, units.Frames):
             assert node.rates is not None
             assert node.video is not None
-            at = node.rates.videos.index(self.value(node.video, env))
+            video = self.value(node.video, env)
+            if video not in node.rates.videos:
+                raise QueryError(f"nothing says how fast the frames of {video!r} are")
+            at = node.rates.videos.index(video)
             length = self.value(node.count, env) * node.rates.frame_us[at]
             whole = math.copysign(math.floor(abs(length) + 0.5), length)
             return np.float64(whole / US_PER_S)
