@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vquery.errors import MissingDependencyError, SchemaError
-from vquery.graph import knn
 from vquery.graph.knn import Apart, neighbours, unit
+from vquery.graph.knn import search as knn
 
 
 def reference(points, k, apart, floor):

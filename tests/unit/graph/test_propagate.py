@@ -70,7 +70,7 @@ def test_with_five_labels_a_class_the_probabilities_are_calibrated(digits):
 
 
 def test_iteration_agrees_with_the_factorisation(digits, monkeypatch):
-    from vquery.graph import solve
+    from vquery.graph.solve import harmonic as solve
 
     vectors, truth = digits
     items = build_items(vectors)

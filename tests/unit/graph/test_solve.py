@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from vquery.errors import LabelError
-from vquery.graph import solve
 from vquery.graph.solve import Harmonic, conjugate_gradients
+from vquery.graph.solve import harmonic as solve
 
 
 def random_graph(rng, n, density=0.4):

@@ -1,22 +1,15 @@
-"""Symmetric, non-negative affinities from neighbour lists and from time.
-
-The weight of a directed neighbour is ``exp(-4 d² / d_k²)``, ``d`` the Euclidean distance of the
-unit vectors and ``d_k`` the node's own distance to its last neighbour (as in the GraphLearning
-package of J. Calder). Mutual neighbours stay, and each node keeps its nearest neighbour, so that
-few nodes are cut off.
-"""
+"""An undirected weighted graph with several kinds of edges, checked when it is made."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
 from vquery.errors import SchemaError
-from vquery.graph.knn import cosines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,16 +17,7 @@ if TYPE_CHECKING:
     import networkx as nx
     from numpy.typing import NDArray
 
-    from vquery.graph.knn import Neighbours
-
     Ints = NDArray[np.int64]
-    Weights = NDArray[np.float64]
-
-Symmetry = Literal["mutual", "sum"]
-SHORTEST = 1e-12
-"""Smallest d_k²: a node whose neighbours are all copies of it."""
-SWITCH_QUANTILE = 0.01
-"""Consecutive detections of a track less alike than this quantile are likely two objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,74 +116,3 @@ def from_pairs(n: int, source: Any, target: Any, weight: Any, *, kind: str) -> G
         (np.asarray(weight, np.float64), (np.asarray(source), np.asarray(target))), shape=(n, n)
     )
     return Graph(n, {kind: sparse.csr_array(half + half.T)})
-
-
-def visual_edges(found: Neighbours, *, symmetry: Symmetry = "mutual") -> sparse.csr_array:
-    """Weigh neighbour lists by ``exp(-4 d² / d_k²)`` and make them symmetric.
-
-    Parameters
-    ----------
-    symmetry
-        "mutual": pairs that name each other, and each node's nearest neighbour; "sum": every pair
-        that is named by either side (for classes of a few items). The weight of a pair is the sum
-        of what both sides give it.
-
-    Returns
-    -------
-    csr_array
-        Shape (n, n), symmetric, without a diagonal.
-    """
-    if symmetry not in ("mutual", "sum"):
-        raise SchemaError(
-            f"The 'symmetry' parameter must be 'mutual' or 'sum'. Got {symmetry!r} instead."
-        )
-    n, source, target = found.n, found.source, found.target
-    squared = np.maximum(2.0 - 2.0 * found.similarity.astype(np.float64), 0.0)
-    reach = np.zeros(n)
-    np.maximum.at(reach, source, squared)
-    weight = np.exp(-4.0 * squared / np.maximum(reach, SHORTEST)[source])
-    directed = sparse.csr_array((weight, (source, target)), shape=(n, n))
-    both = sparse.csr_array(directed + directed.T)
-    if symmetry == "sum":
-        return both
-    named = sparse.csr_array((np.ones(len(source)), (source, target)), shape=(n, n))
-    first = np.flatnonzero(np.r_[True, source[1:] != source[:-1]]) if len(source) else source[:0]
-    nearest = sparse.csr_array((np.ones(len(first)), (source[first], target[first])), shape=(n, n))
-    keep = named.multiply(named.T) + nearest + nearest.T
-    keep.data[:] = 1.0
-    return sparse.csr_array(both.multiply(keep))
-
-
-def temporal_edges(
-    vectors: NDArray[np.float32], track: Ints, time: NDArray[Any], *, weight: float
-) -> tuple[sparse.csr_array, int]:
-    """Link each detection of a track with the next one in time.
-
-    A track never crosses a shot, so these edges end at cuts by themselves. They are also cut where
-    two consecutive detections are less alike than ``SWITCH_QUANTILE`` of all: there the tracker
-    has probably changed to another object.
-
-    Parameters
-    ----------
-    vectors
-        Shape (n, d), unit length.
-    track, time
-        Shape (n,); a negative track is none.
-    weight
-        Of every edge.
-
-    Returns
-    -------
-    (csr_array, int)
-        The symmetric edges, and how many were cut.
-    """
-    n = len(track)
-    order = np.lexsort((time, track))
-    order = order[track[order] >= 0]
-    a, b = order[:-1], order[1:]
-    same = track[a] == track[b]
-    a, b = a[same], b[same]
-    alike = cosines(vectors, a, b)
-    keep = alike >= np.quantile(alike, SWITCH_QUANTILE) if len(alike) else alike > 0
-    half = sparse.coo_array((np.full(keep.sum(), weight), (a[keep], b[keep])), shape=(n, n))
-    return sparse.csr_array(half + half.T), int((~keep).sum())

@@ -11,12 +11,13 @@ duplicates may come before it) and nothing twice.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vquery.errors import MissingDependencyError, SchemaError
+from vquery.graph.knn.lists import Apart, Neighbours
+from vquery.graph.knn.vectors import BLOCK_BYTES, unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,124 +36,6 @@ EXACT_ROWS = 50_000
 EXACT_ROWS_GPU = 1_000_000
 LONGEST_LIST = 2_048
 """The longest list asked of FAISS (its limit on GPUs); rows that need more are searched exactly."""
-BLOCK_BYTES = 64 << 20
-SAMPLED_PAIRS = 200_000
-QUANTILE_IN_SD = 2.326
-"""Where the 99 % quantile of a normal distribution lies, in standard deviations."""
-
-
-@dataclass(frozen=True, slots=True)
-class Apart:
-    """Which rows may not be neighbours: those of one group, such as a track.
-
-    Parameters
-    ----------
-    group
-        Shape (n,); rows with the same number of 0 or more are kept apart, -1 is a group of its own.
-    """
-
-    group: Ints | None = None
-
-    def excludes(self, source: Ints, target: Ints) -> NDArray[np.bool_]:
-        """Tell for each pair of rows (broadcast together) whether it is kept apart."""
-        if self.group is None:
-            return np.zeros(np.broadcast_shapes(source.shape, target.shape), bool)
-        excluded: NDArray[np.bool_] = self.group[source] == self.group[target]
-        excluded &= self.group[source] >= 0
-        return excluded
-
-    def counts(self, n: int) -> Ints:
-        """Count for each row the rows kept apart from it (itself included)."""
-        out = np.ones(n, np.int64)
-        if self.group is not None:
-            named = self.group >= 0
-            _, code, sizes = np.unique(self.group[named], return_inverse=True, return_counts=True)
-            out[named] = sizes[code]
-        return out
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbours:
-    """Directed lists as three parallel arrays, by source, then falling similarity, then target.
-
-    ``recall`` is the share of the exact answer that was found on the sample (1 for exact search).
-    """
-
-    n: int
-    k: int
-    source: Ints
-    target: Ints
-    similarity: Floats
-    method: str
-    recall: float
-
-    def counts(self) -> Ints:
-        """Length of each row's list, shape (n,)."""
-        return np.bincount(self.source, minlength=self.n)
-
-    def head(self, k: int) -> Neighbours:
-        """Keep the first ``k`` of each list."""
-        size = self.counts()
-        keep = np.arange(len(self.source)) - np.repeat(np.cumsum(size) - size, size) < k
-        lists = (self.source[keep], self.target[keep], self.similarity[keep])
-        return Neighbours(self.n, min(k, self.k), *lists, self.method, self.recall)
-
-
-def unit(vectors: ArrayLike, *, what: str = "vectors") -> Floats:
-    """Return the rows of an (n, d) array scaled to length 1 as float32; zero rows stay zero.
-
-    Raises
-    ------
-    SchemaError
-        If the array is not two-dimensional or a value is not finite (the first row is named).
-
-    >>> unit([[3.0, 4.0], [0.0, 0.0]]).tolist()
-    [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
-    """
-    array = np.ascontiguousarray(vectors, np.float32)
-    if array.ndim != 2:
-        raise SchemaError(f"{what} must be an array of shape (n, d), got shape {array.shape}")
-    length = np.sqrt(np.einsum("ij,ij->i", array, array, dtype=np.float64))
-    bad = np.flatnonzero(~np.isfinite(length))
-    if len(bad):
-        raise SchemaError(
-            f"{what}, row {bad[0]}: values must be finite numbers ({len(bad)} such rows)"
-        )
-    return np.asarray(array / np.where(length > 0, length, 1)[:, None], np.float32)
-
-
-def cosines(points: Floats, left: Ints, right: Ints) -> Floats:
-    """Cosine of each pair of rows, shape (m,), in blocks so that no copy of many rows is made."""
-    out = np.empty(len(left), np.float32)
-    step = max(1, BLOCK_BYTES // max(8 * points.shape[1], 1))
-    for start in range(0, len(left), step):
-        part = slice(start, start + step)
-        out[part] = np.einsum("ij,ij->i", points[left[part]], points[right[part]])
-    return out
-
-
-def bulk_floor(points: Floats, group: Ints) -> tuple[float, float]:
-    """Where the cosines of unrelated rows end, if most pairs of groups are unrelated.
-
-    Taken from the lower half of a sample, which the related pairs hardly touch: the median plus
-    ``QUANTILE_IN_SD`` times the distance of the median from the 16 % quantile.
-
-    Returns
-    -------
-    (float, float)
-        The floor, at most 1, and that distance (one standard deviation).
-
-    >>> bulk_floor(unit(np.eye(3)), np.arange(3))
-    (0.0, 0.0)
-    """
-    n = len(points)
-    a, b = np.random.default_rng(0).integers(0, max(n, 1), (2, SAMPLED_PAIRS if n > 1 else 0))
-    other = group[a] != group[b]
-    if not other.any():
-        return 1.0, 0.0
-    middle, low = np.quantile(cosines(points, a[other], b[other]), [0.5, 0.1587])
-    width = float(middle - low)
-    return min(float(middle) + QUANTILE_IN_SD * width, 1.0), width
 
 
 def neighbours(
