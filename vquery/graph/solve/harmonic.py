@@ -18,6 +18,8 @@ from scipy.sparse import csgraph
 from scipy.sparse.linalg import splu
 
 from vquery.errors import LabelError
+from vquery.graph.solve.gradients import conjugate_gradients
+from vquery.graph.solve.report import SolveReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,69 +36,6 @@ CHUNK = 64
 CALIBRATION_TOL = 1e-3
 HELD_OUT, HELD_OUT_ITERATED = 512, CHUNK
 """Seeds that are left out in turn for a calibration, when factorised and when iterated."""
-
-
-@dataclass(slots=True)
-class SolveReport:
-    """What the solver did; ``residual`` is the largest relative one of any column at the end."""
-
-    method: str = "direct"
-    iterations: int = 0
-    residual: float = 0.0
-    converged: bool = True
-
-    def add(self, iterations: int, residual: float, tol: float, *, final: bool) -> None:
-        """Take one more solve into account; a rough one (not ``final``) leaves the residual."""
-        self.iterations = max(self.iterations, iterations)
-        if final:
-            self.residual = max(self.residual, residual)
-        self.converged = self.converged and residual <= tol
-
-
-def conjugate_gradients(
-    matrix: sparse.csr_array,
-    right: Weights,
-    *,
-    tol: float = 1e-6,
-    max_iter: int = 2_000,
-) -> tuple[Weights, int, float]:
-    """Solve ``matrix @ X = right`` for a symmetric positive definite matrix, all columns at once.
-
-    Each column runs its own iteration with the diagonal as preconditioner; only the products with
-    the matrix are shared.
-
-    Returns
-    -------
-    (ndarray, int, float)
-        X of the shape of ``right`` (m, c); the iterations; the largest relative residual
-        ``|right - matrix @ X| / |right|`` of any column, computed anew at the end.
-
-    >>> x, steps, left = conjugate_gradients(sparse.csr_array(np.diag([2.0, 4.0])), np.ones((2, 1)))
-    >>> x.ravel().tolist(), steps, left
-    ([0.5, 0.25], 1, 0.0)
-    """
-    diagonal = matrix.diagonal()[:, None]
-    size = np.linalg.norm(right, axis=0)
-    size[size == 0] = 1.0
-    x = np.zeros_like(right)
-    residual = right.copy()
-    step = scaled = residual / diagonal
-    energy = np.einsum("ij,ij->j", residual, scaled)
-    count = 0
-    while count < max_iter and (np.linalg.norm(residual, axis=0) > tol * size).any():
-        moved = matrix @ step
-        curvature = np.einsum("ij,ij->j", step, moved)
-        length = np.divide(energy, curvature, out=np.zeros_like(energy), where=curvature > 0)
-        x += length * step
-        residual = residual - length * moved
-        scaled = residual / diagonal
-        before, energy = energy, np.einsum("ij,ij->j", residual, scaled)
-        step = scaled + step * np.divide(
-            energy, before, out=np.zeros_like(energy), where=before > 0
-        )
-        count += 1
-    left = np.linalg.norm(right - matrix @ x, axis=0) / size
-    return x, count, float(left.max(initial=0.0))
 
 
 @dataclass(slots=True)
