@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 
 from vquery.errors import LabelError, SchemaError
-from vquery.graph.propagate import build_items, propagate, solve_items
+from vquery.graph.items import knn_graph
+from vquery.graph.propagate import propagate
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +36,12 @@ def test_one_label_a_class_beats_label_spreading(digits):
     from sklearn.semi_supervised import LabelSpreading
 
     vectors, truth = digits
-    items = build_items(vectors)
+    items = knn_graph(vectors)
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     ours, theirs = [], {"rbf": [], "knn": []}
     for seed in range(6):
         rows = draw(truth, 1, seed)
-        table = solve_items(items, {int(i): int(truth[i]) for i in rows})
+        table = items.propagate({int(i): int(truth[i]) for i in rows}).table
         ours.append(accuracy(table, truth, rows))
         assert not table["calibrated"][0].as_py()
         given = np.full(len(truth), -1)
@@ -55,11 +56,11 @@ def test_one_label_a_class_beats_label_spreading(digits):
 
 def test_with_five_labels_a_class_the_probabilities_are_calibrated(digits):
     vectors, truth = digits
-    items = build_items(vectors)
+    items = knn_graph(vectors)
     errors = []
     for seed in range(3):
         rows = draw(truth, 5, seed)
-        table = solve_items(items, {int(i): int(truth[i]) for i in rows})
+        table = items.propagate({int(i): int(truth[i]) for i in rows}).table
         assert table["calibrated"][0].as_py()
         assert accuracy(table, truth, rows) > 0.93
         chance = table["probability"].to_numpy()
@@ -73,11 +74,11 @@ def test_iteration_agrees_with_the_factorisation(digits, monkeypatch):
     from vquery.graph.solve import harmonic as solve
 
     vectors, truth = digits
-    items = build_items(vectors)
+    items = knn_graph(vectors)
     seeds = {int(i): int(truth[i]) for i in draw(truth, 2, 0)}
-    direct = solve_items(items, seeds)
+    direct = items.propagate(seeds).table
     monkeypatch.setattr(solve, "DIRECT_NODES", 0)
-    iterated = solve_items(items, seeds)
+    iterated = items.propagate(seeds).table
     facts = json.loads(iterated.schema.metadata[b"vquery.graph"])
     assert facts["solver"] == "conjugate gradients"
     assert facts["converged"]
@@ -134,13 +135,13 @@ def test_masses_follow_the_prior():
 def test_copies_share_a_node_and_cannot_contradict():
     vectors, _ = blobs(np.random.default_rng(0), [20, 20])
     vectors = np.r_[vectors, np.tile(vectors[3], (30, 1))]
-    items = build_items(vectors, k=5)
+    items = knn_graph(vectors, k=5)
     assert items.graph.n == 40
     assert items.graph.facts["copies"] == 30
-    table = solve_items(items, {3: "a", 25: "b"})
+    table = items.propagate({3: "a", 25: "b"}).table
     assert set(table["label"].to_pylist()[40:]) == {"a"}
     with pytest.raises(LabelError, match=r"rows 3 and 45 .* copies of one another"):
-        solve_items(items, {3: "a", 45: "b"})
+        items.propagate({3: "a", 45: "b"})
 
 
 def turning(rng, tracks=8, length=20):
@@ -161,7 +162,7 @@ def test_tracks_add_edges_in_time_and_keep_neighbours_outside():
     rng = np.random.default_rng(2)
     vectors, truth, track = turning(rng)
     time = np.tile(np.arange(20) / 25, 8)
-    items = build_items(vectors, time=time, track=track, k=4)
+    items = knn_graph(vectors, time=time, track=track, k=4)
     facts = items.graph.summary()
     assert set(facts["weight_share"]) == {"visual", "temporal"}
     visual = items.graph.kinds["visual"].tocoo()
@@ -171,7 +172,7 @@ def test_tracks_add_edges_in_time_and_keep_neighbours_outside():
     assert (np.abs(temporal.row - temporal.col) == 1).all()
     mean = items.graph.kinds["visual"].data.mean()
     np.testing.assert_allclose(temporal.data, mean)
-    table = solve_items(items, {0: "a", 20: "b"})
+    table = items.propagate({0: "a", 20: "b"}).table
     label = np.array(table["label"].to_pylist())
     assert (label == np.array(["a", "b"])[truth]).mean() > 0.9
 
@@ -182,13 +183,13 @@ def test_time_alone_finds_the_runs():
     scene = np.repeat([0, 1, 2, 3, 4, 5, 0, 1, 2], 15)
     vectors = scenes[scene] + 0.1 * rng.normal(size=(len(scene), 12))
     time = np.arange(len(scene)) * 0.5
-    items = build_items(vectors, time=time, k=4)
+    items = knn_graph(vectors, time=time, k=4)
     visual = items.graph.kinds["visual"].tocoo()
     run = np.repeat(np.arange(9), 15)
     assert (run[visual.row] != run[visual.col]).all()
     temporal = items.graph.kinds["temporal"].tocoo()
     assert (run[temporal.row] == run[temporal.col]).all()
-    two = build_items(vectors, time=time % 33, video=(time >= 33).astype(str), k=4)
+    two = knn_graph(vectors, time=time % 33, video=(time >= 33).astype(str), k=4)
     assert two.graph.kinds["temporal"].nnz > 0
 
 

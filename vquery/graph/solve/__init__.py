@@ -4,4 +4,7 @@ from vquery.graph.solve.gradients import conjugate_gradients
 from vquery.graph.solve.harmonic import Harmonic
 from vquery.graph.solve.report import SolveReport
 
-__all__ = ["Harmonic", "SolveReport", "conjugate_gradients"]
+Solver = Harmonic
+"""Anything that solves one graph for one set of seed nodes."""
+
+__all__ = ["Harmonic", "SolveReport", "Solver", "conjugate_gradients"]
