@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
     from numpy.typing import NDArray
+    from scipy import sparse
 
     from vquery.graph.tracks import TrackGraph
 
@@ -50,6 +51,14 @@ class Names:
         Whether the power was fitted (every name has seeds in two tracks); else it is 1.
     report
         Counts and facts, ready to be shown.
+    scores
+        Shape (n_nodes, c + 1): the harmonic solution for each of ``classes``, then "unknown".
+    classes
+        The c names.
+    chosen
+        Shape (n_nodes,): what each track was given, as its place in ``classes``; c is nothing.
+    solver
+        The harmonic problem; None without seeds.
     """
 
     label: NDArray[np.object_]
@@ -61,7 +70,10 @@ class Names:
     report: dict[str, Any]
     tracks: TrackGraph
     seed_rows: Ints
-    _harmonic: Harmonic | None
+    scores: Weights
+    classes: tuple[Hashable, ...]
+    chosen: Ints
+    solver: Harmonic | None
 
     def why(self, *, top: int = 3) -> tuple[Ints, Floats]:
         """Find the seeds that speak for each track most.
@@ -74,9 +86,9 @@ class Names:
             sum to the name's uncalibrated score.
         """
         nodes = np.arange(self.tracks.graph.n)
-        if self._harmonic is None:
+        if self.solver is None:
             return np.full((len(nodes), top), -1), np.zeros((len(nodes), top), np.float32)
-        place, weight = self._harmonic.contributions(nodes, top=top)
+        place, weight = self.solver.contributions(nodes, top=top)
         rows = np.where(place >= 0, self.seed_rows[np.maximum(place, 0)], -1)
         return rows, weight.astype(np.float32)
 
@@ -87,6 +99,7 @@ def name_tracks(
     *,
     leak: float = LEAK,
     threshold: float = 0.5,
+    exclusive: bool = True,
 ) -> Names:
     """Spread names from a few rows over the tracks that look like theirs, and leave the rest.
 
@@ -100,6 +113,8 @@ def name_tracks(
         Weight with which every track belongs to nobody known.
     threshold
         A track is named when its calibrated probability is at least this.
+    exclusive
+        Whether two tracks in one frame may not have one label, as is so for names of people.
 
     Raises
     ------
@@ -109,8 +124,8 @@ def name_tracks(
     Notes
     -----
     The scores are harmonic on the tracks with the seeds clamped (`Harmonic`). Two tracks in one
-    frame cannot have one name: the less probable one is left unnamed, and counted. Without seeds
-    nothing is named.
+    frame cannot have one name (unless ``exclusive`` is off): the less probable one is left unnamed,
+    and counted. Without seeds nothing is named.
     """
     if leak <= 0:
         raise LabelError(
@@ -128,7 +143,8 @@ def name_tracks(
         power, calibrated = _calibrated(harmonic, labels, truth)
     probability = apply_power(scores, power)[:, :unknown]
     probability[nodes] = one_hot[truth]
-    given, chosen, conflicts = _choose(probability, nodes, truth, threshold, tracks)
+    given, chosen = _choose(probability, nodes, truth, threshold)
+    conflicts = _settle(chosen, given, probability, tracks.cannot) if exclusive else 0
     reached = np.zeros(n, bool) if harmonic is None else harmonic.reached
     first = probability.argmax(1) if unknown else np.zeros(n, np.int64)
     strength = probability.max(axis=1, initial=0.0)
@@ -144,7 +160,10 @@ def name_tracks(
         report={**report, "power": power, "calibrated": calibrated},
         tracks=tracks,
         seed_rows=rows,
-        _harmonic=harmonic,
+        scores=scores,
+        classes=tuple(names[:unknown].tolist()),
+        chosen=chosen,
+        solver=harmonic,
     )
 
 
@@ -208,18 +227,27 @@ def _calibrated(harmonic: Harmonic, labels: Weights, truth: Ints) -> tuple[float
 
 
 def _choose(
-    probability: Weights, nodes: Ints, truth: Ints, threshold: float, tracks: TrackGraph
-) -> tuple[NDArray[np.bool_], Ints, int]:
-    """Choose a class for each node (the last one is "no name") and settle clashes in a frame."""
+    probability: Weights, nodes: Ints, truth: Ints, threshold: float
+) -> tuple[NDArray[np.bool_], Ints]:
+    """Choose a class for each node; the last one is "no name". Also tell which were given."""
     n, unknown = probability.shape
     given = np.zeros(n, bool)
     given[nodes] = True
-    strength = probability.max(axis=1, initial=0.0)
     chosen = np.full(n, unknown)
     if unknown:
+        strength = probability.max(axis=1)
         chosen = np.where(strength >= threshold, probability.argmax(1), unknown)
     chosen[nodes] = truth
-    pairs = tracks.cannot.tocoo()
+    return given, chosen
+
+
+def _settle(
+    chosen: Ints, given: NDArray[np.bool_], probability: Weights, cannot: sparse.csr_array
+) -> int:
+    """Take the name from the weaker of two tracks of one name in a frame; return how many lost."""
+    n, unknown = probability.shape
+    strength = probability.max(axis=1, initial=0.0)
+    pairs = cannot.tocoo()
     clash = (chosen[pairs.row] == chosen[pairs.col]) & (chosen[pairs.row] < unknown)
     # human labels first, then the more probable, then the earlier track
     rank = np.empty(n, np.int64)
@@ -231,7 +259,7 @@ def _choose(
         if rank[a] < rank[b] and not given[b] and chosen[a] == chosen[b] < unknown:
             chosen[b] = unknown
             conflicts += 1
-    return given, chosen, conflicts
+    return conflicts
 
 
 def _margin(scores: Weights, first: Ints) -> Weights:

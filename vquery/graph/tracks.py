@@ -15,7 +15,7 @@ which looks like nobody, is counted to every track, so that a single lucky face 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from scipy import sparse
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from vquery.graph.knn import Neighbours
+
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float32]
 
@@ -48,6 +50,27 @@ FACES_PER_TRACK = 64
 SHORTEST_LIST, LONGEST_LIST = 4, 20
 FOLD_SIMILARITY, FOLD_ROWS = 0.98, 8
 """Items without a track become one node when they are this alike and this near in the video."""
+
+
+class Search(Protocol):
+    """What finds neighbours: anew, or among lists that were kept."""
+
+    def __call__(
+        self, points: Floats, k: int, *, rows: Ints, apart: Apart, floor: float, recall: float
+    ) -> Neighbours:
+        """Search among ``points``, which are the rows ``rows`` of the collection."""
+
+
+def _anew(
+    points: Floats,
+    k: int,
+    *,
+    rows: Ints,  # noqa: ARG001 - only what keeps lists must know which rows they are for
+    apart: Apart,
+    floor: float,
+    recall: float,
+) -> Neighbours:
+    return neighbours(points, k, apart=apart, floor=floor, recall=recall)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +121,7 @@ def build_tracks(
     k: int | None = None,
     floor: float | None = None,
     recall: float = 0.99,
+    search: Search = _anew,
 ) -> TrackGraph:
     """Build the graph of tracks from the vectors of their detections.
 
@@ -117,6 +141,8 @@ def build_tracks(
         is longer than another track of the same person runs over to other people.
     floor
         By default learnt from the frames.
+    search
+        Finds the neighbours, by default anew; one that keeps lists spares the search.
 
     Returns
     -------
@@ -149,7 +175,7 @@ def build_tracks(
     limit = _learn_floor(points, node, left, right, cannot.nnz // 2, floor)
     chosen = _spread_evenly(node, videos, times)
     k = k or list_length(np.bincount(node[chosen]))
-    weights, found = _affinities(points, node, chosen, cannot, limit, k, recall)
+    weights, found = _affinities(points, node, chosen, cannot, limit, k, recall, search)
     facts = {
         "items": n,
         "folded": folded,
@@ -296,10 +322,12 @@ def _affinities(
     floor: Floor,
     k: int,
     recall: float,
-) -> tuple[sparse.csr_array, Any]:
+    search: Search,
+) -> tuple[sparse.csr_array, Neighbours]:
     """Weigh pairs of tracks by the shares of their faces that match (see the module)."""
     owner = node[chosen]
-    found = neighbours(points[chosen], k, apart=Apart(owner), floor=floor.value, recall=recall)
+    apart = Apart(owner)
+    found = search(points[chosen], k, rows=chosen, apart=apart, floor=floor.value, recall=recall)
     n = cannot.shape[0]
     source, target = found.source, owner[found.target]
     # the lists are sorted by falling similarity: the first of each (face, track) is the best match
