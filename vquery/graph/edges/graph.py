@@ -9,110 +9,106 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from vquery.errors import SchemaError
+from vquery.graph.edges import describe, outside
+from vquery.graph.edges.check import checked
+from vquery.graph.edges.given import given_edges
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     import networkx as nx
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
+
+    from vquery.graph.edges.outside import Columns
 
     Ints = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Graph:
     """An undirected weighted graph; ``kinds`` holds one symmetric matrix for each kind of edge.
 
-    ``facts`` are figures on how it was built (floor, recall …) that ``summary`` repeats.
+    The matrices are checked and brought to canonical form (see `check.checked`): symmetric, finite,
+    above 0, no loop, no edge twice. Theirs and the sum's arrays are shared: do not change them.
+    ``facts`` are figures on how the graph was built (floor, recall …) that ``summary`` repeats.
+
+    Raises
+    ------
+    SchemaError
+        Naming the kind and the pair of nodes at fault.
+
+    >>> from_pairs(3, [0], [1], [0.5], kind="visual")
+    Graph(3 nodes; visual: 1 edge)
     """
 
     n: int
     kinds: Mapping[str, sparse.csr_array]
     facts: Mapping[str, Any] = field(default_factory=dict)
+    _sum: sparse.csr_array | None = field(init=False, default=None)
+    _parts: tuple[int, Ints] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        for kind, matrix in self.kinds.items():
-            _check(matrix, kind, self.n)
+        kinds = {kind: checked(matrix, kind, self.n) for kind, matrix in self.kinds.items()}
+        object.__setattr__(self, "kinds", kinds)
 
     @property
     def weights(self) -> sparse.csr_array:
-        """The sum over all kinds, shape (n, n)."""
-        total = sparse.csr_array((self.n, self.n), dtype=np.float64)
-        for matrix in self.kinds.values():
-            total = total + matrix
-        return sparse.csr_array(total)
+        """The sum over all kinds, shape (n, n), computed once; float32 if all kinds are."""
+        if self._sum is None:
+            first, *others = self.kinds.values() or [_nothing(self.n)]
+            for matrix in others:
+                first = first + matrix
+            object.__setattr__(self, "_sum", first)
+        return self._sum
 
     def components(self) -> tuple[int, Ints]:
-        """Count the connected components and number each node's."""
-        count, labels = csgraph.connected_components(self.weights, directed=False)
-        return int(count), np.asarray(labels, np.int64)
+        """Count the connected components and number each node's, shape (n,); computed once."""
+        if self._parts is None:
+            count, labels = csgraph.connected_components(self.weights, directed=False)
+            object.__setattr__(self, "_parts", (int(count), np.asarray(labels, np.int64)))
+        assert self._parts is not None
+        return self._parts
 
     def summary(self) -> dict[str, Any]:
-        """Describe the graph: nodes, edges, components, degrees, share of the weight by kind.
+        """Describe the graph in figures that JSON can hold; see `describe.summary`.
 
         >>> line = from_pairs(3, [0], [1], [0.5], kind="visual")
         >>> line.summary()["edges"], line.summary()["components"], line.summary()["isolated"]
         (1, 2, 1)
         """
-        weights = self.weights
-        degree = np.diff(weights.indptr)
-        total = float(weights.sum())
-        sizes = np.bincount(self.components()[1]) if self.n else np.zeros(1, np.int64)
-        shares = {
-            kind: float(part.sum()) / total if total else 0.0 for kind, part in self.kinds.items()
-        }
-        return {
-            "nodes": self.n,
-            "edges": int(weights.nnz // 2),
-            "components": int((sizes > 0).sum()),
-            "largest_component": int(sizes.max()),
-            "isolated": int((degree == 0).sum()),
-            "degree_median": float(np.median(degree)) if self.n else 0.0,
-            "degree_max": int(degree.max()) if self.n else 0,
-            "weight_share": shares,
-            **self.facts,
-        }
+        return describe.summary(self)
 
-    def to_networkx(self) -> nx.Graph:
-        """Copy to a ``networkx.Graph``; edges carry ``weight`` and ``kind`` (the heaviest one).
+    def __repr__(self) -> str:
+        kinds = ", ".join(
+            f"{kind}: {describe.counted(part.nnz // 2, 'edge')}"
+            for kind, part in self.kinds.items()
+        )
+        return f"Graph({describe.counted(self.n, 'node')}; {kinds or 'no edges'})"
+
+    def __str__(self) -> str:
+        return describe.text(self.summary())
+
+    def to_networkx(self, nodes: Columns | None = None) -> nx.Graph:
+        """Copy to a ``networkx.Graph``, for inspection; see `outside.to_networkx`.
 
         >>> graph = from_pairs(3, [0], [1], [0.5], kind="visual").to_networkx()
         >>> graph.number_of_nodes(), graph.edges[0, 1]["weight"], graph.edges[0, 1]["kind"]
         (3, 0.5, 'visual')
         """
-        import networkx as nx
+        return outside.to_networkx(self, nodes)
 
-        graph = nx.Graph()
-        graph.add_nodes_from(range(self.n))
-        heaviest: dict[tuple[int, int], float] = {}
-        for kind, matrix in self.kinds.items():
-            upper = sparse.coo_array(sparse.triu(matrix))
-            pairs = zip(upper.row.tolist(), upper.col.tolist(), upper.data.tolist(), strict=True)
-            for a, b, weight in pairs:
-                before = graph.edges[a, b]["weight"] if graph.has_edge(a, b) else 0.0
-                if weight > heaviest.get((a, b), 0.0):
-                    heaviest[a, b] = weight
-                    graph.add_edge(a, b, kind=kind)
-                graph.edges[a, b]["weight"] = before + weight
-        return graph
+    def to_graphml(self, path: Path | str, nodes: Columns | None = None) -> Path:
+        """Write a GraphML file (Gephi, Cytoscape, yEd …); see `outside.to_graphml`."""
+        return outside.to_graphml(self, path, nodes)
 
 
-def _check(matrix: sparse.csr_array, kind: str, n: int) -> None:
-    """Refuse what makes propagation wrong without a sign: see the rules in the message."""
-    if matrix.shape != (n, n):
-        raise SchemaError(f"{kind} edges must have shape ({n}, {n}), got {matrix.shape}")
-    if not np.isfinite(matrix.data).all() or (matrix.data < 0).any():
-        raise SchemaError(f"{kind} edges: weights must be finite and not negative")
-    if matrix.diagonal().any():
-        raise SchemaError(f"{kind} edges: no node may be linked with itself")
-    if n and abs(matrix - matrix.T).max() > 1e-9:
-        raise SchemaError(f"{kind} edges must be symmetric")
+def _nothing(n: int) -> sparse.csr_array:
+    return sparse.csr_array((n, n), dtype=np.float32)
 
 
-def from_pairs(n: int, source: Any, target: Any, weight: Any, *, kind: str) -> Graph:
-    """Build a graph of one kind from undirected pairs, each given once."""
-    half = sparse.coo_array(
-        (np.asarray(weight, np.float64), (np.asarray(source), np.asarray(target))), shape=(n, n)
-    )
-    return Graph(n, {kind: sparse.csr_array(half + half.T)})
+def from_pairs(
+    n: int, source: ArrayLike, target: ArrayLike, weight: ArrayLike, *, kind: str
+) -> Graph:
+    """Build a graph of one kind from undirected pairs, see `given_edges`."""
+    return Graph(n, {kind: given_edges(n, source, target, weight)})

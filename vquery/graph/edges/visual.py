@@ -8,19 +8,16 @@ few nodes are cut off.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
-from vquery.errors import SchemaError
+from vquery.graph.edges.symmetric import Symmetry, local_weights, symmetric
 
 if TYPE_CHECKING:
-    from vquery.graph.knn import Neighbours
+    from scipy import sparse
 
-Symmetry = Literal["mutual", "sum"]
-SHORTEST = 1e-12
-"""Smallest d_k²: a node whose neighbours are all copies of it."""
+    from vquery.graph.knn import Neighbours
 
 
 def visual_edges(found: Neighbours, *, symmetry: Symmetry = "mutual") -> sparse.csr_array:
@@ -36,24 +33,17 @@ def visual_edges(found: Neighbours, *, symmetry: Symmetry = "mutual") -> sparse.
     Returns
     -------
     csr_array
-        Shape (n, n), symmetric, without a diagonal.
+        Shape (n, n), float32 and int32, symmetric, without a diagonal.
+
+    Raises
+    ------
+    SchemaError
+        If the symmetry is unknown or the lists are not valid, see `symmetric`.
     """
-    if symmetry not in ("mutual", "sum"):
-        raise SchemaError(
-            f"The 'symmetry' parameter must be 'mutual' or 'sum'. Got {symmetry!r} instead."
-        )
-    n, source, target = found.n, found.source, found.target
-    squared = np.maximum(2.0 - 2.0 * found.similarity.astype(np.float64), 0.0)
-    reach = np.zeros(n)
-    np.maximum.at(reach, source, squared)
-    weight = np.exp(-4.0 * squared / np.maximum(reach, SHORTEST)[source])
-    directed = sparse.csr_array((weight, (source, target)), shape=(n, n))
-    both = sparse.csr_array(directed + directed.T)
-    if symmetry == "sum":
-        return both
-    named = sparse.csr_array((np.ones(len(source)), (source, target)), shape=(n, n))
-    first = np.flatnonzero(np.r_[True, source[1:] != source[:-1]]) if len(source) else source[:0]
-    nearest = sparse.csr_array((np.ones(len(first)), (source[first], target[first])), shape=(n, n))
-    keep = named.multiply(named.T) + nearest + nearest.T
-    keep.data[:] = 1.0
-    return sparse.csr_array(both.multiply(keep))
+    squared = np.asarray(found.similarity, np.float32) * np.float32(-2)
+    squared += 2
+    np.maximum(squared, 0, out=squared)
+    reach = np.zeros(found.n, np.float32)
+    np.maximum.at(reach, found.source, squared)
+    weight = local_weights(found.source, squared, reach)
+    return symmetric(found.n, found.source, found.target, weight, symmetry)

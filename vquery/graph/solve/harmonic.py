@@ -70,7 +70,7 @@ class Harmonic:
     def __post_init__(self) -> None:
         if len(self.seeds) == 0 or len(np.unique(self.seeds)) < len(self.seeds):
             raise LabelError("propagation needs at least one seed, and each node only once")
-        degree = np.asarray(self.weights.sum(axis=1)).ravel()
+        degree = np.asarray(self.weights.sum(axis=1, dtype=np.float64)).ravel()
         system = sparse.csr_array(sparse.diags_array(degree + self.leak) - self.weights)
         _, component = csgraph.connected_components(self.weights, directed=False)
         self.reached = np.isin(component, component[self.seeds])
