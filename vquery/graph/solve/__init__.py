@@ -2,9 +2,11 @@
 
 from vquery.graph.solve.gradients import conjugate_gradients
 from vquery.graph.solve.harmonic import Harmonic
+from vquery.graph.solve.poisson import Poisson
 from vquery.graph.solve.report import SolveReport
+from vquery.graph.solve.spreading import Spreading
 
-Solver = Harmonic
+Solver = Harmonic | Spreading | Poisson
 """Anything that solves one graph for one set of seed nodes."""
 
-__all__ = ["Harmonic", "SolveReport", "Solver", "conjugate_gradients"]
+__all__ = ["Harmonic", "Poisson", "SolveReport", "Solver", "Spreading", "conjugate_gradients"]
