@@ -1,0 +1,197 @@
+"""How candidates for a label are ranked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from scipy import sparse
+
+from vquery.errors import LabelError, SchemaError
+from vquery.graph.knowing.pool import POOL, rings
+from vquery.graph.knowing.regions import Regions
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from vquery.graph.knowing.gaps import Gaps
+
+    Ints = NDArray[np.int64]
+    Bools = NDArray[np.bool_]
+    Weights = NDArray[np.float64]
+
+SURE = 0.3
+"""What a label that the scores are sure of is still worth, in parts of an unsure one: classes that
+nobody has labelled yet look sure."""
+UNREACHED, FAR, UNSURE, DISAGREE = (
+    "unreached component",
+    "far from labels",
+    "uncertain",
+    "sources disagree",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """The problem after its checks, and the components that no seed reaches."""
+
+    weights: sparse.csr_array
+    scores: Weights
+    seeds: Ints
+    size: Ints
+    component: Ints
+    reached: Bools
+    found: Gaps
+
+    def pool(self, n: int, *, everything: bool) -> Ints:
+        """Choose the candidates, sorted; no seed among them."""
+        if everything:
+            return np.setdiff1d(np.arange(len(self.size)), self.seeds)
+        heads = self.found.add[:n]
+        return np.union1d(rings(self.weights, np.concatenate([self.seeds, heads])), heads)
+
+    def margin(self, nodes: Ints) -> Weights:
+        """Share of the best class less that of the second; 0 without scores."""
+        rows = self.scores[nodes]
+        total = rows.sum(1)
+        best = np.sort(rows, axis=1)[:, ::-1][:, :2]
+        gap = best[:, 0] - best[:, 1] if best.shape[1] > 1 else total
+        return np.asarray(np.divide(gap, total, out=np.zeros(len(nodes)), where=total > 0))
+
+    def reach(self, nodes: Ints) -> Ints:
+        """Items of the unreached component that each node lies in, 0 for reached ones."""
+        items = np.zeros(self.component.max(initial=0) + 1, np.int64)
+        items[self.found.component] = self.found.items
+        return np.asarray(items[self.component[nodes]], np.int64)
+
+
+class Ranking(Protocol):
+    """Candidates with a value each, which may change when one is chosen."""
+
+    nodes: Ints
+
+    def values(self) -> Weights:
+        """Value of each candidate; -inf for those that are not to be suggested."""
+        ...
+
+    def choose(self, place: int) -> str:
+        """Take note that the candidate at ``place`` is chosen; say why it was."""
+        ...
+
+
+class Fixed:
+    """Values that do not change."""
+
+    def __init__(self, nodes: Ints, values: Weights, reason: str, alone: Bools) -> None:
+        self.nodes, self._values, self._reason, self._alone = nodes, values, reason, alone
+
+    def values(self) -> Weights:
+        """Give the values, always the same."""
+        return self._values
+
+    def choose(self, place: int) -> str:
+        """Say why the candidate was chosen."""
+        return UNREACHED if self._alone[place] else self._reason
+
+
+class ByRegion:
+    """The gain of `Regions`; below a ``sure`` of 1 also by how unsure the scores are."""
+
+    def __init__(self, task: Task, pool: Ints, sure: float) -> None:
+        rows = sparse.csr_array(task.weights[pool])
+        ground = np.asarray(rows[:, task.seeds].sum(axis=1)).ravel()
+        inner = sparse.csr_array(rows[:, pool])
+        size = task.size[pool].astype(np.float64)
+        self._regions = Regions(inner, ground, size, POOL)
+        self.nodes = pool[self._regions.nodes]
+        self._part = task.component[self.nodes]
+        self._waiting = ~task.reached[self.nodes]
+        self._by_scores = sure < 1
+        self._margin = task.margin(self.nodes)
+        self._factor = sure + (1 - sure) * (1 - self._margin)
+        # of a component without a seed only a part may be in the pool
+        seen = np.bincount(task.component[pool], size)[self._part]
+        whole = np.where(self._waiting, task.reach(self.nodes), seen)
+        self._scale = whole / np.maximum(seen, 1.0)
+
+    def values(self) -> Weights:
+        """Give the gains as they are now."""
+        return np.asarray(
+            self._regions.gain() * self._factor * np.where(self._waiting, self._scale, 1.0)
+        )
+
+    def choose(self, place: int) -> str:
+        """Bring the gains up to date; say why the candidate was chosen."""
+        reason = UNSURE if self._by_scores and self._margin[place] < 0.5 else FAR
+        if self._waiting[place]:
+            reason = UNREACHED
+            self._waiting &= self._part != self._part[place]
+        self._regions.choose(place)
+        return reason
+
+
+def unsure(task: Task, pool: Ints, *, dense: bool) -> Fixed:
+    """Rank reached nodes by a small margin, and one node of each component that is not reached."""
+    heads = np.isin(pool, task.found.add)
+    nodes = pool[task.reached[pool] | heads]
+    alone = ~task.reached[nodes]
+    value = 1 - task.margin(nodes)
+    degree = np.asarray(task.weights[nodes].sum(axis=1)).ravel()
+    if dense:
+        return Fixed(nodes, value * degree, UNSURE, alone)
+    # components first, single nodes last: nothing is known there, but little is there to know
+    rank = task.reach(nodes) / max(float(task.size.sum()), 1.0)
+    value[alone] = np.where(degree[alone] > 0, 1 + rank[alone], rank[alone] - 1)
+    return Fixed(nodes, value, UNSURE, alone)
+
+
+def disputed(task: Task, pool: Ints, votes: ArrayLike | None) -> Fixed:
+    """Rank nodes by the chance that two of their sources, the scores being one, disagree."""
+    if votes is None:
+        raise LabelError("The 'votes' parameter of suggest is needed for strategy 'disagreement'.")
+    given = np.asarray(votes)
+    n, c = task.scores.shape
+    if given.ndim != 2 or len(given) != n or not np.issubdtype(given.dtype, np.integer):
+        raise SchemaError(
+            f"votes must be integers of shape ({n}, functions), got {given.dtype} of shape "
+            f"{given.shape}"
+        )
+    bad = np.argwhere((given < -1) | (given >= c))
+    if len(bad):
+        node, function = bad[0].tolist()
+        raise LabelError(
+            f"votes, node {node}, function {function}: expected one of {c} classes or -1, got "
+            f"{given[node, function]}"
+        )
+    value = disagreement(given[pool], task.scores[pool])
+    return Fixed(pool, np.where(value > 0, value, -np.inf), DISAGREE, np.zeros(len(pool), bool))
+
+
+def disagreement(votes: Ints, scores: Weights) -> Weights:
+    """Chance that two different sources of a row disagree, the scores being one of them.
+
+    Parameters
+    ----------
+    votes
+        Shape (p, m): class or -1.
+    scores
+        Shape (p, c), not negative; a row of zeros is no source.
+
+    Returns
+    -------
+    ndarray
+        Shape (p,); 0 for rows with fewer than two sources.
+
+    >>> disagreement(np.array([[0, 1], [0, -1]]), np.array([[0.0, 0.0], [0.25, 0.75]])).tolist()
+    [1.0, 0.75]
+    """
+    p, c = scores.shape
+    row, function = np.nonzero(votes >= 0)
+    count = np.bincount(row * c + votes[row, function], minlength=p * c).reshape(p, c)
+    total = scores.sum(1, keepdims=True)
+    share = np.divide(scores, total, out=np.zeros((p, c)), where=total > 0)
+    sources = count.sum(1) + (total[:, 0] > 0)
+    pairs = sources * (sources - 1) / 2
+    agree = (count * (count - 1) / 2 + count * share).sum(1)
+    return np.asarray(1 - np.divide(agree, pairs, out=np.ones(p), where=pairs > 0))
