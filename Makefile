@@ -11,8 +11,9 @@ DEMO   ?= $(or $(TMPDIR),/tmp)/vquery-demo
 demo: $(STAMP)
 	$(BIN)/vquery demo --output $(DEMO)
 
+# A file of tests stays on one core, so that what its tests share is made once.
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

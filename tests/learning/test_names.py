@@ -236,3 +236,17 @@ def test_portraits_name_nobody_wrongly(faces, truth):
     assert not named[collection.clip == "obama_and_biden.jpg"].any()
     hamilton = (collection.clip == HAMILTON) & (collection.who == MIRANDA)
     assert (label == MIRANDA)[hamilton].all()
+
+
+def test_real_clips_find_where_one_gives_way_to_the_other(real_clips):
+    with vq.open(real_clips / "clips.vq") as db:
+        changes = db["lacamoire_to_miranda"].collect().to_pylist()
+        named = db.faces.filter(vq.face.name.not_null()).collect()
+        videos = db.videos.num_rows
+
+    # Lacamoire leaves the picture before the cut at frame 82 (2.736 s), where Miranda comes.
+    assert [change["video"] for change in changes] == ["short_hamilton_clip.mp4"]
+    assert changes[0]["start_us"] < 2_735_000 < changes[0]["end_us"]
+    assert videos == 27
+    assert set(named["video"].to_pylist()) == {"short_hamilton_clip.mp4"}
+    assert (real_clips / "training" / "manifest.json").is_file()
