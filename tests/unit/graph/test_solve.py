@@ -54,7 +54,9 @@ def test_solution_and_contributions_equal_the_walk(direct, problem):
         scores = harmonic.solve(labels)
         place, chance = harmonic.contributions(np.arange(len(weights)), top=2)
         _, few_chance = harmonic.contributions(np.array([0]), top=2)  # by node, not by seed
+        given = harmonic.received(np.arange(len(weights)) / 2)
     hit = walk(weights, seeds, leak)
+    np.testing.assert_allclose(given, np.arange(len(weights)) / 2 @ hit, atol=1e-5)
     np.testing.assert_allclose(scores, hit @ labels, atol=1e-6)
     assert (scores[~harmonic.reached] == 0).all()
     best = np.sort(hit, axis=1)[:, ::-1][:, :2]

@@ -45,6 +45,7 @@ def test_everything_equals_the_formula(direct, problem):
         scores = spreading.solve(labels)
         left = spreading.leave_one_out(labels, every)
         place, share = spreading.contributions(np.arange(len(weights)), top=2)
+        given = spreading.received(np.arange(len(weights)) / 2)
     np.testing.assert_allclose(scores, kernel @ labels, atol=1e-8)
     part = csgraph.connected_components(sparse.csr_array(weights), directed=False)[1]
     assert (spreading.reached == np.isin(part, part[seeds])).all()
@@ -54,6 +55,7 @@ def test_everything_equals_the_formula(direct, problem):
             np.testing.assert_allclose(left[i], kernel[seed, rest] @ labels[rest], atol=1e-8)
         else:
             assert np.isnan(left[i]).all()
+    np.testing.assert_allclose(given, np.arange(len(weights)) / 2 @ kernel, atol=1e-7)
     total = np.maximum(kernel.sum(1, keepdims=True), 1e-300)
     best = np.sort(np.c_[kernel / total, np.zeros(len(kernel))], axis=1)[:, ::-1][:, :2]
     np.testing.assert_allclose(share, best, atol=1e-7)

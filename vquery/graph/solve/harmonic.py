@@ -101,6 +101,19 @@ class Harmonic:
         out[self._free] = self._inner_solve(np.asarray(self._border @ labels))
         return out
 
+    def received(self, weights: Weights) -> Weights:
+        """Add up what each seed gives to all nodes, each counted ``weights`` (n,) times.
+
+        ``received(w) @ labels`` is ``w @ solve(labels)`` for the cost of one column.
+
+        Returns
+        -------
+        ndarray
+            Shape (s,).
+        """
+        met = self._border.T @ self._inner_solve(weights[self._free][:, None])
+        return np.asarray(weights[self.seeds] + met.ravel())
+
     def _inner_solve(self, right: Weights, *, tol: float | None = None) -> Weights:
         if not len(self._free):
             return right

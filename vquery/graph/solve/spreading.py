@@ -117,6 +117,19 @@ class Spreading:
         out[self._live] = self._apply(right)
         return out
 
+    def received(self, weights: Weights) -> Weights:
+        """Add up what each seed gives to all nodes, each counted ``weights`` (n,) times.
+
+        ``received(w) @ labels`` is ``w @ solve(labels)`` for the cost of one column.
+
+        Returns
+        -------
+        ndarray
+            Shape (s,).
+        """
+        given = self._apply(weights[self._live][:, None]).ravel()
+        return np.asarray(given[self._place[self.seeds]] * self._trust)
+
     def _apply(self, right: Weights, *, tol: float | None = None) -> Weights:
         """Multiply columns over the reached nodes with ``(1 - a) (I - a S)⁻¹``."""
         root = self._root[:, None]
