@@ -129,6 +129,9 @@ SOFT_LABEL = _schema(
 )
 """The outcome of a propagation, one row an item."""
 
+LABEL_BEFORE = pa.schema([*SOFT_LABEL, pa.field("replaced_by", pa.int64())])
+"""What a propagation replaced, and which run did: kept so that the run can be undone."""
+
 RUN = _schema(
     ("run_id", pa.int64()),
     ("command", pa.string()),
@@ -138,6 +141,7 @@ RUN = _schema(
     ("started_us", US),
     ("finished_us", US),
     ("report", pa.string()),  # JSON
+    ("undone_by", pa.int64()),  # the run that took this one back; null while it is in force
 )
 """One row for every command that wrote."""
 

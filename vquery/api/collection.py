@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from vquery.api import facts, labelling
+from vquery.api import facts
 from vquery.api.moment import Newest
 from vquery.api.outside import Outside
 from vquery.api.relations import FACE, Detections, detections_of, relation, table_names
+from vquery.api.supervised import Supervised
 from vquery.api.tables import crop
 from vquery.store.store import Store
 
@@ -18,15 +19,13 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from vquery.api.labelling import Rows, Values
-    from vquery.api.propagation import Propagation
     from vquery.engine.concept import Concept
     from vquery.engine.intervals import Intervals
     from vquery.export.report import Written
     from vquery.index.report import IndexReport, Progress
 
 
-class Collection(Outside):
+class Collection(Supervised, Outside):
     """Videos and everything known of them, in one folder ``NAME.vq``.
 
     Tables are read as they were when they were asked for: ``db.faces`` taken after a label shows
@@ -259,80 +258,6 @@ class Collection(Outside):
             workers=workers,
             progress=progress,
         )
-
-    def label(self, rows: Rows, concept: str, value: Values, *, by: str | None = None) -> int:
-        """Label detections as one undoable action; return how many.
-
-        Parameters
-        ----------
-        rows
-            A relation, table or data frame with ``detection_id``, or ids.
-        concept
-            What is labelled, such as "name".
-        value
-            The label, or one for each row in its order; None says "none of them".
-        by
-            Who says so; by default the user's login name.
-
-        Raises
-        ------
-        LabelError
-            If there are no rows, ids that do not exist, or two labels for one detection.
-        """
-        return labelling.label(self._store, rows, concept, value, by=by)
-
-    def label_file(self, path: Path | str, concept: str = "name", *, by: str | None = None) -> int:
-        """Label from a CSV with ``video,time,x,y,label`` or ``detection_id,label``.
-
-        Raises
-        ------
-        LabelError, IngestError
-            Naming the row: a seed that hits no detection, two that contradict, a bad value.
-        """
-        ids, values = labelling.match_file(Path(path), self._store)
-        return labelling.label(self._store, ids, concept, values, by=by, query=f"seeds of {path}")
-
-    def labels(self, concept: str | None = None) -> pa.Table:
-        """Return the human labels in force (schema SEED), of one concept or of all."""
-        return self._store.labels(concept)
-
-    def undo(self) -> str | None:
-        """Take back the last label action; return what it was, None if there was none."""
-        return labelling.undo(self._store)
-
-    def redo(self) -> str | None:
-        """Bring back what was undone last; return what it was, None if there was nothing."""
-        return labelling.redo(self._store)
-
-    def propagate(
-        self, concept: str, *, over: Rows | None = None, threshold: float = 0.5
-    ) -> Propagation:
-        """Spread the human labels of a concept to the detections that look alike.
-
-        The result is kept in the collection and takes the place of what was propagated of this
-        concept before, so that detections outside ``over`` have only their human labels then.
-
-        Parameters
-        ----------
-        over
-            The detections that take part; by default all faces.
-        threshold
-            Probability from which a label is given.
-
-        Returns
-        -------
-        Propagation
-            ``table`` (schema SOFT_LABEL) and ``summary()``.
-
-        Raises
-        ------
-        LabelError
-            If nothing is labelled, or two labels contradict inside one track.
-        """
-        from vquery.api import propagation
-
-        rows = self.faces.select("detection_id") if over is None else over
-        return propagation.propagate(self._store, concept, rows, threshold=threshold)
 
     def export(
         self,

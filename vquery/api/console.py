@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import sys
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 LISTED = 10
 """Files that are named for one reason; all of them are in the JSON."""
+NAMED_GAPS = 5
+"""Components without a seed that are named; more of them are in the JSON."""
 
 
 def _bars(*columns: Any) -> Progress:
@@ -114,14 +117,14 @@ class PictureBar:
 
 
 @contextmanager
-def status(text: str) -> Iterator[None]:
-    """Show on a terminal that work of unknown length is going on."""
+def status(text: str) -> Iterator[Callable[[str], None]]:
+    """Show on a terminal that work of unknown length is going on; yields what says what it is."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield
+        yield lambda _: None
         return
-    with console.status(text):
-        yield
+    with console.status(text) as shown:
+        yield lambda now: shown.update(f"{text}: {now}")
 
 
 def say(text: str) -> None:
@@ -186,6 +189,9 @@ def info_text(facts: Mapping[str, Any]) -> str:
     for concept, labels in facts["human_labels"].items():
         said = ", ".join(f"{label} {count}" for label, count in labels.items())
         lines.append(f"  human labels of {concept!r}: {said}")
+    if facts.get("cache_bytes"):
+        size = facts["cache_bytes"] / 1e6
+        lines.append(f"  neighbour lists kept to be searched faster: {size:,.1f} MB")
     for concept, found in facts["propagated"].items():
         late = "" if found["up_to_date"] else " (human labels have changed since: propagate again)"
         lines.append(f"  propagated {concept!r}: {found['labelled']:,} of {found['items']:,}{late}")
@@ -198,15 +204,71 @@ def facts_text(facts: Mapping[str, Any]) -> str:
 
 
 def propagation_text(facts: Mapping[str, Any]) -> str:
-    """Say what a propagation gave."""
+    """Say what a propagation gave, how it was found, how right it should be, what to do next."""
     lines = [
         f"{facts['items']:,} items, {facts['seeds']} seeds: {facts['labelled']:,} labelled, "
         f"{facts['unsure']:,} too unlike the seeds or said to be none of them, "
         f"{facts['unreached']:,} not reached by any seed"
     ]
     lines += [f"  {label}: {count:,}" for label, count in facts["labels"].items()]
+    if facts.get("graph"):
+        lines += [f"  {line}" for line in _graph_lines(facts["graph"])]
+    expected = [
+        f"{one['precision']:.3f} of {one['items']:,} items from {one['threshold']:g}"
+        for one in facts.get("expected", ())
+        if one["precision"] is not None
+    ]
+    if expected:
+        lines.append(f"  expected precision, without labelled tracks: {'; '.join(expected)}")
     lines += [f"  {note}" for note in facts["notes"]]
     return "\n".join(lines)
+
+
+def _graph_lines(graph: Mapping[str, Any]) -> list[str]:
+    """Describe a graph of tracks and how it was solved."""
+    mix = graph.get("mix", {})
+    edges = ", ".join(
+        f"{count:,} {kind}" + (f" × {mix[kind]:g}" if len(mix) > 1 else "")
+        for kind, count in graph.get("edges_by_kind", {}).items()
+    )
+    lines = [
+        f"graph: {graph['nodes']:,} tracks, edges: {edges}; {graph['components']:,} components; "
+        f"{graph['k']} neighbours a face, search {graph['search']}, recall {graph['recall']:.3f}"
+    ]
+    if graph.get("searched") is not None:
+        lines[0] += f", {graph['searched']:,} faces searched anew"
+    if graph.get("solver"):
+        steps = f", {graph['iterations']} iterations" if graph["iterations"] else ""
+        lines.append(f"solution: {graph['solver']}{steps}, residual {graph['residual']:.0e}")
+    gaps = graph.get("gaps", ())
+    if gaps:
+        shown = ", ".join(f"{gap['label']} ({gap['items']:,} items)" for gap in gaps[:NAMED_GAPS])
+        lines.append(
+            f"no seed in {graph['unreached_components']:,} components; label there next: {shown}"
+        )
+    return lines
+
+
+def runs_text(runs: Sequence[Mapping[str, Any]]) -> str:
+    """List propagations, one a line."""
+    lines = [
+        f"run {run['run_id']}: {run['concept']!r}, {_state(run)}"
+        + ("" if run["labelled"] is None else f", {run['labelled']:,} labelled")
+        for run in runs
+    ]
+    return "\n".join(lines) or "nothing was propagated"
+
+
+def _state(run: Mapping[str, Any]) -> str:
+    return f"undone by run {run['undone_by']}" if run["undone_by"] is not None else run["state"]
+
+
+def print_csv(rows: pa.Table) -> None:
+    """Print rows as CSV with a header."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(rows.column_names)
+    for item in _shortest(rows).to_pylist():
+        writer.writerow(["" if value is None else value for value in item.values()])
 
 
 def export_text(folder: Path, written: Written) -> str:

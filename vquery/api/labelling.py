@@ -51,7 +51,7 @@ def label(
         )
     ids = ids_of(rows)
     with store.snapshot() as snapshot:
-        _check_known(ids, snapshot)
+        check_known(ids, snapshot)
     if query is None and isinstance(rows, Intervals):
         query = rows.explain()
     store.label(ids, concept, _checked(value), who=by or login(), query=query)
@@ -94,7 +94,7 @@ def ids_of(rows: Rows, *, none: str = "the label hits nothing: no rows were give
     return detection_ids(found)
 
 
-def _check_known(ids: Ints, snapshot: Snapshot) -> None:
+def check_known(ids: Ints, snapshot: Snapshot) -> None:
     """Refuse ids that no detection has; only the videos that they lie in are read."""
     videos = snapshot.videos()
     here = pc.is_in(videos["video_id"], value_set=pa.array(np.unique(ids // IDS_PER_VIDEO)))

@@ -20,6 +20,7 @@ OTHER_WAYS = {
     "runs": "db.runs",
     "labels": "db.labels()",
     "soft_labels": 'db.faces.with_labels("name")',
+    "soft_labels_before": "db.undo_run()",
 }
 """Tables that are no relations of intervals, and how to get at what they hold."""
 

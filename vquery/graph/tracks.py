@@ -15,7 +15,7 @@ which looks like nobody, is counted to every track, so that a single lucky face 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from scipy import sparse
@@ -61,7 +61,7 @@ class Search(Protocol):
         """Search among ``points``, which are the rows ``rows`` of the collection."""
 
 
-def _anew(
+def anew(
     points: Floats,
     k: int,
     *,
@@ -70,6 +70,7 @@ def _anew(
     floor: float,
     recall: float,
 ) -> Neighbours:
+    """Search without any lists from before, see `neighbours`."""
     return neighbours(points, k, apart=apart, floor=floor, recall=recall)
 
 
@@ -121,7 +122,7 @@ def build_tracks(
     k: int | None = None,
     floor: float | None = None,
     recall: float = 0.99,
-    search: Search = _anew,
+    search: Search = anew,
 ) -> TrackGraph:
     """Build the graph of tracks from the vectors of their detections.
 
@@ -189,6 +190,19 @@ def build_tracks(
     }
     graph = Graph(len(size), {"visual": weights}, facts)
     return TrackGraph(graph, node, first, cannot, limit, k)
+
+
+def without_strangers(edges: sparse.csr_array, tracks: TrackGraph) -> tuple[sparse.csr_array, int]:
+    """Leave out edges between tracks of one frame, who are two people; return how many there were.
+
+    >>> two = build_tracks([[1, 0], [0, 1]], video=[0, 0], start_us=[0, 0])
+    >>> left, strangers = without_strangers(sparse.csr_array(1.0 - np.eye(2)), two)
+    >>> left.nnz, strangers
+    (0, 1)
+    """
+    kept = sparse.csr_array(edges - edges.multiply(tracks.cannot))
+    kept.eliminate_zeros()
+    return kept, int((edges.nnz - kept.nnz) // 2)
 
 
 def joined(vectors: Mapping[str, ArrayLike] | ArrayLike) -> Floats:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from vquery.errors import LabelError
 from vquery.ingest.columns import Columns, read_columns
@@ -36,11 +37,16 @@ SEED_ROWS = pa.schema(
 says "none of them"."""
 
 
+OPEN = "?"
+"""What stands for a label that a person has yet to give, in files that are to be filled in."""
+
+
 def read_seeds(path: Path) -> Ingested:
     """Read seed labels: columns ``video, time, x, y, label`` or ``detection_id, label``.
 
     ``time`` is in seconds or as ``1:02:03.5``, the point in shares of the picture, x to the right
-    and y downward. An empty label says "none of them". Files as of `read_columns`.
+    and y downward. An empty label says "none of them", and "?" is refused: it
+    stands for one that is yet to be given. Files as of `read_columns`.
 
     Returns
     -------
@@ -54,9 +60,16 @@ def read_seeds(path: Path) -> Ingested:
     """
     columns, notes = read_columns(path)
     columns.need("label")
+    label = columns.text("label")
+    waiting = pc.fill_null(pc.equal(label, OPEN), fill_value=False)
+    columns.refuse(
+        waiting.to_numpy(zero_copy_only=False),
+        f"is still {OPEN!r}: write the label, leave it empty for none of them, or delete the row",
+        "label",
+    )
     table = {
         "row": pa.array(columns.rows(), pa.int64()),
-        "label": columns.text("label"),
+        "label": label,
         **(_by_id(columns) if "detection_id" in columns else _by_point(columns)),
     }
     table |= {

@@ -24,6 +24,7 @@ BUILT_IN: dict[str, pa.Schema] = {
     "cues": schema.CUE,
     "words": schema.WORD,
     "soft_labels": schema.SOFT_LABEL,
+    "soft_labels_before": schema.LABEL_BEFORE,
 }
 """Tables that every collection has and that are stored in parts."""
 
@@ -41,7 +42,10 @@ _IDS = {
     "cues": ("cue_id",),
     "words": ("word_id",),
     "soft_labels": ("detection_id", "concept"),
+    "soft_labels_before": ("replaced_by", "detection_id", "concept"),
 }
+UNDONE = "undone/"
+"""With the number of a run: the unit of work that took the run back, in one transaction with it."""
 _BLOB = re.compile(r"(embedding|picture)\.[a-z][a-z0-9_]{0,62}")
 _SAVED = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 

@@ -25,7 +25,13 @@ if TYPE_CHECKING:
 
     from vquery.store.catalog import Catalog
 
-_TIMES = frozenset({"run_id", "uri", "at_us"})  # columns that differ between equal collections
+_RUNS = (
+    f"SELECT {', '.join(name for name in schema.RUN.names if name != 'undone_by')}, "
+    f"(SELECT units.run_id FROM units WHERE unit = '{names.UNDONE}' || runs.run_id) AS undone_by "
+    "FROM runs ORDER BY run_id"
+)
+_TIMES = frozenset({"run_id", "replaced_by", "uri", "at_us"})
+"""Columns that differ between equal collections."""
 
 
 class State(NamedTuple):
@@ -48,7 +54,7 @@ def load(db: sqlite3.Connection) -> State:
         f"SELECT {columns} FROM videos WHERE visible_from IS NOT NULL ORDER BY video"
     ).fetchall()
     aliases = db.execute("SELECT alias, video FROM aliases JOIN videos USING (video_id)").fetchall()
-    runs = db.execute(f"SELECT {', '.join(schema.RUN.names)} FROM runs ORDER BY run_id").fetchall()
+    runs = db.execute(_RUNS).fetchall()
     found: dict[str, list[Live]] = {}
     for live in live_parts(db):
         found.setdefault(live.table, []).append(live)

@@ -1,69 +1,17 @@
-"""The command line: one verb per stage, each one call into the api.
-
-Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 failed,
-2 wrong usage, 130 interrupted. Imports are inside the commands, so that ``vquery --help`` answers
-at once.
-"""
+"""Commands on collections: make them, ask them, export them; and model weights."""
 
 from __future__ import annotations
 
-import errno
-import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from vquery.errors import LabelError, VQueryError
+from vquery.cli.group import AS_JSON, COLLECTION, CONCEPTS, main
+from vquery.errors import VQueryError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-INTERRUPTED = 130
-BROKEN_PIPE = 141
-"""As shells count for a program that a closed pipe ends."""
-
-COLLECTION = click.argument("collection", type=click.Path(path_type=Path))
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")
-CONCEPTS = click.option(
-    "--concepts",
-    "files",
-    multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Python file that defines concepts; it is run. May be given again.",
-)
-
-
-class _Commands(click.Group):
-    """Turns errors that are not ours to explain with a traceback into one line."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            result = super().invoke(ctx)
-            sys.stdout.flush()  # a pipe that was closed is to be noticed here
-        except VQueryError as error:
-            _end("\n".join([str(error), *getattr(error, "__notes__", ())]), 1)
-        except KeyboardInterrupt:
-            _end("interrupted; what was finished is kept", INTERRUPTED)
-        except OSError as error:
-            if error.errno != errno.EPIPE:
-                _end(str(error), 1)
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise SystemExit(BROKEN_PIPE) from None
-        else:
-            return result
-
-
-def _end(message: str, code: int) -> None:
-    click.echo(f"vquery: {message}", err=True)
-    raise SystemExit(code) from None
-
-
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="vquery-video", prog_name="vquery")
-def main() -> None:
-    """Query video with Python and turn a few labels into a training set."""
 
 
 @main.command()
@@ -238,79 +186,6 @@ def query(
             print_rows(relation.collect() if rows is None else rows, limit=limit, as_json=as_json)
 
 
-@main.command()
-@COLLECTION
-@click.option("--concept", default="name", show_default=True, help="What is labelled.")
-@click.option("--value", help="The label that faces get by --where.")
-@click.option("--none", "none_of_them", is_flag=True, help='Instead of --value: "none of them".')
-@click.option(
-    "--from",
-    "seeds",
-    type=click.Path(path_type=Path),
-    help="CSV with video,time,x,y,label (x and y from 0 to 1, within the box) or "
-    'detection_id,label; an empty label is "none of them".',
-)
-@click.option("--where", metavar="EXPR", help='Faces to label: "track == 1000000003".')
-@click.option("--by", metavar="PERSON", help="Who says so; default: your login name.")
-@click.option("--undo", is_flag=True, help="Take back the last label action of any concept.")
-@click.option("--redo", is_flag=True, help="Bring back what was undone.")
-@AS_JSON
-def label(collection: Path, concept: str, as_json: bool, **given: Any) -> None:  # noqa: FBT001
-    """Label faces of COLLECTION, by a file of seeds or by a condition."""
-    from vquery.api.collection import Collection
-    from vquery.api.concepts import faces_where
-    from vquery.api.console import facts_text, tell
-
-    _check_label(given)
-    said: dict[str, Any]
-    with Collection.open(collection) as db:
-        if given["undo"] or given["redo"]:
-            action = "undo" if given["undo"] else "redo"
-            done = db.undo() if given["undo"] else db.redo()
-            if done is None:
-                raise LabelError(f"{collection}: there is no label action to {action}")
-            said = {"undone" if given["undo"] else "redone": done}
-        elif given["seeds"]:
-            said = {"labelled": db.label_file(given["seeds"], concept, by=given["by"])}
-        else:
-            rows = faces_where(db.faces, given["where"])
-            said = {"labelled": db.label(rows, concept, given["value"], by=given["by"])}
-    tell(said, lambda: facts_text(said), as_json=as_json)
-
-
-def _check_label(given: dict[str, Any]) -> None:
-    """Refuse options that do not belong together."""
-    ways = [name for name in ("seeds", "where", "undo", "redo") if given[name]]
-    if len(ways) != 1:
-        raise click.UsageError("give exactly one of --from, --where, --undo and --redo")
-    if ways == ["where"]:
-        if (given["value"] is None) != given["none_of_them"]:
-            raise click.UsageError("--where needs either --value or --none")
-    elif given["value"] is not None or given["none_of_them"]:
-        raise click.UsageError("--value and --none go with --where alone")
-
-
-@main.command()
-@COLLECTION
-@click.option("--concept", default="name", show_default=True, help="What is propagated.")
-@click.option(
-    "--threshold",
-    type=click.FloatRange(0, 1),
-    default=0.5,
-    show_default=True,
-    help="Probability from which a label is given.",
-)
-@AS_JSON
-def propagate(collection: Path, concept: str, threshold: float, as_json: bool) -> None:  # noqa: FBT001
-    """Spread the human labels of COLLECTION to everything that looks alike."""
-    from vquery.api.collection import Collection
-    from vquery.api.console import propagation_text, status, tell
-
-    with Collection.open(collection) as db, status("propagating"):
-        facts = db.propagate(concept, threshold=threshold).summary()
-    tell(facts, lambda: propagation_text(facts), as_json=as_json)
-
-
 def _shares(_: click.Context, __: click.Parameter, text: str) -> tuple[float, ...]:
     try:
         shares = tuple(float(share) for share in text.split(","))
@@ -380,7 +255,3 @@ def models_get(name: str, to: Path | None) -> None:
     from vquery.api.models import get
 
     click.echo(get(name, to))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,157 @@
+"""Propagate concepts, keep what is found, and read it again."""
+
+from __future__ import annotations
+
+import functools
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vquery.api.labelling import ids_of
+from vquery.api.propagation import graphs, keeping, solving
+from vquery.api.propagation.cached import keeping_lists
+from vquery.api.propagation.options import Options
+from vquery.api.propagation.reasons import reasons_of
+from vquery.api.propagation.result import Propagation
+from vquery.api.tables import crop
+from vquery.errors import LabelError
+from vquery.store.labels import derive
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vquery.api.labelling import Rows
+    from vquery.api.propagation.graphs import Built, Say
+    from vquery.api.propagation.reasons import Reasons
+    from vquery.api.propagation.solving import Solved
+    from vquery.store.snapshot import Snapshot
+    from vquery.store.store import Store
+
+NO_ROWS = "there are no detections to propagate over"
+
+
+def quiet(_: str) -> None:
+    """Tell nobody what is being done."""
+
+
+def propagate(
+    store: Store, concepts: Sequence[str], over: Rows, options: Options, say: Say = quiet
+) -> list[Propagation]:
+    """Spread the human labels of concepts over one graph; see `Collection.propagate`."""
+    if not concepts or len(set(concepts)) < len(concepts):
+        raise LabelError(f"propagate() takes one or more different concepts, got {concepts!r}")
+    ids = np.unique(ids_of(over, none=NO_ROWS))
+    with store.snapshot() as snapshot:
+        for concept in concepts:
+            seeds = store.labels(concept, snapshot)
+            if seeds["label"].null_count == seeds.num_rows:
+                raise solving.unlabelled(concept, "")
+        found: list[Propagation] = []
+        built: Built | None = None
+        for concept in concepts:
+            arguments = {
+                "concept": concept,
+                "threshold": options.threshold,
+                "items": len(ids),
+                "last_event": snapshot.last_event,
+                **options.told(),
+            }
+            with store.writer("propagate", arguments) as writer:
+                if built is None:  # the first one waits for its turn, as building takes long
+                    search = keeping_lists(store, say)
+                    built = graphs.build(snapshot, ids, options, say, search)
+                say(f"solving {concept!r}")
+                seeds = store.labels(concept, snapshot)
+                solved = solving.solve(built, seeds, concept, options)
+                table = solving.table_of(solved, concept, writer.run_id)
+                report = solving.report_of(solved)
+                result = _result(store, arguments, table, report, lambda it=solved: it)
+                say("writing")
+                keeping.keep(store, writer, concept, table)
+                writer.finish(result.summary())
+            found.append(result)
+    return found
+
+
+def _result(
+    store: Store, arguments: dict[str, Any], table: pa.Table, report: dict[str, Any], solved: Any
+) -> Propagation:
+    concept, threshold = arguments["concept"], float(arguments["threshold"])
+
+    def explain(found: Solved, row: int, top: int) -> Reasons:
+        return reasons_of(
+            found,
+            row,
+            table,
+            concept=concept,
+            threshold=threshold,
+            top=top,
+            pictures=functools.partial(_crops, store),
+        )
+
+    return Propagation(
+        concept,
+        table,
+        report,
+        run_id=int(table["run_id"][0].as_py()),
+        threshold=threshold,
+        track=functools.partial(_rows, store, table),
+        solved=solved,
+        explain=explain,
+    )
+
+
+def _crops(store: Store, ids: list[int]) -> dict[int, bytes | None]:
+    with store.snapshot() as snapshot:
+        return {item: crop(snapshot, item) for item in ids}
+
+
+def _rows(store: Store, table: pa.Table) -> pa.Table:
+    with store.snapshot() as snapshot:
+        return graphs.read_rows(snapshot, table["detection_id"].to_numpy())
+
+
+def stored(store: Store, concept: str) -> Propagation:
+    """Read what was propagated of a concept; see `Collection.propagation`."""
+    with store.snapshot() as snapshot:
+        soft = snapshot.read("soft_labels")
+        table = soft.filter(pc.equal(soft["concept"], concept)).sort_by("detection_id")
+        if not table.num_rows:
+            there = sorted(soft["concept"].unique().to_pylist())
+            hint = f"; propagated are {', '.join(map(repr, there))}" if there else ""
+            raise LabelError(
+                f"nothing is propagated of {concept!r}{hint}: label some detections, then "
+                f"db.propagate({concept!r})"
+            )
+        run = _run(snapshot, table["run_id"][0].as_py())
+    arguments = json.loads(run["arguments"])
+    report = json.loads(run["report"] or "{}").get("graph", {})
+    again = functools.partial(_solved_again, store, table, arguments)
+    return _result(store, arguments, table.combine_chunks(), report, again)
+
+
+def _run(snapshot: Snapshot, run_id: int) -> dict[str, Any]:
+    runs = snapshot.runs()
+    found: dict[str, Any] = runs.filter(pc.equal(runs["run_id"], run_id)).to_pylist()[0]
+    return found
+
+
+def _solved_again(store: Store, table: pa.Table, arguments: dict[str, Any]) -> Solved:
+    """Build and solve as the run did: its items, its options, the labels as they were then."""
+    if arguments.get("edges"):
+        raise LabelError(
+            "this run used edges that were given to it, and those are not kept: call "
+            f"db.propagate({arguments['concept']!r}, edges=…) again and ask its result"
+        )
+    names = ("threshold", "k", "floor", "leak", "exclusive", "captions")
+    options = Options(**{name: arguments[name] for name in names if name in arguments})
+    ids = table["detection_id"].to_numpy()
+    with store.snapshot() as snapshot:
+        seen = arguments["last_event"]
+        events = (event for event in store.events(snapshot) if event.event_id <= seen)
+        seeds = derive(events, arguments["concept"])
+        built = graphs.build(snapshot, ids, options, quiet, keeping_lists(store, quiet))
+    return solving.solve(built, seeds, arguments["concept"], options)

@@ -1,0 +1,294 @@
+"""Methods of a collection that turn a few human labels into many."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+from vquery.api import labelling
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pyarrow as pa
+
+    from vquery.api.labelling import Rows, Values
+    from vquery.api.propagation import Propagation, Undone
+    from vquery.api.relations import Detections
+    from vquery.engine.intervals import Intervals
+    from vquery.store.store import Store
+
+
+class Supervised:
+    """What people say of detections, and what follows from it."""
+
+    _store: Store
+
+    if TYPE_CHECKING:
+
+        @property
+        def faces(self) -> Detections:
+            """Detected faces."""
+
+    def label(self, rows: Rows, concept: str, value: Values, *, by: str | None = None) -> int:
+        """Label detections as one undoable action; return how many.
+
+        Parameters
+        ----------
+        rows
+            A relation, table or data frame with ``detection_id``, or ids.
+        concept
+            What is labelled, such as "name".
+        value
+            The label, or one for each row in its order; None says "none of them".
+        by
+            Who says so; by default the user's login name.
+
+        Raises
+        ------
+        LabelError
+            If there are no rows, ids that do not exist, or two labels for one detection.
+        """
+        return labelling.label(self._store, rows, concept, value, by=by)
+
+    def label_file(self, path: Path | str, concept: str = "name", *, by: str | None = None) -> int:
+        """Label from a CSV with ``video,time,x,y,label`` or ``detection_id,label``.
+
+        Raises
+        ------
+        LabelError, IngestError
+            Naming the row: a seed that hits no detection, two that contradict, a bad value.
+        """
+        ids, values = labelling.match_file(Path(path), self._store)
+        return labelling.label(self._store, ids, concept, values, by=by, query=f"seeds of {path}")
+
+    def labels(self, concept: str | None = None) -> pa.Table:
+        """Return the human labels in force (schema SEED), of one concept or of all."""
+        return self._store.labels(concept)
+
+    def undo(self) -> str | None:
+        """Take back the last label action; return what it was, None if there was none."""
+        return labelling.undo(self._store)
+
+    def redo(self) -> str | None:
+        """Bring back what was undone last; return what it was, None if there was nothing."""
+        return labelling.redo(self._store)
+
+    @overload
+    def propagate(
+        self,
+        concept: str,
+        *,
+        over: Rows | None = ...,
+        threshold: float = ...,
+        k: int | None = ...,
+        floor: float | None = ...,
+        leak: float | None = ...,
+        exclusive: bool = ...,
+        captions: float = ...,
+        edges: Any = ...,
+        edges_weight: float = ...,
+        progress: Callable[[str], None] | None = ...,
+    ) -> Propagation: ...
+
+    @overload
+    def propagate(
+        self,
+        concept: list[str] | tuple[str, ...],
+        *,
+        over: Rows | None = ...,
+        threshold: float = ...,
+        k: int | None = ...,
+        floor: float | None = ...,
+        leak: float | None = ...,
+        exclusive: bool = ...,
+        captions: float = ...,
+        edges: Any = ...,
+        edges_weight: float = ...,
+        progress: Callable[[str], None] | None = ...,
+    ) -> dict[str, Propagation]: ...
+
+    def propagate(
+        self,
+        concept: str | list[str] | tuple[str, ...],
+        *,
+        over: Rows | None = None,
+        threshold: float = 0.5,
+        k: int | None = None,
+        floor: float | None = None,
+        leak: float | None = None,
+        exclusive: bool = True,
+        captions: float = 0.0,
+        edges: Any = None,
+        edges_weight: float = 1.0,
+        progress: Callable[[str], None] | None = None,
+    ) -> Propagation | dict[str, Propagation]:
+        """Spread the human labels of a concept to the detections that look alike.
+
+        The result is kept in the collection and takes the place of what was propagated of this
+        concept before, so that detections outside ``over`` have only their human labels then;
+        `undo_run` takes it back. Neighbours are kept too: propagating again, or another concept,
+        costs only the solution, and videos that came since are the only ones that are searched.
+
+        Parameters
+        ----------
+        concept
+            One, or several, which are solved one by one on the same graph: each is open-set, and
+            its label None ("none of them") is an explicit negative.
+        over
+            The detections that take part; by default all faces.
+        threshold
+            Probability from which a label is given.
+        k
+            Neighbours of each face; by default half the faces of a typical track, 4 to 20.
+        floor
+            Cosine above which two faces count as alike; by default learnt from faces in one frame.
+        leak
+            Chance weight of belonging to nobody known, .05: more keeps labels nearer to their
+            seeds.
+        exclusive
+            Whether two tracks in one frame may not have one label, as is so for names of people.
+        captions
+            Mixing weight of edges between tracks during which the same rare words are said; .25 is
+            a good start, 0 leaves them out.
+        edges
+            Edges of your own: a relation, table or data frame with ``detection_id`` and
+            ``detection_id_right`` (or ``source`` and ``target``), and ``weight`` unless all count
+            alike.
+        edges_weight
+            Their mixing weight; each kind of edges is scaled to the mean weight of the visual ones.
+        progress
+            Told in a few words what is being done.
+
+        Returns
+        -------
+        Propagation
+            ``table`` (schema SOFT_LABEL), ``summary()``, ``curve()``, ``why()``, ``graph``; for
+            several concepts a dictionary of them.
+
+        Raises
+        ------
+        LabelError
+            If nothing is labelled, two labels contradict inside one track, an id is unknown, there
+            are no embeddings or (where they are asked for) no captions, or an option cannot be.
+        SchemaError
+            If ``edges`` lacks a column or has a value that cannot be.
+        """
+        from vquery.api.propagation import running
+        from vquery.api.propagation.options import Options
+        from vquery.graph.names import LEAK
+
+        options = Options(
+            threshold=threshold,
+            k=k,
+            floor=floor,
+            leak=LEAK if leak is None else leak,
+            exclusive=exclusive,
+            captions=captions,
+            edges=edges,
+            edges_weight=edges_weight,
+        )
+        names = [concept] if isinstance(concept, str) else list(concept)
+        say = progress or running.quiet
+        found = running.propagate(self._store, names, self._over(over), options, say)
+        return found[0] if isinstance(concept, str) else dict(zip(names, found, strict=True))
+
+    def _over(self, rows: Rows | None) -> Rows:
+        return self.faces.select("detection_id") if rows is None else rows
+
+    def propagation(self, concept: str = "name") -> Propagation:
+        """Return what was propagated of a concept last and is in force.
+
+        Its graph is built again when it is asked for, of the labels as they were then.
+
+        Raises
+        ------
+        LabelError
+            If nothing is propagated of this concept.
+        """
+        from vquery.api.propagation import running
+
+        return running.stored(self._store, concept)
+
+    def propagations(self) -> list[dict[str, Any]]:
+        """List all propagations, oldest first: run, concept, counts and what became of each.
+
+        ``state`` is "in force", "replaced", "undone" or "failed".
+        """
+        from vquery.api.propagation import keeping
+
+        with self._store.snapshot() as snapshot:
+            return keeping.runs(snapshot)
+
+    def undo_run(self, run_id: int | None = None) -> Undone:
+        """Take a propagation back: its concept has again what it had before. Human labels stay.
+
+        The last three runs of each concept can be undone, one after the other; what came before
+        them is let go. `runs` says which runs are undone, and by which.
+
+        Parameters
+        ----------
+        run_id
+            The propagation; by default the last one that is in force.
+
+        Returns
+        -------
+        Undone
+            Which run it was, and which one is in force again.
+
+        Raises
+        ------
+        StoreError
+            If there is no such run, it is no propagation, was undone before, was replaced by
+            another one that must be undone first, or what it replaced is kept no more.
+        """
+        from vquery.api.propagation import keeping
+
+        return keeping.undo(self._store, run_id)
+
+    def suggest(
+        self,
+        n: int = 20,
+        *,
+        strategy: str = "mixed",
+        concept: str = "name",
+        over: Rows | None = None,
+        progress: Callable[[str], None] | None = None,
+    ) -> Intervals:
+        """Choose the detections that are worth a label next, one a track, best first.
+
+        Parameters
+        ----------
+        n
+            How many, at least 1; there are fewer where no more tracks are worth it.
+        strategy
+            "coverage": what most detections are far from labels of, parts of the graph without any
+            label among them; "margin": where the two most probable labels are closest; "density":
+            the same, where many look alike; "disagreement": where this solution and other sources
+            (saved relations with ``detection_id`` and ``vote``) contradict each other; "mixed":
+            coverage, times how unsure the labels are.
+        concept
+            What is to be labelled; it need not have labels yet.
+        over
+            The detections to choose from; by default all faces.
+        progress
+            Told in a few words what is being done.
+
+        Returns
+        -------
+        Intervals
+            Rows of detections with ``rank`` (from 1), ``suggestion`` (the score, comparable within
+            one call), ``reason``, ``items`` (detections that the label would speak for), ``best``
+            and ``best_probability`` (the most probable label so far).
+
+        Raises
+        ------
+        LabelError
+            If the strategy is unknown or lacks what it needs, ``n`` is below 1, or there are no
+            detections or embeddings.
+        """
+        from vquery.api.propagation import running
+        from vquery.api.propagation.suggesting import suggest
+
+        say = progress or running.quiet
+        return suggest(self._store, n, strategy, concept, self._over(over), say)
