@@ -99,7 +99,7 @@ def test_a_broken_graph_is_refused(matrix, message):
 
 
 def test_symmetry_is_named():
-    with pytest.raises(SchemaError, match=r"'mutual' or 'sum'\. Got 'max'"):
+    with pytest.raises(SchemaError, match=r"'tree', 'mutual' or 'sum'\. Got 'max'"):
         visual_edges(neighbours(np.eye(3), 1), symmetry="max")
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from scipy import sparse
 
 from vquery.errors import SchemaError
+from vquery.graph.edges.tree import shortest_tree
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Symmetry = Literal["mutual", "sum"]
+Symmetry = Literal["tree", "mutual", "sum"]
 SHORTEST = 1e-12
 """Smallest d_k²: a node whose neighbours are all copies of it."""
 
@@ -32,11 +33,14 @@ def symmetric(
     target: NDArray[Any],
     weight: NDArray[np.float32],
     symmetry: Symmetry = "mutual",
+    *,
+    length: NDArray[Any] | None = None,
 ) -> sparse.csr_array:
     """Unite lists, given by source and nearest first, into symmetric edges.
 
     The weight of a pair is the sum of what both sides give it. "mutual" keeps the pairs that name
-    each other and each node's nearest neighbour, "sum" keeps all.
+    each other and each node's nearest neighbour, "tree" those and the shortest tree through what
+    the lists connect (it needs ``length``, shape (m,), see `shortest_tree`), "sum" keeps all.
 
     Returns
     -------
@@ -53,19 +57,23 @@ def symmetric(
     >>> symmetric(3, *map(np.asarray, lists)).toarray()[1].tolist()
     [2.0, 0.0, 0.0]
     """
-    if symmetry not in ("mutual", "sum"):
+    if symmetry not in get_args(Symmetry):
         raise SchemaError(
-            f"The 'symmetry' parameter must be 'mutual' or 'sum'. Got {symmetry!r} instead."
+            f"The 'symmetry' parameter must be 'tree', 'mutual' or 'sum'. Got {symmetry!r} instead."
         )
+    if symmetry == "tree" and length is None:
+        raise SchemaError("symmetry='tree' needs the length of each list entry")
     _check_lists(n, source, target)
     entries: NDArray[Any] = weight
-    if symmetry == "mutual":
+    if symmetry != "sum":
         # who names whom is counted in the imaginary part: one transposition and one addition
-        # instead of two. A pair is kept from 2 on: mutual is 1 + 1, nearest is 2.
+        # instead of two. A pair is kept from 2 on: mutual is 1 + 1, nearest and tree are 2.
         entries = np.empty(len(weight), np.complex64)
         entries.real = weight
         entries.imag = 1
         entries.imag[_first(source)] = 2
+        if length is not None and symmetry == "tree":
+            entries.imag[shortest_tree(n, source, target, length)] = 2
     starts = np.searchsorted(source, np.arange(n + 1)).astype(np.int32)
     lists = sparse.csr_array((entries, np.array(target, np.int32), starts), shape=(n, n))
     lists.sort_indices()

@@ -2,8 +2,8 @@
 
 The weight of a directed neighbour is ``exp(-4 d² / d_k²)``, ``d`` the Euclidean distance of the
 unit vectors and ``d_k`` the node's own distance to its last neighbour (as in the GraphLearning
-package of J. Calder). Mutual neighbours stay, and each node keeps its nearest neighbour, so that
-few nodes are cut off.
+package of J. Calder). Mutual neighbours stay, each node keeps its nearest neighbour, and the
+shortest tree through what the lists connect stays too, so that nothing is cut off that they reach.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ def visual_edges(found: Neighbours, *, symmetry: Symmetry = "mutual") -> sparse.
     Parameters
     ----------
     symmetry
-        "mutual": pairs that name each other, and each node's nearest neighbour; "sum": every pair
-        that is named by either side (for classes of a few items). The weight of a pair is the sum
-        of what both sides give it.
+        "mutual": pairs that name each other, and each node's nearest neighbour; "tree": those, and
+        the shortest tree through each component of what the lists connect (`shortest_tree`);
+        "sum": every pair that is named by either side. The weight of a pair is the sum of what
+        both sides give it.
 
     Returns
     -------
@@ -46,4 +47,4 @@ def visual_edges(found: Neighbours, *, symmetry: Symmetry = "mutual") -> sparse.
     reach = np.zeros(found.n, np.float32)
     np.maximum.at(reach, found.source, squared)
     weight = local_weights(found.source, squared, reach)
-    return symmetric(found.n, found.source, found.target, weight, symmetry)
+    return symmetric(found.n, found.source, found.target, weight, symmetry, length=squared)
