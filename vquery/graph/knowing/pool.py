@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Bools = NDArray[np.bool_]
     Weights = NDArray[np.float64]
 
-POOL = 1_000
+POOL = 600
 """Candidates that are enough: the rings around the labelled grow until there are this many."""
 
 

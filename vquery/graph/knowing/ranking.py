@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from vquery.graph.knowing.gaps import Gaps
+    from vquery.graph.knowing.overview import Overview
 
     Ints = NDArray[np.int64]
     Bools = NDArray[np.bool_]
@@ -40,16 +41,18 @@ class Task:
     scores: Weights
     seeds: Ints
     size: Ints
-    component: Ints
     reached: Bools
     found: Gaps
+    overview: Overview
 
     def pool(self, n: int, *, everything: bool) -> Ints:
         """Choose the candidates, sorted; no seed among them."""
         if everything:
             return np.setdiff1d(np.arange(len(self.size)), self.seeds)
         heads = self.found.add[:n]
-        return np.union1d(rings(self.weights, np.concatenate([self.seeds, heads])), heads)
+        around = rings(self.weights, np.concatenate([self.seeds, heads]))
+        every = np.unique(np.concatenate([around, heads, self.overview.nodes]))
+        return np.setdiff1d(every, self.seeds)
 
     def margin(self, nodes: Ints) -> Weights:
         """Share of the best class less that of the second; 0 without scores."""
@@ -61,9 +64,10 @@ class Task:
 
     def reach(self, nodes: Ints) -> Ints:
         """Items of the unreached component that each node lies in, 0 for reached ones."""
-        items = np.zeros(self.component.max(initial=0) + 1, np.int64)
+        component = self.overview.component
+        items = np.zeros(component.max(initial=0) + 1, np.int64)
         items[self.found.component] = self.found.items
-        return np.asarray(items[self.component[nodes]], np.int64)
+        return np.asarray(items[component[nodes]], np.int64)
 
 
 class Ranking(Protocol):
@@ -96,30 +100,37 @@ class Fixed:
 
 
 class ByRegion:
-    """The gain of `Regions`; below a ``sure`` of 1 also by how unsure the scores are."""
+    """The gain of `Regions`; below a ``sure`` of 1 also by how unsure the scores are.
+
+    Candidates near the labels are weighed one by one, all else by the cells of the overview.
+    """
 
     def __init__(self, task: Task, pool: Ints, sure: float) -> None:
-        rows = sparse.csr_array(task.weights[pool])
-        ground = np.asarray(rows[:, task.seeds].sum(axis=1)).ravel()
-        inner = sparse.csr_array(rows[:, pool])
-        size = task.size[pool].astype(np.float64)
-        self._regions = Regions(inner, ground, size, POOL)
-        self.nodes = pool[self._regions.nodes]
-        self._part = task.component[self.nodes]
+        self._task = task
+        fine = self._fine(pool)
+        parts, cells = _quotient(task, fine)
+        self._regions = Regions(*parts)
+        self.nodes = np.concatenate([fine, task.overview.nodes[cells]])
+        # a cell whose middle is weighed on its own, or is labelled, has nobody to speak for it
+        taken = np.isin(task.overview.nodes[cells], np.concatenate([fine, task.seeds]))
+        allowed = np.isin(task.overview.nodes[cells], pool)
+        self._mute = np.concatenate([np.zeros(len(fine), bool), taken | ~allowed])
+        self._part = task.overview.component[self.nodes]
         self._waiting = ~task.reached[self.nodes]
         self._by_scores = sure < 1
         self._margin = task.margin(self.nodes)
         self._factor = sure + (1 - sure) * (1 - self._margin)
-        # of a component without a seed only a part may be in the pool
-        seen = np.bincount(task.component[pool], size)[self._part]
-        whole = np.where(self._waiting, task.reach(self.nodes), seen)
-        self._scale = whole / np.maximum(seen, 1.0)
+
+    def _fine(self, pool: Ints) -> Ints:
+        """Choose at most ``POOL`` nodes: unsure ones with heavy links; sorted."""
+        weight = np.asarray(self._task.weights[pool].sum(axis=1)).ravel()
+        value = (1 - self._task.margin(pool)) * weight
+        return np.sort(pool[np.lexsort((pool, -value))[:POOL]])
 
     def values(self) -> Weights:
         """Give the gains as they are now."""
-        return np.asarray(
-            self._regions.gain() * self._factor * np.where(self._waiting, self._scale, 1.0)
-        )
+        gain = self._regions.gain()
+        return np.where(self._mute | (gain <= 0), -np.inf, gain * self._factor)
 
     def choose(self, place: int) -> str:
         """Bring the gains up to date; say why the candidate was chosen."""
@@ -129,6 +140,57 @@ class ByRegion:
             self._waiting &= self._part != self._part[place]
         self._regions.choose(place)
         return reason
+
+
+def _quotient(
+    task: Task, fine: Ints
+) -> tuple[tuple[sparse.csr_array, Weights, Weights, Weights], Ints]:
+    """Link ``fine`` nodes with each other and with the cells of all others.
+
+    Returns
+    -------
+    (tuple, ndarray)
+        What `Regions` takes, fine nodes first; and the cells that follow them. Links between two
+        cells are those of the overview, which may count links of fine nodes twice.
+    """
+    small, f, p = task.overview, len(fine), len(task.overview.nodes)
+    known = np.concatenate([fine, task.seeds])
+    source = np.repeat(np.arange(len(known)), np.diff(task.weights.indptr)[known])
+    rows = sparse.csr_array(task.weights[known])
+    end = _place(known, rows.indices)
+    cell = np.where(end < 0, small.owner[rows.indices], -1)
+    link = np.where(end >= 0, end, np.where(cell >= 0, f + len(task.seeds) + cell, -1))
+    size = f + len(task.seeds) + p
+    left, right, weight = source[link >= 0], link[link >= 0], rows.data[link >= 0]
+    outer = right >= len(known)
+    both = sparse.coo_array(small.weights)
+    pairs = (
+        np.concatenate([left, right[outer], both.row + len(known)]),
+        np.concatenate([right, left[outer], both.col + len(known)]),
+    )
+    data = np.concatenate([weight, weight[outer], both.data])
+    whole = sparse.csr_array(sparse.coo_array((data, pairs), shape=(size, size)))
+    mine = small.owner[known]
+    inside = mine >= 0
+    items = small.items - np.bincount(mine[inside], task.size[known][inside], minlength=p)
+    count = small.count - np.bincount(mine[inside], minlength=p)
+    cells = np.flatnonzero(count > 0)
+    free = np.concatenate([np.arange(f), len(known) + cells])
+    rows = sparse.csr_array(whole[free])
+    ground = np.asarray(rows[:, np.arange(f, len(known))].sum(axis=1)).ravel()
+    items = np.concatenate([task.size[fine].astype(np.float64), items[cells]])
+    count = np.concatenate([np.ones(f), count[cells]])
+    return (sparse.csr_array(rows[:, free]), ground, items, count), cells
+
+
+def _place(known: Ints, nodes: Ints) -> Ints:
+    """Position of each node among ``known``, -1 for others; distinct, in any order."""
+    order = np.argsort(known)
+    at = np.minimum(np.searchsorted(known, nodes, sorter=order), max(len(known) - 1, 0))
+    if not len(known):
+        return np.full(len(nodes), -1)
+    place = order[at]
+    return np.where(known[place] == nodes, place, -1)
 
 
 def unsure(task: Task, pool: Ints, *, dense: bool) -> Fixed:

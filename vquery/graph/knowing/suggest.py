@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from vquery.errors import LabelError, SchemaError
-from vquery.graph.knowing.gaps import components_of, counted, gaps
+from vquery.graph.knowing.gaps import counted, gaps
+from vquery.graph.knowing.overview import overview
 from vquery.graph.knowing.pool import Nearby, targets
 from vquery.graph.knowing.ranking import SURE, UNREACHED, ByRegion, Task, disputed, unsure
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from scipy import sparse
 
+    from vquery.graph.knowing.overview import Overview
     from vquery.graph.knowing.ranking import Ranking
 
     Ints = NDArray[np.int64]
@@ -72,7 +74,7 @@ def suggest(
     votes: ArrayLike | None = None,
     candidates: Literal["neighbours", "all"] = "neighbours",
     apart_s: float = 2.0,
-    component: Ints | None = None,
+    known: Overview | None = None,
 ) -> Suggestions:
     """Choose up to ``n`` nodes whose labels would tell most.
 
@@ -100,10 +102,13 @@ def suggest(
     votes
         Shape (n_nodes, m), integers: column of ``scores``, or -1 to abstain.
     candidates
-        "neighbours": the rings around the labelled up to some thousand nodes, and one node of each
-        component without a seed. "all": every node; coverage then looks at those with most links.
-    component
-        Shape (n_nodes,): component of each node, where it is known.
+        "neighbours": the rings around the labelled up to some hundred nodes, one node of each of
+        the ``n`` largest components without a seed, and one of each of some hundred cells that the
+        graph is cut into, so that the cost does not grow with the collection. "all": every node, for strategies that
+        do not look at regions anyway.
+    known
+        `overview` of the graph; with it nothing here takes longer on a larger graph but finding
+        out what the seeds reach.
 
     Returns
     -------
@@ -129,12 +134,13 @@ def suggest(
         raise LabelError(f"The 'n' parameter of suggest must be at least 1. Got {n} instead.")
     _one_of(strategy, STRATEGIES, "strategy")
     _one_of(candidates, ("neighbours", "all"), "candidates")
-    task = _task(weights, scores, seeds, item_count, component)
+    task = _task(weights, scores, seeds, item_count, known)
     near = _nearby(video, time, apart_s, weights.shape[0])
-    pool = task.pool(n, everything=candidates == "all")
+    regions = strategy in ("coverage", "mixed")
+    pool = task.pool(n, everything=candidates == "all" and not regions)
     pool = pool[~near.to(pool, task.seeds)]
     ranking: Ranking
-    if strategy in ("coverage", "mixed"):
+    if regions:
         ranking = ByRegion(task, pool, SURE if strategy == "mixed" else 1.0)
     elif strategy == "disagreement":
         ranking = disputed(task, pool, votes)
@@ -174,7 +180,7 @@ def _task(
     scores: ArrayLike,
     seeds: ArrayLike,
     item_count: ArrayLike | None,
-    component: Ints | None,
+    known: Overview | None,
 ) -> Task:
     n = weights.shape[0]
     values = np.asarray(scores, np.float64)
@@ -187,11 +193,13 @@ def _task(
     bad = given[(given < 0) | (given >= n)]
     if len(bad):
         raise LabelError(f"seeds: node {bad[0]} does not exist, there are {n} nodes")
-    part = components_of(weights) if component is None else component
-    reached = np.isin(part, part[given])
+    small = overview(weights, item_count=item_count) if known is None else known
+    if len(small.owner) != n:
+        raise SchemaError(f"known must be the overview of {n} nodes, got {len(small.owner)}")
+    reached = np.isin(small.component, small.component[given])
     size = counted(item_count, n)
-    found = gaps(weights, reached, item_count=size, component=part)
-    return Task(weights, values, given, size, part, reached, found)
+    found = gaps(weights, reached, item_count=size, component=small.component)
+    return Task(weights, values, given, size, reached, found, small)
 
 
 def _nearby(video: ArrayLike | None, time: ArrayLike | None, apart_s: float, n: int) -> Nearby:
