@@ -9,6 +9,7 @@ import numpy as np
 
 from vquery.errors import LabelError
 from vquery.graph.calibrate import apply_power, fit_power
+from vquery.graph.knowing import gaps
 from vquery.graph.solve import Harmonic
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ LEAK = 0.05
 likely to meet a seed than to leak, so a single link must weigh more than this. It also bounds how
 far one seed carries: of a person with 25 short tracks that fill each other's lists one seed names
 about two thirds (measured, none wrong); a smaller leak carries further and trusts weaker links."""
+SUGGESTED = 10
+"""Components without a seed for which the report names a row to label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,14 +286,7 @@ def _report(
     """Count what happened; suggest a seed for the largest components without one."""
     n = tracks.graph.n
     size = np.bincount(tracks.node, minlength=n)
-    _, component = tracks.graph.components()
-    total = np.bincount(component, weights=size * ~reached)
-    degree = np.asarray(tracks.graph.weights.sum(axis=1)).ravel()
-    suggested = []
-    for part in np.argsort(-total, kind="stable")[:10]:
-        members = np.flatnonzero((component == part) & ~reached)
-        if len(members):
-            suggested.append(int(tracks.rows[members[np.argmax(degree[members])]]))
+    alone = gaps(tracks.graph.weights, reached, item_count=size)
     solver = (
         {}
         if harmonic is None
@@ -306,8 +302,8 @@ def _report(
         "seed_tracks": int(given.sum()),
         "named_tracks": int(named.sum()),
         "unreached_tracks": int((~reached).sum()),
-        "unreached_components": len(np.unique(component[~reached])),
-        "suggested_rows": suggested,
+        "unreached_components": len(alone),
+        "suggested_rows": tracks.rows[alone.add[:SUGGESTED]].tolist(),
         "same_frame_conflicts": conflicts,
         **solver,
     }

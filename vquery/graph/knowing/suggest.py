@@ -104,8 +104,8 @@ def suggest(
     candidates
         "neighbours": the rings around the labelled up to some hundred nodes, one node of each of
         the ``n`` largest components without a seed, and one of each of some hundred cells that the
-        graph is cut into, so that the cost does not grow with the collection. "all": every node, for strategies that
-        do not look at regions anyway.
+        graph is cut into, so that the cost does not grow with the collection. "all": every node,
+        for strategies that do not look at whole regions anyway.
     known
         `overview` of the graph; with it nothing here takes longer on a larger graph but finding
         out what the seeds reach.
