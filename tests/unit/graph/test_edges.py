@@ -66,7 +66,7 @@ def test_time_links_neighbours_in_a_track_and_stops_at_a_switch():
     edges, cut = temporal_edges(points, track, time, weight=0.5)
     assert edges[98, 99] == 0.5
     assert edges[99, 100] == 0  # the tracker went over to something else
-    assert cut == (0, 2)  # one hundredth of 199 pairs, rounded
+    assert cut == (0, 1)
     track[100:] = -1
     edges, _ = temporal_edges(points, track, time, weight=0.5)
     assert edges[100:].nnz == 0

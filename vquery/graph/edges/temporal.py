@@ -18,14 +18,12 @@ if TYPE_CHECKING:
 
 RUN_GAP_S = 2.0
 """Items of one video further apart in time never belong to one run."""
-SWITCH_QUANTILE = 0.01
-"""Consecutive items of a run less alike than this quantile are likely two objects."""
-QUANTILE_PAIRS = 100
-"""Fewest pairs of which that quantile is one: of fewer, it would always be the last one."""
-FENCE_PAIRS = 8
-"""Fewest pairs whose quartiles say what is usual among them."""
 FENCE = 3.0
 """Interquartile ranges above the upper quartile: "far out" in J. Tukey's box plots (1977)."""
+FENCE_PAIRS = 8
+"""Fewest pairs whose quartiles say what is usual among them."""
+COPIES = 1 - 1e-5
+"""Items this alike are no switch, and say nothing about how much things usually change."""
 
 
 class TemporalCuts(NamedTuple):
@@ -85,12 +83,8 @@ def temporal_edges(
 ) -> tuple[sparse.csr_array, TemporalCuts]:
     """Link each item of a run with the next one in time, except at shots and likely switches.
 
-    A run is a track, or what `runs` found. Neighbours that are less alike than usual are not
-    linked, since there the tracker has probably gone over to another object: of ``QUANTILE_PAIRS``
-    pairs or more, those below the ``SWITCH_QUANTILE`` quantile of all cosines. Of fewer pairs that
-    would be the last one, whatever it is like; there, those whose distance is ``FENCE``
-    interquartile ranges above the upper quartile of the distances. Of fewer than ``FENCE_PAIRS``,
-    none.
+    A run is a track, or what `runs` found. Where two neighbours are far less alike than usual, the
+    tracker has probably gone over to another object, and they are not linked (`switches`).
 
     Parameters
     ----------
@@ -140,16 +134,21 @@ def temporal_edges(
 def switches(alike: Floats) -> NDArray[np.bool_]:
     """Mark the pairs of neighbours in time that are likely two objects, by their cosines.
 
+    Those whose distance lies ``FENCE`` interquartile ranges above the upper quartile of all
+    distances, copies not counted; none if fewer than ``FENCE_PAIRS`` are no copies. A fixed share,
+    such as the lowest hundredth, would be cut at random where the tracks are clean, and miss most
+    switches where they are not.
+
     >>> switches(np.array([0.99, 0.1], np.float32)).any()    # two pairs say nothing
     np.False_
     """
-    if len(alike) >= QUANTILE_PAIRS:
-        return np.asarray(alike < np.quantile(alike, SWITCH_QUANTILE))
-    if len(alike) < FENCE_PAIRS:
+    out = alike < COPIES
+    if out.sum() < FENCE_PAIRS:
         return np.zeros(len(alike), bool)
-    apart = np.sqrt(np.maximum(2 - 2 * alike, 0))
+    apart = np.sqrt(2 - 2 * alike[out])
     low, high = np.quantile(apart, [0.25, 0.75])
-    return np.asarray(apart > high + FENCE * (high - low))
+    out[out] = apart > high + FENCE * (high - low)
+    return np.asarray(out)
 
 
 def _column(values: ArrayLike, n: int, name: str) -> NDArray[Any]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from vquery.errors import SchemaError
 from vquery.graph.edges.symmetric import local_weights, symmetric
-from vquery.graph.edges.wordings import Wordings, alike, wordings
+from vquery.graph.edges.wordings import Wordings, alike, slices, wordings
 from vquery.graph.knn import Apart
 
 if TYPE_CHECKING:
@@ -119,10 +119,9 @@ class _Spoken:
 
 def _utterances(code: Ints, words: NDArray[np.bool_], apart: Apart) -> _Spoken:
     """Unite items of one text that follow each other and are kept apart."""
-    keys = [np.arange(len(code))]
-    video, time = getattr(apart, "video", None), getattr(apart, "time", None)
-    if video is not None and time is not None and getattr(apart, "seconds", 0) > 0:
-        keys += [time, video]
+    keys: list[NDArray[Any]] = [np.arange(len(code))]
+    if apart.video is not None and apart.time is not None and apart.seconds > 0:
+        keys += [apart.time, apart.video]
     elif apart.group is not None:
         keys += [apart.group]
     order = np.lexsort((*keys, code))
@@ -148,7 +147,7 @@ def _pairs(said: Wordings, spoken: _Spoken, apart: Apart, k: int, least: float) 
         mine = text[begin:end] - first[0]
         upto = np.concatenate(([0], np.cumsum(width)))
         work = np.concatenate(([0], np.cumsum((upto[opens[1:]] - upto[opens[:-1]])[mine])))
-        for start, stop in _slices(work, CANDIDATES):
+        for start, stop in slices(work, CANDIDATES):
             part = mine[start:stop]
             owner, step = _ranges(np.diff(opens)[part])
             pair = opens[part][owner] + step
@@ -197,13 +196,3 @@ def _ranges(counts: Ints) -> tuple[Ints, Ints]:
     """
     owner = np.repeat(np.arange(len(counts)), counts)
     return owner, np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
-
-
-def _slices(upto: Ints, most: int) -> Iterator[tuple[int, int]]:
-    """Cut rows with ``upto[i]`` of work before them into runs of at most so much, or of one row."""
-    first, n = 0, len(upto) - 1
-    while first < n:
-        last = int(np.searchsorted(upto, upto[first] + most, side="right")) - 1
-        last = max(last, first + 1)
-        yield first, last
-        first = last

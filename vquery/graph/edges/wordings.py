@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 MATCHES = 8_000_000
 """Pairs of equal words that are looked at together; about 12 bytes each."""
+LEFT_OUT = 0.7
+"""Of the least cosine: the more words are left out, the fewer are looked up, the more pairs are
+computed. About the fastest on the words of television news."""
 ROUNDING, SLACK = 1e-6, 1e-4
 """By which the least cosine and the bounds of it are widened, against rounding of float32."""
 
@@ -118,9 +121,10 @@ def _row_sums(values: NDArray[Any], matrix: sparse.csr_array) -> NDArray[Any]:
 def alike(vectors: sparse.csr_array, least: float) -> Iterator[tuple[Ints, Ints, Floats]]:
     """Find all pairs of texts with a cosine of at least ``least``, in blocks by the first one.
 
-    Exact, and without looking at the commonest words of most texts: what is left out of the index
-    of a text is shorter than ``least``, so no pair can reach it by those words alone (R. Bayardo,
-    Y. Ma, R. Srikant 2007). Never more than ``MATCHES`` word pairs, or those of one text, at once.
+    Exact, though most texts are not looked up by their commonest words (prefix filter: R. Bayardo,
+    Y. Ma, R. Srikant 2007). Of two texts, take the one that leaves out more: the other one's
+    words in common with what it leaves in are in the index, and what it leaves out adds at most
+    its length, ``LEFT_OUT`` of ``least``. Only pairs that can still reach ``least`` are computed.
 
     Parameters
     ----------
@@ -130,38 +134,49 @@ def alike(vectors: sparse.csr_array, least: float) -> Iterator[tuple[Ints, Ints,
     Yields
     ------
     (first, second, cosine)
-        Sorted by the first, never empty; each pair in both orders, and each text with itself.
+        Sorted by the first, never empty; each pair in both orders, and each text with itself. At
+        most ``MATCHES`` equal words, or those of one text, are looked at together.
     """
-    index, left = _index(vectors, least)
+    index, left = _index(vectors, LEFT_OUT * least)
     inverse = sparse.csr_array(index.T)
-    occurs = np.concatenate(([0], np.cumsum(np.diff(inverse.indptr)[vectors.indices])))
-    work = occurs[vectors.indptr]
-    first = 0
-    while first < vectors.shape[0]:
-        last = int(np.searchsorted(work, work[first] + MATCHES, side="right")) - 1
-        last = min(max(last, first + 1), vectors.shape[0])
-        part = sparse.coo_array(vectors[first:last] @ inverse)
-        a, b = (axis.astype(np.int64) for axis in part.coords)
-        a += first
-        hopeful = part.data + left[b] >= least - SLACK
-        a, b = a[hopeful], b[hopeful]
+    occurs = np.diff(inverse.indptr).astype(np.int64)[index.indices]
+    work = np.concatenate(([0], np.cumsum(occurs)))[index.indptr]
+    for first, last in slices(work, MATCHES):
+        part = sparse.csr_array(index[first:last] @ inverse)
+        a = np.repeat(np.arange(first, last), np.diff(part.indptr))
+        hopeful = part.data + np.maximum(left[a], left[part.indices]) >= least - SLACK
+        a, b = a[hopeful], part.indices[hopeful].astype(np.int64)
         cosine = _cosines(vectors, a, b)
         cosine[a == b] = 1
-        near = cosine >= least - ROUNDING
-        a, b, cosine = a[near], b[near], cosine[near]
-        order = np.lexsort((b, a))
-        if len(order):
-            yield a[order], b[order], np.minimum(cosine[order], np.float32(1))
+        near = np.flatnonzero(cosine >= least - ROUNDING)
+        near = near[np.lexsort((b[near], a[near]))]
+        if len(near):
+            yield a[near], b[near], np.minimum(cosine[near], np.float32(1))
+
+
+def slices(upto: Ints, most: int) -> Iterator[tuple[int, int]]:
+    """Cut rows, ``upto[i]`` the work before row i, into runs of at most ``most``, or of one row.
+
+    >>> list(slices(np.array([0, 2, 4, 9, 10]), 4))
+    [(0, 2), (2, 3), (3, 4)]
+    """
+    first, n = 0, len(upto) - 1
+    while first < n:
+        last = int(np.searchsorted(upto, upto[first] + most, side="right")) - 1
+        last = max(last, first + 1)
+        yield first, last
         first = last
 
 
-def _index(vectors: sparse.csr_array, least: float) -> tuple[sparse.csr_array, Floats]:
-    """Leave out the first words of each text while they are shorter than ``least`` together."""
+def _index(vectors: sparse.csr_array, most: float) -> tuple[sparse.csr_array, Floats]:
+    """Leave out the first words of each text while their length together is less than ``most``.
+
+    Returns the rest, and the length of what was left out.
+    """
     squared = vectors.data.astype(np.float64) ** 2
-    upto = np.cumsum(squared)
-    before = np.concatenate(([0.0], upto))[vectors.indptr[:-1]]
-    size = np.diff(vectors.indptr)
-    out = upto - np.repeat(before, size) < max(least - SLACK, 0.0) ** 2
+    upto = np.concatenate(([0.0], np.cumsum(squared)))
+    before = np.repeat(upto[vectors.indptr[:-1]], np.diff(vectors.indptr))
+    out = upto[1:] - before < most**2
     left = np.sqrt(_row_sums(np.where(out, squared, 0), vectors)).astype(np.float32)
     index = sparse.csr_array(
         (np.where(out, np.float32(0), vectors.data), vectors.indices.copy(), vectors.indptr.copy()),
