@@ -214,12 +214,12 @@ def propagation_text(facts: Mapping[str, Any]) -> str:
     if facts.get("graph"):
         lines += [f"  {line}" for line in _graph_lines(facts["graph"])]
     expected = [
-        f"{one['precision']:.3f} of {one['items']:,} items from {one['threshold']:g}"
+        f"{one['precision']:.3f} from {one['threshold']:g} ({_counted(one['items'], 'item')})"
         for one in facts.get("expected", ())
         if one["precision"] is not None
     ]
     if expected:
-        lines.append(f"  expected precision, without labelled tracks: {'; '.join(expected)}")
+        lines.append(f"  expected precision beside the labelled tracks: {', '.join(expected)}")
     lines += [f"  {note}" for note in facts["notes"]]
     return "\n".join(lines)
 
@@ -232,7 +232,8 @@ def _graph_lines(graph: Mapping[str, Any]) -> list[str]:
         for kind, count in graph.get("edges_by_kind", {}).items()
     )
     lines = [
-        f"graph: {graph['nodes']:,} tracks, edges: {edges}; {graph['components']:,} components; "
+        f"graph: {_counted(graph['nodes'], 'track')}, edges: {edges}; "
+        f"{_counted(graph['components'], 'component')}; "
         f"{graph['k']} neighbours a face, search {graph['search']}, recall {graph['recall']:.3f}"
     ]
     if graph.get("searched") is not None:
@@ -240,13 +241,17 @@ def _graph_lines(graph: Mapping[str, Any]) -> list[str]:
     if graph.get("solver"):
         steps = f", {graph['iterations']} iterations" if graph["iterations"] else ""
         lines.append(f"solution: {graph['solver']}{steps}, residual {graph['residual']:.0e}")
-    gaps = graph.get("gaps", ())
+    gaps = graph.get("gaps", ())[:NAMED_GAPS]
     if gaps:
-        shown = ", ".join(f"{gap['label']} ({gap['items']:,} items)" for gap in gaps[:NAMED_GAPS])
-        lines.append(
-            f"no seed in {graph['unreached_components']:,} components; label there next: {shown}"
-        )
+        parts = _counted(graph["unreached_components"], "component")
+        sizes = ", ".join(f"{gap['items']:,}" for gap in gaps)
+        more = ", …" if graph["unreached_components"] > len(gaps) else ""
+        lines.append(f"without a seed: {parts} of {sizes}{more} items")
     return lines
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def runs_text(runs: Sequence[Mapping[str, Any]]) -> str:

@@ -160,10 +160,12 @@ def propagate(
 )
 @click.option(
     "--strategy",
-    default="auto",
+    default="mixed",
     show_default=True,
     metavar="NAME",
-    help="What makes a label worth it.",
+    help="What makes a label worth it: coverage (what most are far from labels of), margin (where "
+    "two labels are close), density (margin, where many look alike), disagreement (of sources), or "
+    "mixed (coverage, times how unsure).",
 )
 @click.option("--concept", default="name", show_default=True, help="What is to be labelled.")
 @click.option(
@@ -202,6 +204,9 @@ def suggest(
         print_csv(to_fill_in(rows))
     else:
         print_rows(rows, limit=None, as_json=as_json)
+    if rows.num_rows < count:
+        found = f"{rows.num_rows} of {count}"
+        click.echo(f"{found}: no other track is worth a label by strategy {strategy!r}", err=True)
 
 
 @main.command()

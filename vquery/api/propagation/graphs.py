@@ -36,7 +36,7 @@ CAPTION_APART_S = 10.0
 same words because they are seen at the same time."""
 SPACES = "embedding.face"
 """How the tables of embeddings of detections begin, one for each space; frames have their own."""
-COLUMNS = ["detection_id", "video", "start_us", "end_us", "track"]
+COLUMNS = ["detection_id", "video", "start_us", "end_us", "track", "shot_id"]
 
 
 @dataclass(frozen=True)

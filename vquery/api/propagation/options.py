@@ -54,7 +54,8 @@ class Options:
 
     def __post_init__(self) -> None:
         _within("threshold", self.threshold, 0, 1)
-        if self.k is not None and (isinstance(self.k, bool) or int(self.k) != self.k or self.k < 1):
+        whole = isinstance(self.k, int | np.integer) and not isinstance(self.k, bool)
+        if self.k is not None and not (whole and self.k >= 1):
             raise LabelError(f"propagate(k=) counts neighbours and must be at least 1: {self.k!r}")
         if self.floor is not None:
             _within("floor", self.floor, -1, 1)

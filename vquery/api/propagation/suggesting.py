@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from vquery.api.labelling import Rows
-    from vquery.api.propagation.graphs import Say
+    from vquery.api.propagation.graphs import Built, Say
     from vquery.api.propagation.solving import Solved
     from vquery.graph.knowing import Suggestions
     from vquery.store.snapshot import Snapshot
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     Ints = npt.NDArray[np.int64]
 
 APART_S = 2.0
-"""No two suggestions of one video begin this near each other."""
+"""No two suggestions lie this near each other that may be fragments of one track: one shows while
+the other does not, in the same shot."""
 TO_FILL_IN = ("detection_id", "video", "start", "best", "best_probability", "reason", "items")
 DISAGREEMENT = "disagreement"
 
@@ -99,6 +100,7 @@ def _nodes(solved: Solved, n: int, strategy: Any, concept: str, snapshot: Snapsh
     if strategy == DISAGREEMENT:
         votes, scores = votes_of(solved, concept, snapshot)
     rows = np.searchsorted(built.ids, built.faces())
+    when = built.rows["start_us"].to_numpy()[rows] / US_PER_S
     return chosen_nodes(
         built.tracks.graph.weights,
         scores,
@@ -106,12 +108,40 @@ def _nodes(solved: Solved, n: int, strategy: Any, concept: str, snapshot: Snapsh
         int(n),
         strategy,
         item_count=built.sizes,
-        video=built.rows["video"].combine_chunks().dictionary_encode().indices.to_numpy()[rows],
-        time=built.rows["start_us"].to_numpy()[rows] / US_PER_S,
+        video=_lanes(built),
+        time=when,
         votes=votes,
         apart_s=APART_S,
-        component=built.tracks.graph.components()[1],
     )
+
+
+def _lanes(built: Built) -> Ints:
+    """Give nodes of one shot the same number, unless they are seen together.
+
+    Tracks that overlap in time show different things, however near they are.
+    """
+    node = built.tracks.node
+    count = built.tracks.graph.n
+    start, end = np.full(count, np.iinfo(np.int64).max), np.zeros(count, np.int64)
+    np.minimum.at(start, node, built.rows["start_us"].to_numpy())
+    np.maximum.at(end, node, built.rows["end_us"].to_numpy())
+    video = built.rows["video"].combine_chunks().dictionary_encode().indices.to_numpy()
+    shot = pc.fill_null(built.rows["shot_id"], -1).to_numpy()
+    place = np.zeros((count, 2), np.int64)
+    place[node] = np.c_[video, shot]
+    lanes = np.zeros(count, np.int64)
+    busy: dict[tuple[int, int], list[tuple[int, int]]] = {}  # end and number of each lane
+    made = 0
+    for one in np.lexsort((start, place[:, 1], place[:, 0])).tolist():
+        here = busy.setdefault((int(place[one, 0]), int(place[one, 1])), [])
+        free = next((i for i, (until, _) in enumerate(here) if until <= start[one]), None)
+        if free is None:
+            here.append((int(end[one]), made))
+            lanes[one], made = made, made + 1
+        else:
+            lanes[one] = here[free][1]
+            here[free] = (int(end[one]), here[free][1])
+    return lanes
 
 
 def _table(solved: Solved, found: Suggestions, snapshot: Snapshot) -> pa.Table:

@@ -46,7 +46,7 @@ def votes_of(solved: Solved, concept: str, snapshot: Snapshot) -> tuple[Ints, We
     LabelError
         If there is no other source.
     """
-    sources = list(_sources(concept, snapshot))
+    sources = [(ids, votes) for ids, votes in _sources(concept, snapshot) if len(ids)]
     if not sources:
         raise LabelError(
             "suggest(strategy='disagreement') compares sources, and nothing beside the labels says "
