@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ def slow_path(weights: sparse.csr_array, source: int, target: int, blocked: set[
 
 def product(weights: sparse.csr_array, path: list[int]) -> float:
     dense = weights.toarray()
-    steps = zip(path[:-1], path[1:], strict=True)
+    steps = itertools.pairwise(path)
     return float(np.prod([dense[a, b] / dense[a].sum() for a, b in steps]))
 
 
@@ -67,7 +68,7 @@ def test_a_neighbourhood_holds_a_path_whenever_there_is_one(seed):
     assert bool(path) <= bool(whole)
     if path:
         dense = weights.toarray()
-        assert all(dense[a, b] > 0 for a, b in zip(path[:-1], path[1:], strict=True))
+        assert all(dense[a, b] > 0 for a, b in itertools.pairwise(path))
     big = strongest_path(weights, 0, 1, limit=23)  # below the 24 nodes: rings until they meet
     assert bool(big) == bool(whole)
 
@@ -145,7 +146,9 @@ def test_an_unreached_node_is_told_its_component_and_whom_to_label():
 def test_wrong_questions_are_refused():
     weights = random_graph(0)
     solver = Harmonic(weights, np.array([0]))
-    with pytest.raises(LabelError, match="'node' parameter of why must be one of 24 nodes. Got 24"):
+    with pytest.raises(
+        LabelError, match=r"'node' parameter of why must be one of 24 nodes\. Got 24"
+    ):
         why(weights, solver, 24)
     with pytest.raises(LabelError, match="'top' parameter of why must be at least 1"):
         why(weights, solver, 1, top=0)

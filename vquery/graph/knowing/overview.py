@@ -100,7 +100,7 @@ def overview(
 def coarsened(weights: sparse.csr_array) -> tuple[Ints, Ints]:
     """Put nodes together so that about one in the length of a neighbour list is left.
 
-    Those with the largest degree among their neighbours stay and take in the neighbours whose
+    Those with a large degree among their neighbours stay and take in the neighbours whose
     strongest link to one that stays leads to them; no two that stay are linked (a maximal
     independent set, M. Luby 1986).
 
@@ -117,8 +117,13 @@ def coarsened(weights: sparse.csr_array) -> tuple[Ints, Ints]:
     m = weights.shape[0]
     source = np.repeat(np.arange(m), np.diff(weights.indptr))
     target = np.asarray(weights.indices, np.int64)
+    degree = np.asarray(weights.sum(axis=1)).ravel()
+    # by doublings of the degree and then by chance: in the order of the nodes a chain of equal
+    # ones would take a round each
+    doublings = np.log2(degree, out=np.full(m, -np.inf), where=degree > 0)
     rank = np.empty(m, np.int64)
-    rank[np.lexsort((-np.arange(m), np.asarray(weights.sum(axis=1)).ravel()))] = np.arange(m)
+    luck = np.random.default_rng(0).permutation(m)
+    rank[np.lexsort((luck, np.floor(doublings)))] = np.arange(m)
     stays, open_ = np.zeros(m, bool), np.ones(m, bool)
     while open_.any():
         both = open_[source] & open_[target]
