@@ -43,9 +43,6 @@ STRIP = 32
 SPARE = 32
 """Places of a list beyond ``2 k``: the more, the less often it is cut down again."""
 
-ROWS = 512
-"""Rows that a thread measures or ranks at a time."""
-
 
 class Lists(NamedTuple):
     """For each row what may be among its best: base rows in the first ``fill`` places."""
@@ -87,7 +84,7 @@ def search(question: Question, *, mutual: bool, bfloat16: bool | None = None) ->
     lists = _lists(asked, bfloat16=bfloat16)
     with products.multiplier(bfloat16=bfloat16) as product:
         _tiles(asked, (a.points, b.points), lists, product, mutual=mutual)
-    _in_chunks(n, lambda low, high: _finish(*asked, lists, low, high, ids, cosine))
+    products.in_chunks(n, lambda low, high: _finish(*asked, lists, low, high, ids, cosine))
     return ids, cosine
 
 
@@ -101,31 +98,11 @@ def _frozen(question: Question) -> Question:
 
 def _lists(asked: Question, *, bfloat16: bool) -> Lists:
     """Start empty lists, with the bounds on what products are off by."""
-    measures = [_measured(side.points) for side in (asked.queries, asked.base)]
-    norms, lost = zip(*measures, strict=True)
-    slack = products.slack(norms, lost, asked.base.points.shape[1], bfloat16=bfloat16)
+    slack = products.slack(asked.queries.points, asked.base.points, bfloat16=bfloat16)
     n, places = len(slack), 2 * asked.k + SPARE
     limit = np.where(asked.queries.alive, -np.inf, np.inf).astype(np.float32)
     column, value = np.empty((n, places), np.int32), np.empty((n, places), np.float32)
     return Lists(column, value, np.zeros(n, np.int32), limit, slack)
-
-
-def _measured(points: Floats) -> tuple[Floats, Floats]:
-    """Length of each row, and of what rounding to bfloat16 takes away from it."""
-    norm, lost = np.empty((2, len(points)), np.float32)
-
-    def measure(low: int, high: int) -> None:
-        rows = points[low:high]
-        norm[low:high] = np.linalg.norm(rows, axis=1)
-        lost[low:high] = np.linalg.norm(rows - products.rounded(rows), axis=1)
-
-    _in_chunks(len(points), measure)
-    return norm, lost
-
-
-def _in_chunks(rows: int, work: Callable[[int, int], None]) -> None:
-    cuts = range(0, rows, ROWS)
-    threads.run(lambda k: work(cuts[k], min(cuts[k] + ROWS, rows)), len(cuts))
 
 
 def _tiles(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from vquery_kernels import threads
 from vquery_kernels.neighbours import bf16
 from vquery_kernels.neighbours.settings import one_blas_thread
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 IMPORT_PAIRS = 10**9
 """Pairs from which the import of PyTorch, about two seconds, is earned back."""
+
+ROWS = 512
+"""Rows that a thread measures or ranks at a time."""
 
 STEP = 2.0**-23
 """Twice what one addition in float32 loses at most, relative to what it adds up."""
@@ -63,22 +67,36 @@ def rounded(rows: Floats) -> Floats:
     return (bits & np.uint32(0xFFFF0000)).view(np.float32)
 
 
-def slack(
-    norms: tuple[Floats, Floats], lost: tuple[Floats, Floats], width: int, *, bfloat16: bool
-) -> Floats:
-    """Bound for each row of the first side how far its products in a tile are off, (n,) float32.
+def slack(left: Floats, right: Floats, *, bfloat16: bool) -> Floats:
+    """Bound for each left row how far its products in a tile are off, (n,) float32.
 
-    Adding up ``width`` products in float32 loses at most ``width`` steps of the product of both
-    lengths. With bfloat16, rows ``a`` and ``b`` are rounded first; what is lost of them, of
-    lengths ``lost``, changes the product by at most ``|a lost| |b| + |a rounded| |b lost|``.
-
-    Parameters
-    ----------
-    norms, lost
-        Of the rows of both sides: their lengths, and those of what rounding takes away.
+    Adding up ``d`` products in float32 loses at most ``d`` steps of the product of both lengths.
+    With bfloat16 the rows are rounded first, which by Cauchy and Schwarz changes the product of
+    ``a`` and ``b`` by at most ``|a - round(a)| |b| + |round(a)| |b - round(b)|``.
     """
-    far = float(norms[1].max(initial=0))
-    bound = norms[0] * (far * (width + 8) * STEP)
+    sides = (left,) if left is right else (left, right)
+    norms, lost = zip(*map(_measured, sides), strict=True)
+    far = float(norms[-1].max(initial=0))
+    bound = norms[0] * (far * (left.shape[1] + 8) * STEP)
     if bfloat16:
-        bound = bound + lost[0] * far + (norms[0] + lost[0]) * float(lost[1].max(initial=0))
+        bound = bound + lost[0] * far + (norms[0] + lost[0]) * float(lost[-1].max(initial=0))
     return np.asarray(bound * (1 + 8 * STEP), np.float32)
+
+
+def _measured(points: Floats) -> tuple[Floats, Floats]:
+    """Length of each row, and of what rounding to bfloat16 takes away from it."""
+    norm, lost = np.empty((2, len(points)), np.float32)
+
+    def measure(low: int, high: int) -> None:
+        rows = points[low:high]
+        norm[low:high] = np.linalg.norm(rows, axis=1)
+        lost[low:high] = np.linalg.norm(rows - rounded(rows), axis=1)
+
+    in_chunks(len(points), measure)
+    return norm, lost
+
+
+def in_chunks(rows: int, work: Callable[[int, int], None]) -> None:
+    """Do ``work(low, high)`` for chunks of so many rows, on all threads."""
+    cuts = range(0, rows, ROWS)
+    threads.run(lambda k: work(cuts[k], min(cuts[k] + ROWS, rows)), len(cuts))
