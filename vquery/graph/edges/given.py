@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import sparse
 
 from vquery.errors import SchemaError
+from vquery.graph.edges.symmetric import undirected
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+    from scipy import sparse
 
     Ints = NDArray[np.int64]
 
@@ -62,8 +63,7 @@ def given_edges(
     last = np.ones(len(a), bool)
     last[:-1] = (low[1:] != low[:-1]) | (high[1:] != high[:-1])
     last &= w > 0
-    half = sparse.coo_array((w[last], (low[last], high[last])), shape=(n, n))
-    return sparse.csr_array(half + half.T)
+    return undirected(n, low[last], high[last], w[last])
 
 
 def _nodes(values: ArrayLike, n: int, name: str) -> Ints:

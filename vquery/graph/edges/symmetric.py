@@ -88,6 +88,15 @@ def symmetric(
     return out
 
 
+def undirected(
+    n: int, source: NDArray[Any], target: NDArray[Any], weight: NDArray[np.float32]
+) -> sparse.csr_array:
+    """Make pairs, each given once, a symmetric matrix; float32 and int32."""
+    ends = (np.asarray(source, np.int32), np.asarray(target, np.int32))
+    half = sparse.csr_array(sparse.coo_array((weight, ends), shape=(n, n)))
+    return sparse.csr_array(half + half.T)
+
+
 def _first(source: NDArray[Any]) -> NDArray[np.bool_]:
     """Mark the first entry of each list."""
     first = np.ones(len(source), bool)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from scipy import sparse
 
 from vquery.errors import SchemaError
+from vquery.graph.edges.symmetric import undirected
 from vquery.graph.knn import bulk_floor, cosines
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+    from scipy import sparse
 
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float32]
@@ -127,8 +128,8 @@ def temporal_edges(
         a, b = a[inside], b[inside]
     switched = switches(cosines(points, a, b))
     a, b = a[~switched], b[~switched]
-    half = sparse.coo_array((np.full(len(a), weight, np.float32), (a, b)), shape=(n, n))
-    return sparse.csr_array(half + half.T), TemporalCuts(across, int(switched.sum()))
+    edges = undirected(n, a, b, np.full(len(a), weight, np.float32))
+    return edges, TemporalCuts(across, int(switched.sum()))
 
 
 def switches(alike: Floats) -> NDArray[np.bool_]:

@@ -96,8 +96,8 @@ def text_edges(
     np.maximum.at(reach, source, squared)
     reach[np.bincount(source, minlength=n) < k] = 2 - 2 * least
     weight = local_weights(source, squared, reach)
-    trust = said.evidence[said.code]
-    weight *= 0.5 * np.sqrt(trust[source] * trust[target])
+    trust = np.sqrt(said.evidence)
+    weight *= 0.5 * trust[said.code[source]] * trust[said.code[target]]
     return symmetric(n, source, target, weight)
 
 
