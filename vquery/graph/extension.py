@@ -151,7 +151,7 @@ def extend_votes(
         problems.append(chosen.problem)
         if chosen.problem is None:
             radius[j], share[j], checked[j] = chosen.radius, chosen.precision, chosen.checked
-            take = (own == ABSTAIN) & (vote != ABSTAIN) & (near >= chosen.radius)
+            take = (own == ABSTAIN) & (vote != ABSTAIN) & (near >= chosen.radius - SAME)
             out[take, j], nearest[take, j] = vote[take], source[take]
     extended = (out != ABSTAIN).sum(0)
     return Extension(out, nearest, radius, share, checked, extended, tuple(problems))
@@ -184,10 +184,8 @@ def _radius(own: Ints, others: Ints, vote: Ints, near: Floats, precision: float)
     if any(chosen is None for chosen in found):
         return _Radius(np.nan, np.nan, 0, f"no radius keeps a precision of {precision:g}")
     radius = max(chosen for chosen in found if chosen is not None)
-    worst = min(
-        (float(_smooth(right[at >= radius].sum(), (at >= radius).sum())), int((at >= radius).sum()))
-        for at, right in checks
-    )
+    inside = [right[at >= radius - SAME] for at, right in checks]
+    worst = min((float(_smooth(right.sum(), len(right))), len(right)) for right in inside)
     return _Radius(radius, *worst)
 
 
@@ -196,7 +194,7 @@ def _smallest(near: Floats, right: Bools, wanted: float) -> float | None:
     order = np.argsort(-near, kind="stable")
     at, hits = near[order], np.cumsum(right[order])
     count = np.arange(1, len(at) + 1)
-    whole = np.diff(at, append=-np.inf) != 0  # equal similarities are in or out together
+    whole = np.diff(at, append=-np.inf) < -SAME  # equal similarities are in or out together
     passed = np.flatnonzero(whole & (_smooth(hits, count) >= wanted))
     return float(at[passed[-1]]) if len(passed) else None
 
