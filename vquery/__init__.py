@@ -104,7 +104,8 @@ if TYPE_CHECKING:
         time_overlaps,
     )
     from vquery.expr.units import frames, minutes, seconds
-    from vquery.graph.propagate import propagate
+    from vquery.graph.items import knn_graph
+    from vquery.graph.propagate import propagate, propagate_concepts
 
 _HOMES = {
     "vquery.api.collection": "Collection",
@@ -135,7 +136,8 @@ _HOMES = {
         "overlaps started_by starts time_overlaps"
     ),
     "vquery.expr.units": "frames minutes seconds",
-    "vquery.graph.propagate": "propagate",
+    "vquery.graph.items": "knn_graph",
+    "vquery.graph.propagate": "propagate propagate_concepts",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
@@ -191,6 +193,7 @@ __all__ = [
     "inside",
     "intersection",
     "iou",
+    "knn_graph",
     "lag",
     "last",
     "lead",
@@ -210,6 +213,7 @@ __all__ = [
     "param",
     "pattern",
     "propagate",
+    "propagate_concepts",
     "quantile",
     "rank",
     "right",

@@ -11,14 +11,19 @@ import pyarrow as pa
 
 from vquery.errors import LabelError
 from vquery.graph.calibrate import apply_power, fit_power
+from vquery.graph.knowing import gaps, precision_coverage, why
 from vquery.graph.masses import mass_scale
+from vquery.graph.settle import BLOCK_BYTES, Best, blocks_of, scores_of, slices, stored
+from vquery.graph.solve import Poisson
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Mapping
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
+    from scipy import sparse
 
     from vquery.graph.items import ItemGraph
+    from vquery.graph.knowing import Gaps, Reason
     from vquery.graph.seeds import Seeds
     from vquery.graph.solve import Solver
 
@@ -29,7 +34,7 @@ if TYPE_CHECKING:
 PRIOR_POWER = 2.0
 """Sharpening before any seed can be left out: harmonic scores are under-confident by about this."""
 SUGGESTED = 10
-"""Unreached components that a report names a seed for; `Labelled.unreached` has them all."""
+"""Unreached components that a report names an item for; `Labelled.unreached` has them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,28 @@ class LeftOut:
     truth: Ints
 
 
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """What a solver says for some columns of labels.
+
+    Attributes
+    ----------
+    raw
+        Shape (nodes, c), or None where that is too much to keep.
+    which, left
+        Seeds that were left out (m,), and what they got then (m, c), NaN where nothing.
+    """
+
+    raw: Floats | None
+    which: Ints
+    left: Weights
+
+    def columns(self, part: slice) -> Solved:
+        """Restrict to some columns."""
+        raw = None if self.raw is None else self.raw[:, part]
+        return Solved(raw, self.which, self.left[:, part])
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Labelled:
     """The outcome of propagation.
@@ -64,10 +91,14 @@ class Labelled:
         the prior). Schema metadata ``vquery.graph`` holds the report as JSON.
     items, seeds, solver
         What was solved.
+    hard
+        Whether seeds keep their label whatever the solution says about them.
     scale
         Shape (c,): what each class was multiplied with to follow the prior.
     power
         Every score is raised to it to become a probability.
+    left_out
+        What the seeds got without their own label; empty unless calibrated.
     report
         Figures on graph and solution, ready to be shown.
     """
@@ -76,11 +107,12 @@ class Labelled:
     items: ItemGraph
     seeds: Seeds
     solver: Solver
+    hard: bool
     scale: Weights
     power: float
-    report: dict[str, Any]
     left_out: LeftOut
-    _raw: Floats
+    report: dict[str, Any]
+    _raw: Floats | None
 
     @property
     def classes(self) -> tuple[Hashable | None, ...]:
@@ -92,121 +124,223 @@ class Labelled:
         """Shape (nodes, classes): scaled to the prior, rows sum to 1 (0 if unreached).
 
         This is before the power; `vquery.graph.calibrate.apply_power` makes probabilities of it.
+        Many classes on many nodes are not kept but solved anew for this (see `settle`).
         """
-        return apply_power(self._raw * self.scale, 1.0).astype(np.float32)
+        raw = scores_of(self.solver, self.seeds.labels) if self._raw is None else self._raw
+        ranked = np.empty_like(raw)
+        step = max(1, BLOCK_BYTES // (8 * len(self.classes)))
+        for start in range(0, len(raw), step):
+            ranked[start : start + step] = apply_power(raw[start : start + step] * self.scale, 1.0)
+        if self.hard:
+            ranked[self.seeds.nodes] = self.seeds.labels.toarray()
+        return ranked
 
     def unreached(self) -> pa.Table:
-        """List the components without a seed: the item to label next and the items in each.
+        """List the components without a seed: the item to label next, and how many items wait.
 
-        The item is the one with the most affinity to others, largest component first.
+        The item is the one with the most affinity to others; largest component first.
         """
-        item, size = _heads(self.items, self.solver.reached)
-        return pa.table({"item": item, "items": size})
+        found = _gaps(self.items, self.solver)
+        return pa.table({"item": self.items.first[found.add], "items": found.items})
 
-    def why(self, item: int, *, top: int = 3) -> list[dict[str, Any]]:
-        """Name the seeds that speak most for an item, with their share of its score.
+    def why(self, item: int, *, top: int = 3) -> dict[str, Any]:
+        """Explain the label of an item.
+
+        Returns
+        -------
+        dict
+            ``item``, ``label``, ``probability``, ``reached``; ``reasons``, the seeds that speak for
+            it most: ``item``, ``label``, ``share`` of its scores, and ``path``, the items on the
+            strongest way there (each with ``kind`` and ``weight`` of the edge to it); ``rest``, the
+            share of all other seeds; ``add``, the item to label where no seed reaches, else None.
 
         Raises
         ------
         LabelError
             If there is no such item.
         """
-        if not 0 <= item < len(self.items.node):
-            raise LabelError(f"item {item} does not exist: there are {len(self.items.node)} items")
-        place, share = self.solver.contributions(self.items.node[[item]], top=top)
-        truth = self.seeds.truth
-        return [
-            {"item": int(self.seeds.rows[p]), "label": self.classes[truth[p]], "share": float(s)}
-            for p, s in zip(place[0], share[0], strict=True)
-            if p >= 0
-        ]
+        node, first = self.items.node, self.items.first
+        if not 0 <= item < len(node):
+            raise LabelError(f"item {item} does not exist: there are {len(node)} items")
+        graph = self.items.graph
+        found = why(
+            graph.weights,
+            self.solver,
+            int(node[item]),
+            top=top,
+            kinds=graph.kinds,
+            item_count=self.items.multiplicity,
+        )
+        row = self.table.slice(item, 1).to_pylist()[0]
+        return {
+            "item": int(item),
+            **{name: row[name] for name in ("label", "probability", "reached")},
+            "reasons": [self._reason(reason) for reason in found.reasons],
+            "rest": found.rest,
+            "add": None if found.add is None else int(first[found.add]),
+        }
+
+    def _reason(self, reason: Reason) -> dict[str, Any]:
+        first, labels = self.items.first, self.seeds.labels
+        shares = labels[[reason.position]].toarray()[0]
+        return {
+            "item": int(self.seeds.rows[reason.position]),
+            "label": self.classes[int(shares.argmax())],
+            "share": reason.share,
+            "path": [
+                {"item": int(first[step.node]), "kind": step.kind, "weight": step.weight}
+                for step in reason.steps
+            ],
+        }
+
+    def curve(
+        self,
+        truth: Mapping[int, Hashable] | None = None,
+        *,
+        thresholds: ArrayLike | None = None,
+    ) -> pa.Table:
+        """Tell for each threshold how many unlabelled items pass it and how many labels are right.
+
+        Parameters
+        ----------
+        truth
+            Item → label that it has; items that are seeds do not count. Without it precision is
+            that of the seeds when they were left out.
+        thresholds
+            See `vquery.graph.knowing.precision_coverage`, which also says what the columns are.
+        """
+        rest = np.ones(len(self.items.node), bool)
+        rest[np.isin(self.items.node, self.seeds.nodes)] = False
+        chance = self.table["probability"].to_numpy()[rest].astype(np.float64)
+        if truth is not None:
+            return precision_coverage(chance, self._right(truth)[rest], thresholds=thresholds)
+        curve = precision_coverage(chance, thresholds=thresholds)
+        left = self.left_out
+        sharp = apply_power(left.scores, self.power)
+        checked = precision_coverage(
+            sharp.max(axis=1, initial=0.0),
+            (sharp.argmax(1) == left.truth) if len(sharp) else None,
+            thresholds=curve["threshold"],
+        )
+        for name in ("checked", "precision", "low", "high"):
+            at = curve.column_names.index(name)
+            curve = curve.set_column(at, name, checked[name])
+        return curve
+
+    def _right(self, truth: Mapping[int, Hashable]) -> Weights:
+        """1 where the label is right, 0 where it is wrong, NaN where the truth is not known."""
+        out = np.full(len(self.items.node), np.nan)
+        rows = np.fromiter(truth, np.int64, len(truth))
+        given = self.table["label"].take(pa.array(rows)).to_pylist()
+        out[rows] = [a == b for a, b in zip(given, truth.values(), strict=True)]
+        return out
 
 
 def label_items(
-    items: ItemGraph, seeds: Seeds, solver: Solver, wanted: Weights | None, *, hard: bool
+    items: ItemGraph,
+    seeds: Seeds,
+    solver: Solver,
+    wanted: Weights | None,
+    *,
+    hard: bool,
+    facts: Mapping[str, Any],
+    solved: Solved | None = None,
 ) -> Labelled:
     """Solve for all classes and settle what each item is.
 
     Parameters
     ----------
     wanted
-        Shares of the classes among the unlabelled items, or None.
+        Shares of the classes, or None: among the unlabelled items, or among all if not ``hard``.
     hard
         Whether labelled nodes keep their label whatever the solution says about them.
+    facts
+        Figures for the report.
+    solved
+        What the solver says, where it was asked before.
     """
-    raw = solver.solve(seeds.labels.toarray()).astype(np.float32)
-    free = solver.reached.copy()
-    free[seeds.nodes] = False
-    scale = mass_scale(items.multiplicity[free].astype(np.float64) @ raw[free], wanted)
-    left = _left_out(solver, seeds, scale)
-    calibrated = bool(len(left.places)) and _every_class_twice(seeds)
-    power = fit_power(left.scores, left.truth, prior=PRIOR_POWER) if calibrated else PRIOR_POWER
-    ranked = apply_power(raw * scale, 1.0)
-    sharp = apply_power(ranked, power)
+    if solved is None:
+        solved = solve_columns(solver, seeds.labels, left=_every_class_twice(seeds))
+    raw = solved.raw
+    size = items.multiplicity.astype(np.float64)
     if hard:
-        ranked[seeds.nodes] = sharp[seeds.nodes] = seeds.labels.toarray()
-    ordered = np.sort(ranked, axis=1)
-    margin = ordered[:, -1] - (ordered[:, -2] if ranked.shape[1] > 1 else 0.0)
-    node, decided = items.node, ordered[:, -1] > 0
-    best = pa.array(ranked.argmax(1)[node], mask=~decided[node])
-    report = _report(items, solver, power, decided)
+        size[seeds.nodes] = 0.0
+    scale = mass_scale(_masses(size, seeds, solver, raw), wanted)
+    left = _left_out(solved, seeds, scale)
+    calibrated = bool(len(left.places))
+    power = fit_power(left.scores, left.truth, prior=PRIOR_POWER)
+    blocks = blocks_of(solver, seeds.labels) if raw is None else slices(raw)
+    best = Best.of(blocks, items.graph.n, scale, power)
+    if hard:
+        best.keep(seeds.nodes, seeds.truth)
+    report = {**_report(items, solver, best.decided), "power": power, **facts}
+    node = items.node
     table = pa.table(
         {
-            "label": seeds.names.take(best),
-            "probability": sharp.max(1).astype(np.float32)[node],
-            "margin": margin.astype(np.float32)[node],
+            "label": seeds.names.take(pa.array(best.code[node], mask=~best.decided[node])),
+            "probability": best.probability.astype(np.float32)[node],
+            "margin": best.margin.astype(np.float32)[node],
             "reached": solver.reached[node],
             "calibrated": np.full(len(node), calibrated),
         }
     ).replace_schema_metadata({"vquery.graph": json.dumps(report)})
-    return Labelled(table, items, seeds, solver, scale, power, report, left, raw)
+    return Labelled(table, items, seeds, solver, hard, scale, power, left, report, raw)
+
+
+def _masses(size: Weights, seeds: Seeds, solver: Solver, raw: Floats | None) -> Weights:
+    """Mass of each class on nodes that count ``size`` (nodes,) times."""
+    if raw is not None:
+        return np.concatenate([size @ scores for _, scores in slices(raw)])
+    assert not isinstance(solver, Poisson), "its scores are always kept"
+    return np.asarray(seeds.labels.T @ solver.received(size))
+
+
+def solve_columns(solver: Solver, labels: sparse.csr_array, *, left: bool) -> Solved:
+    """Solve for labels (s, c), and leave seeds out where that is asked for."""
+    raw = scores_of(solver, labels) if stored(solver, labels.shape[1]) else None
+    if not left:
+        return Solved(raw, np.empty(0, np.int64), np.empty((0, labels.shape[1])))
+    which, given = solver.held_out(), labels
+    if isinstance(solver, Poisson) or 8 * labels.shape[0] * labels.shape[1] <= BLOCK_BYTES:
+        given = labels.toarray()
+    return Solved(raw, which, solver.leave_one_out(given, which))
 
 
 def _every_class_twice(seeds: Seeds) -> bool:
     return bool(np.bincount(seeds.truth, minlength=len(seeds.classes)).min() > 1)
 
 
-def _left_out(solver: Solver, seeds: Seeds, scale: Weights) -> LeftOut:
-    """Score the seeds worth leaving out, if every class has another one."""
-    truth, which = seeds.truth, np.empty(0, np.int64)
-    if not _every_class_twice(seeds):
-        return LeftOut(which, np.empty((0, len(scale))), which)
-    which = solver.held_out()
-    left = solver.leave_one_out(seeds.labels.toarray(), which)
-    seen = np.isfinite(left).all(1)
+def _left_out(solved: Solved, seeds: Seeds, scale: Weights) -> LeftOut:
+    """Bring seeds that were left out to the prior; none unless every class has another one."""
+    truth, which, left = seeds.truth, solved.which, solved.left
+    seen = np.isfinite(left).all(1) & _every_class_twice(seeds)
     which, left = which[seen], left[seen]
     # a class that lost one of m seeds lost about that share of its mass
-    count = np.bincount(truth)[truth[which]]
-    left[np.arange(len(which)), truth[which]] *= count / (count - 1)
+    own = np.bincount(truth)[truth[which]]
+    left[np.arange(len(which)), truth[which]] *= own / np.maximum(own - 1, 1)
     return LeftOut(which, apply_power(left * scale, 1.0), truth[which])
 
 
-def _heads(items: ItemGraph, reached: NDArray[np.bool_]) -> tuple[Ints, Ints]:
-    """For each component without a seed its best linked item and its size, largest first."""
-    alone = np.flatnonzero(~reached)
-    component = items.component
-    order = alone[np.lexsort((-items.degree[alone], component[alone]))]
-    heads = order[np.flatnonzero(np.diff(component[order], prepend=-1))]
-    size = np.bincount(component, weights=items.multiplicity).astype(np.int64)[component[heads]]
-    largest = np.argsort(-size, kind="stable")
-    return items.first[heads[largest]], size[largest]
+def _gaps(items: ItemGraph, solver: Solver) -> Gaps:
+    return gaps(
+        items.graph.weights,
+        solver.reached,
+        item_count=items.multiplicity,
+        component=items.component,
+    )
 
 
-def _report(
-    items: ItemGraph, solver: Solver, power: float, decided: NDArray[np.bool_]
-) -> dict[str, Any]:
-    heads, _ = _heads(items, solver.reached)
-    reached, copies = solver.reached, items.multiplicity
+def _report(items: ItemGraph, solver: Solver, decided: NDArray[np.bool_]) -> dict[str, Any]:
+    found, reached, size = _gaps(items, solver), solver.reached, items.multiplicity
     return {
         **items.summary(),
-        "unreached_items": int(copies[~reached].sum()),
-        "unreached_components": len(heads),
-        "suggested_items": heads[:SUGGESTED].tolist(),
-        "undecided_items": int(copies[reached & ~decided].sum()),
+        "unreached_items": int(size[~reached].sum()),
+        "unreached_components": len(found),
+        "suggested_items": items.first[found.add[:SUGGESTED]].tolist(),
+        "undecided_items": int(size[reached & ~decided].sum()),
         "solver": solver.report.method,
         "iterations": solver.report.iterations,
         "residual": solver.report.residual,
         "converged": solver.report.converged,
         "unsure_nodes": solver.report.unsure_nodes,
-        "power": power,
     }

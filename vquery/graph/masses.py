@@ -70,12 +70,15 @@ def _few(classes: Sequence[Hashable | None]) -> str:
 def mass_scale(mass: Weights, wanted: Weights | None) -> Weights:
     """Factor for each class that brings its mass, shape (c,), to the wanted share of the total.
 
-    A class without any mass keeps the factor 1: nothing reaches an unlabelled item.
+    One more item that is spread as wanted is added first. Without it the only unlabelled item would
+    be torn apart evenly between two classes, however like one of them it is.
 
-    >>> mass_scale(np.array([3.0, 1.0]), np.array([0.5, 0.5])).round(3).tolist()
-    [0.667, 2.0]
+    >>> mass_scale(np.array([300.0, 100.0]), np.array([0.5, 0.5])).round(2).tolist()
+    [0.67, 2.0]
+    >>> mass_scale(np.array([0.7, 0.3]), np.array([0.5, 0.5])).round(2).tolist()
+    [0.83, 1.25]
     """
     if wanted is None:
         return np.ones(len(mass))
-    target = wanted * mass.sum()
-    return np.asarray(np.divide(target, mass, out=np.ones_like(mass), where=mass > 0))
+    more = mass + wanted
+    return np.asarray(wanted * more.sum() / more)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Weights = NDArray[np.float64]
 
+ALPHA = 0.99
+
 
 @dataclass(slots=True)
 class Spreading:
@@ -66,7 +68,7 @@ class Spreading:
     weights: sparse.csr_array
     seeds: Ints
     confidence: ArrayLike | None = None
-    alpha: float = 0.99
+    alpha: float = ALPHA
     tol: float = 1e-5
     max_iter: int = 2_000
     reached: NDArray[np.bool_] = field(init=False)
