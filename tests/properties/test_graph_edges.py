@@ -183,7 +183,7 @@ def test_time_equals_a_walk_along_each_run(seed, n, shots):
     points = unit(rng.normal(size=(n, 2)))
     run, time = rng.integers(-1, 3, n), rng.permutation(n) / 25
     shot = rng.integers(0, 2, n) if shots else None
-    edges, cuts = temporal_edges(points, run, time, shot=shot, weight=0.5)
+    edges, cuts = temporal_edges(points, run, time, shot=shot)
     pairs = []
     for number in range(3):
         walk = sorted(np.flatnonzero(run == number), key=lambda i: time[i])
@@ -196,7 +196,7 @@ def test_time_equals_a_walk_along_each_run(seed, n, shots):
     dense = np.zeros((n, n))
     for (a, b), d in far.items():
         if d <= limit or 1 - d * d / 2 >= 1 - 1e-5:
-            dense[a, b] = dense[b, a] = 0.5
+            dense[a, b] = dense[b, a] = 1
     np.testing.assert_array_equal(edges.toarray(), dense)
     assert cuts == (len(pairs) - len(inside), len(inside) - np.count_nonzero(dense) // 2)
 

@@ -74,7 +74,7 @@ def symmetric(
         entries.imag[_first(source)] = 2
         if length is not None and symmetry == "tree":
             entries.imag[shortest_tree(n, source, target, length)] = 2
-    starts = np.searchsorted(source, np.arange(n + 1)).astype(np.int32)
+    starts = np.searchsorted(source, np.arange(n + 1))
     lists = sparse.csr_array((entries, np.array(target, np.int32), starts), shape=(n, n))
     lists.sort_indices()
     if not lists.has_canonical_format:

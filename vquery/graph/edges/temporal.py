@@ -80,7 +80,6 @@ def temporal_edges(
     time: NDArray[Any],
     *,
     shot: ArrayLike | None = None,
-    weight: float = 1.0,
 ) -> tuple[sparse.csr_array, TemporalCuts]:
     """Link each item of a run with the next one in time, except at shots and likely switches.
 
@@ -95,13 +94,12 @@ def temporal_edges(
         Shape (n,); a negative run is none.
     shot
         Shape (n,): the number of the shot that each item lies in; edges end there.
-    weight
-        Of every edge.
 
     Returns
     -------
     (csr_array, TemporalCuts)
-        The symmetric edges, shape (n, n), float32, and how many pairs were not linked and why.
+        The symmetric edges, shape (n, n), float32, all of weight 1, and how many pairs were not
+        linked and why.
         O(n log n + n d).
 
     Raises
@@ -128,7 +126,7 @@ def temporal_edges(
         a, b = a[inside], b[inside]
     switched = switches(cosines(points, a, b))
     a, b = a[~switched], b[~switched]
-    edges = undirected(n, a, b, np.full(len(a), weight, np.float32))
+    edges = undirected(n, a, b, np.ones(len(a), np.float32))
     return edges, TemporalCuts(across, int(switched.sum()))
 
 
