@@ -87,7 +87,7 @@ def overview(
             part = np.full(len(nodes), -1)
             part[heads] = np.arange(len(heads))
         else:
-            part, heads = coarsened(weights)
+            part, heads = _not_below(cells, *coarsened(weights), items)
         weights = _merged(weights, part, len(heads))
         kept = part >= 0
         items = np.bincount(part[kept], items[kept], minlength=len(heads)).astype(np.float64)
@@ -95,6 +95,18 @@ def overview(
         owner = np.where(owner >= 0, part[owner], -1)
         nodes = nodes[heads]
     return Overview(component, owner, nodes, weights, items, count)
+
+
+def _not_below(cells: int, part: Ints, heads: Ints, items: Weights) -> tuple[Ints, Ints]:
+    """Let the largest of those that were taken in stay as well, so that ``cells`` are left."""
+    if len(heads) >= cells:
+        return part, heads
+    taken = np.setdiff1d(np.arange(len(part)), heads)
+    spared = taken[np.lexsort((taken, -items[taken]))[: cells - len(heads)]]
+    owner = heads[part]
+    owner[spared] = spared
+    every = np.union1d(heads, spared)
+    return np.searchsorted(every, owner), every
 
 
 def coarsened(weights: sparse.csr_array) -> tuple[Ints, Ints]:

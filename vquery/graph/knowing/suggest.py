@@ -90,10 +90,12 @@ def suggest(
     n
         How many to suggest at most.
     strategy
+        "mixed": "coverage", times how unsure the scores are; take this unless you know better.
         "coverage": what most items are far from labels of (`Regions`), components without any seed
-        among them. "margin": where the best two classes are closest. "density": the same, times the
-        node's links. "disagreement": where votes and scores contradict each other. "mixed":
-        coverage, times how unsure the scores are.
+        among them. "margin": where the best two classes are closest; with few labels worse than
+        chance, since classes that nobody has labelled yet look sure. "density": the same, times the
+        node's links; worse than chance until most classes have a label, then as good as "mixed".
+        "disagreement": where votes and scores contradict each other.
     item_count
         Shape (n_nodes,): items that a node stands for, by default 1.
     video, time, apart_s
