@@ -270,6 +270,7 @@ def test_lists_become_symmetric_as_sets_of_pairs_do(seed, n, k, symmetry):
     edges = symmetric(n, source, target, weight, symmetry)
     np.testing.assert_array_equal(edges.toarray(), both)
     assert edges.has_canonical_format
+    assert (edges.data.dtype, edges.indices.dtype) == (np.float32, np.int32)
     assert edges.data.all()
 
 

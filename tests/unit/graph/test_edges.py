@@ -160,6 +160,9 @@ def test_a_graph_keeps_the_types_and_leaves_what_was_given_alone():
     assert (kept.nnz, kept.data.dtype, kept.indices.dtype) == (4, np.float32, np.int32)
     assert graph.weights is kept  # one kind needs no copy
     assert graph.summary()["edges"] == 2
+    wide = sparse.csr_array(kept)
+    wide.indices, wide.indptr = wide.indices.astype(np.int64), wide.indptr.astype(np.int64)
+    assert Graph(3, {"visual": wide}).weights.indices.dtype == np.int32
     counts = Graph(2, {"given": sparse.csr_array([[0, 3], [3, 0]])})
     assert counts.weights.dtype == np.float32
 

@@ -17,7 +17,7 @@ ROUNDING = 1e-5
 
 
 def checked(matrix: Any, kind: str, n: int) -> sparse.csr_array:
-    """Return affinities in canonical form: rows sorted, no zero stored, float32 or float64.
+    """Return affinities in canonical form: rows sorted, no zero stored, float32 or 64, int32.
 
     Nothing is copied unless something has to change; besides one transposed copy no temporary is
     larger than the number of entries in bytes. The matrix that was given is left as it is.
@@ -58,11 +58,23 @@ def _own(matrix: Any, kind: str) -> sparse.csr_array:
             raise SchemaError(f"{kind} edges: weights must be numbers, got {given.dtype}")
         given = given.astype(np.float32)
     try:
-        out = sparse.csr_array((given.data, given.indices, given.indptr), shape=given.shape)
+        parts = (given.data, _narrow(given.indices, given), _narrow(given.indptr, given))
+        out = sparse.csr_array(parts, shape=given.shape)
         out.check_format(full_check=True)
     except ValueError as error:
         raise SchemaError(f"{kind} edges: no valid sparse array: {error}") from error
     return out
+
+
+def _narrow(index: NDArray[Any], matrix: sparse.csr_array) -> NDArray[Any]:
+    """Take numbers of entries and nodes as int32 where they fit; a wrong one stays what it is."""
+    small = np.iinfo(np.int32)
+    fits = max(matrix.nnz, *matrix.shape) <= small.max
+    if index.dtype == np.int32 or not fits or not len(index):
+        return index
+    if index.min() < small.min or index.max() > small.max:
+        return index
+    return index.astype(np.int32)
 
 
 def _check_values(matrix: sparse.csr_array, kind: str) -> None:

@@ -45,7 +45,8 @@ def symmetric(
     Returns
     -------
     csr_array
-        Shape (n, n), float32 and int32. Memory O(m) for m list entries (about 50 bytes each).
+        Shape (n, n), float32 and, up to 2³⁰ list entries, int32. Memory O(m) for m list entries
+        (about 50 bytes each).
 
     Raises
     ------
@@ -74,8 +75,9 @@ def symmetric(
         entries.imag[_first(source)] = 2
         if length is not None and symmetry == "tree":
             entries.imag[shortest_tree(n, source, target, length)] = 2
-    starts = np.searchsorted(source, np.arange(n + 1))
-    lists = sparse.csr_array((entries, np.array(target, np.int32), starts), shape=(n, n))
+    index = np.int32 if 2 * len(source) <= np.iinfo(np.int32).max else np.int64
+    starts = np.searchsorted(source, np.arange(n + 1)).astype(index)
+    lists = sparse.csr_array((entries, np.array(target, index), starts), shape=(n, n))
     lists.sort_indices()
     if not lists.has_canonical_format:
         raise SchemaError("neighbour lists: a list names one neighbour twice")
