@@ -265,14 +265,15 @@ def _cut(lists: Lists, row: int, k: int) -> None:
 
 
 @compiled
-def _kth(values: Floats, k: int) -> float:
+def _kth(values: Floats, k: int) -> np.float32:
     """Find a number that k values reach, next to the largest such: halving needs no sort."""
-    low = high = values[0]
+    low: np.float32 = values[0]
+    high: np.float32 = values[0]
     for place in range(values.size):
         low, high = min(low, values[place]), max(high, values[place])
     for _ in range(HALVINGS):
         middle = np.float32(0.5) * (low + high)
-        count = 0
+        count = np.int32(0)
         for place in range(values.size):
             count += np.int32(values[place] >= middle)
         if count >= k:
