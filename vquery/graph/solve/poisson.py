@@ -20,7 +20,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from vquery.graph.solve import harmonic
-from vquery.graph.solve.system import System, check_seeds, sampled, top_shares
+from vquery.graph.solve.system import System, check_seeds, chunks, sampled, top_shares
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -204,8 +204,8 @@ class Poisson:
         out = np.full((len(which), labels.shape[1]), np.nan)
         rows = np.flatnonzero(self._count[self._part[which]] > 1)
         depth = self._depth(self.potential(labels)) if len(rows) else np.empty(0)
-        for start in range(0, len(rows), harmonic.CHUNK):
-            part = rows[start : start + harmonic.CHUNK]
+        for some in chunks(len(rows), len(self._live)):
+            part = rows[some]
             chosen = which[part]
             code, at = self._part[chosen], np.arange(len(part))
             given = self._kernel(self.seeds[chosen], tol=max(self.tol, harmonic.CALIBRATION_TOL))
@@ -229,7 +229,9 @@ class Poisson:
         best = np.full((len(nodes), top), -1, np.int64)
         share = np.zeros((len(nodes), top))
         rows = np.flatnonzero(self.reached[nodes])
-        best[rows], share[rows] = top_shares(self._lift, self.seeds, nodes[rows], top)
+        best[rows], share[rows] = top_shares(
+            self._lift, self.seeds, nodes[rows], top, size=len(self._live)
+        )
         return best, share
 
     def _lift(self, nodes: Ints) -> Weights:

@@ -17,7 +17,7 @@ from scipy.sparse import csgraph
 
 from vquery.errors import LabelError
 from vquery.graph.solve import harmonic
-from vquery.graph.solve.system import System, check_seeds, sampled, top_shares
+from vquery.graph.solve.system import System, check_seeds, chunks, sampled, top_shares
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -168,8 +168,8 @@ class Spreading:
         out = np.full((len(which), labels.shape[1]), np.nan)
         count = np.bincount(self._component[self.seeds])[self._component[self.seeds[which]]]
         rows = np.flatnonzero(count > 1)
-        for start in range(0, len(rows), harmonic.CHUNK):
-            part = rows[start : start + harmonic.CHUNK]
+        for some in chunks(len(rows), len(self._live)):
+            part = rows[some]
             chosen = which[part]
             given = self._kernel(self.seeds[chosen], tol=max(self.tol, harmonic.CALIBRATION_TOL))
             given[np.arange(len(part)), chosen] = 0.0
@@ -189,7 +189,9 @@ class Spreading:
         best = np.full((len(nodes), top), -1, np.int64)
         share = np.zeros((len(nodes), top))
         rows = np.flatnonzero(self.reached[nodes])
-        best[rows], share[rows] = top_shares(self._kernel, self.seeds, nodes[rows], top)
+        best[rows], share[rows] = top_shares(
+            self._kernel, self.seeds, nodes[rows], top, size=len(self._live)
+        )
         return best, share
 
 

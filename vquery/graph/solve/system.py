@@ -19,12 +19,15 @@ from vquery.graph.solve.gradients import conjugate_gradients
 from vquery.graph.solve.report import SolveReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
     Ints = NDArray[np.int64]
     Weights = NDArray[np.float64]
+
+CHUNK_BYTES = 128 << 20
+"""Of columns that are solved together when there is one a seed: on large graphs fewer than 64."""
 
 
 @dataclass(slots=True)
@@ -82,8 +85,19 @@ def sampled(count: int, *, direct: bool) -> Ints:
     return np.sort(np.random.default_rng(0).choice(count, limit, replace=False))
 
 
+def chunks(count: int, nodes: int) -> Iterator[slice]:
+    """Cut ``count`` columns over so many nodes into runs that are solved together.
+
+    >>> [part.stop for part in chunks(100, 10)], [part.stop for part in chunks(3, 10**8)]
+    ([64, 128], [1, 2, 3])
+    """
+    step = max(1, min(harmonic.CHUNK, CHUNK_BYTES // max(8 * nodes, 1)))
+    for start in range(0, count, step):
+        yield slice(start, start + step)
+
+
 def top_shares(
-    kernel: Callable[[Ints], Weights], seeds: Ints, nodes: Ints, top: int
+    kernel: Callable[[Ints], Weights], seeds: Ints, nodes: Ints, top: int, *, size: int
 ) -> tuple[Ints, Weights]:
     """Find the seeds with the largest entries in the rows of ``nodes``, as shares of the row.
 
@@ -92,6 +106,8 @@ def top_shares(
     kernel
         Takes nodes (m,) and gives the entries of all seeds for them, shape (m, s). Entries below 0
         speak against a node's score and are not ranked.
+    size
+        Nodes of the graph, see `chunks`.
 
     Returns
     -------
@@ -101,8 +117,7 @@ def top_shares(
     best = np.full((len(nodes), top), -1, np.int64)
     share = np.zeros((len(nodes), top))
     width = min(top, len(seeds))
-    for start in range(0, len(nodes), harmonic.CHUNK):
-        part = slice(start, start + harmonic.CHUNK)
+    for part in chunks(len(nodes), size):
         entries = np.maximum(kernel(nodes[part]), 0.0)
         total = entries.sum(1, keepdims=True)
         entries = np.divide(entries, total, out=np.zeros_like(entries), where=total > 0)
