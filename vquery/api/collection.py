@@ -320,5 +320,12 @@ class Collection(Supervised, Outside):
         return facts.info(self._store)
 
     def compact(self) -> int:
-        """Merge small parts into larger ones; return how many were merged."""
-        return self._store.compact()
+        """Merge small parts into larger ones; return how many were merged.
+
+        Neighbour lists of parts of the faces, and those that cannot be used, are removed.
+        """
+        from vquery.api.propagation import cached
+
+        merged = self._store.compact()
+        cached.sweep(self._store)
+        return merged

@@ -236,8 +236,7 @@ def _graph_lines(graph: Mapping[str, Any]) -> list[str]:
         f"{_counted(graph['components'], 'component')}; "
         f"{graph['k']} neighbours a face, search {graph['search']}, recall {graph['recall']:.3f}"
     ]
-    if graph.get("searched") is not None:
-        lines[0] += f", {graph['searched']:,} faces searched anew"
+    lines[0] += "".join(f"; {remark}" for remark in graph.get("remarks", ()))
     if graph.get("solver"):
         steps = f", {graph['iterations']} iterations" if graph["iterations"] else ""
         lines.append(f"solution: {graph['solver']}{steps}, residual {graph['residual']:.0e}")

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from vquery.api.labelling import counts
 from vquery.api.tables import run_arguments
 from vquery.schema import US_PER_S
+from vquery.store import cache
 from vquery.store.labels import derive
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def info(store: Store) -> dict[str, Any]:
             "human_labels": counts(seeds),
             "propagated": _propagated(store, snapshot, seeds),
             "runs": rows["runs"],
+            "cache_bytes": cache.size(store.path),
         }
 
 

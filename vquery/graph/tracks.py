@@ -187,6 +187,7 @@ def build_tracks(
         "k": k,
         "search": found.method,
         "recall": found.recall,
+        "remarks": list(found.remarks),
     }
     graph = Graph(len(size), {"visual": weights}, facts)
     return TrackGraph(graph, node, first, cannot, limit, k)

@@ -7,6 +7,7 @@ Layout of ``NAME.vq/``::
     parts/<table>/<name>.arrow   vectors and pictures, memory-mapped when read
     writer.lock                  held (flock) by the one writer; says who it is
     leases/                      one locked file for each living snapshot
+    cache/                       derived files, such as neighbour lists; safe to delete
 
 A part is written first and counts once the catalog lists it; it never changes afterwards.
 Replacing the rows of a video drops its parts, and rewrites those that hold other videos too, so

@@ -181,7 +181,7 @@ def test_lanes_keep_fragments_together_and_neighbours_apart(world):
     world.add("b.mp4", [("Ann", 0), ("Bob", 3)])
     ids = np.sort(world.db.faces.collect()["detection_id"].to_numpy())
     with world.db._store.snapshot() as snapshot:
-        built = graphs.build(snapshot, ids, Options(), quiet, lambda *_: anew)
+        built = graphs.build(snapshot, ids, Options(), quiet, search=anew)
     lanes = _lanes(built)
     assert lanes[0] == lanes[2] == lanes[3] != lanes[1]
     assert len(set(lanes.tolist())) == 4

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vquery.api.propagation.cached import searcher
 from vquery.api.propagation.options import Options, pairs_of
 from vquery.api.propagation.speech import said_during
 from vquery.errors import LabelError
@@ -91,7 +92,7 @@ def read_rows(snapshot: Snapshot, ids: Ints) -> pa.Table:
 
 
 def build(
-    snapshot: Snapshot, ids: Ints, options: Options, say: Say, search: Callable[..., Search]
+    snapshot: Snapshot, ids: Ints, options: Options, say: Say, *, search: Search | None = None
 ) -> Built:
     """Build the graph of the tracks of these detections.
 
@@ -100,7 +101,7 @@ def build(
     ids
         Detections, ascending, each once.
     search
-        Makes what finds neighbours, from the ids and the names of the spaces of vectors.
+        Finds the neighbours; by default among the lists that the collection keeps.
 
     Raises
     ------
@@ -127,7 +128,7 @@ def build(
         track=pc.fill_null(rows["track"], -1).to_numpy(),
         k=options.k,
         floor=options.floor,
-        search=search(own, spaces),
+        search=search or searcher(snapshot, own, say),
     )
     return Built(_with_more_edges(tracks, rows, options, snapshot, say), rows)
 

@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 
 from vquery.api.labelling import ids_of
 from vquery.api.propagation import graphs, keeping, solving
-from vquery.api.propagation.cached import keeping_lists
 from vquery.api.propagation.options import Options
 from vquery.api.propagation.reasons import reasons_of
 from vquery.api.propagation.result import Propagation
@@ -61,8 +60,7 @@ def propagate(
             }
             with store.writer("propagate", arguments) as writer:
                 if built is None:  # the first one waits for its turn, as building takes long
-                    search = keeping_lists(store, say)
-                    built = graphs.build(snapshot, ids, options, say, search)
+                    built = graphs.build(snapshot, ids, options, say)
                 say(f"solving {concept!r}")
                 seeds = store.labels(concept, snapshot)
                 solved = solving.solve(built, seeds, concept, options)
@@ -153,5 +151,5 @@ def _solved_again(store: Store, table: pa.Table, arguments: dict[str, Any]) -> S
         seen = arguments["last_event"]
         events = (event for event in store.events(snapshot) if event.event_id <= seen)
         seeds = derive(events, arguments["concept"])
-        built = graphs.build(snapshot, ids, options, quiet, keeping_lists(store, quiet))
+        built = graphs.build(snapshot, ids, options, quiet)
     return solving.solve(built, seeds, arguments["concept"], options)

@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 
 from vquery.api.labelling import ids_of
 from vquery.api.propagation import graphs
-from vquery.api.propagation.cached import keeping_lists
 from vquery.api.propagation.options import Options
 from vquery.api.propagation.solving import given_rows, solve_rows
 from vquery.api.propagation.votes import votes_of
@@ -77,7 +76,7 @@ def suggest(store: Store, n: int, strategy: str, concept: str, over: Rows, say: 
     snapshot = store.snapshot()  # held by the relation, for its pictures
     seeds = store.labels(concept, snapshot)
     options = Options()
-    built = graphs.build(snapshot, ids, options, say, keeping_lists(store, say))
+    built = graphs.build(snapshot, ids, options, say)
     say("choosing")
     given, outside = given_rows(built, seeds)
     solved = solve_rows(built, given, outside, options)
