@@ -42,6 +42,21 @@ def apply_power(scores: Weights, power: float) -> Weights:
     return np.asarray(np.divide(raised, total, out=np.zeros_like(raised), where=total > 0))
 
 
+def log_likelihood(scores: Weights, truth: Ints, power: float) -> Weights:
+    """Logarithm of the probability of each left-out label, shape (m,), slips allowed for.
+
+    Rows of zeros say nothing, and count as if every class were as probable.
+
+    >>> likely = log_likelihood(np.array([[0.8, 0.2], [0.0, 0.0]]), np.array([0, 1]), 2.0)
+    >>> np.exp(likely).round(3).tolist()
+    [0.919, 0.5]
+    """
+    scaled = np.log(np.maximum(scores, TINY)) * power
+    raised = np.exp(scaled - scaled.max(1, keepdims=True))
+    right = raised[np.arange(len(truth)), truth] / raised.sum(1)
+    return np.asarray(np.log((1 - SLIPS) * right + SLIPS / scores.shape[1]))
+
+
 def fit_power(scores: Weights, truth: Ints, *, prior: float = 1.0) -> float:
     """Fit the power by the likelihood of left-out labels.
 
@@ -59,14 +74,9 @@ def fit_power(scores: Weights, truth: Ints, *, prior: float = 1.0) -> float:
     """
     if not len(scores):
         return prior
-    logs = np.log(np.maximum(scores, TINY))
 
     def loss(log_power: float) -> float:
-        scaled = logs * np.exp(log_power)
-        peak = scaled.max(1, keepdims=True)
-        raised = np.exp(scaled - peak)
-        right = raised[np.arange(len(truth)), truth] / raised.sum(1)
-        surprise = -np.log((1 - SLIPS) * right + SLIPS / scores.shape[1]).sum()
+        surprise = -log_likelihood(scores, truth, np.exp(log_power)).sum()
         return float(surprise + 0.5 * ((log_power - np.log(prior)) / PRIOR_SPREAD) ** 2)
 
     best = minimize_scalar(loss, bounds=(np.log(LOWEST), np.log(HIGHEST)), method="bounded")
