@@ -36,6 +36,37 @@ def compiled(function: F) -> F:
         return cast("F", numba.njit(nogil=True)(function))
 
 
+def summed(function: F) -> F:
+    """Compile like :func:`compiled`, for code whose sums may be taken in any order."""
+    try:
+        return cast("F", numba.njit(nogil=True, cache=True, fastmath=True)(function))
+    except RuntimeError:  # as above
+        return cast("F", numba.njit(nogil=True, fastmath=True)(function))
+
+
+def written(write: Callable[..., None]) -> Any:
+    """Make a function of compiled code of what writes its instructions.
+
+    ``write(builder, width, *numbers)`` is what compiled code calls with a tuple of ``width`` zeros
+    and one of numbers; there it returns 0. The width is part of the types, so that the machine
+    code of each is kept on disk.
+    """
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def code(typing_context: Any, lanes: Any, numbers: Any) -> Any:
+        del typing_context
+
+        def generate(_: Any, builder: Any, __: Any, given: Any) -> Any:
+            places = range(len(numbers))
+            values = (builder.extract_value(given[1], place) for place in places)
+            write(builder, len(lanes), *values)
+            return ir.Constant(WORD, 0)
+
+        return types.int64(lanes, numbers), generate
+
+    return code
+
+
 def _loader(loaded: Any, stored: Any) -> Any:
     """Make a function of compiled code that reads element ``row`` of the array at an address."""
 

@@ -6,11 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vquery.graph.solve.fast import Fast
+from vquery.graph.solve.prepared import prepared
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy import sparse
 
     Weights = NDArray[np.float64]
+
+KERNEL_NODES = 20_000
+"""From here on the compiled kernels run; below, numpy is done before they are prepared."""
 
 
 def conjugate_gradients(
@@ -24,7 +30,10 @@ def conjugate_gradients(
     """Solve ``matrix @ X = right`` for a symmetric positive definite matrix, all columns at once.
 
     Each column runs its own iteration with the diagonal as preconditioner; only the products with
-    the matrix are shared.
+    the matrix are shared. Above ``KERNEL_NODES`` rows the compiled kernels run (see
+    `vquery.graph.solve.fast`): in float32, with the residual taken in float64 and corrected until
+    the tolerance is met, and a coarse problem in the preconditioner. What they need of the matrix
+    is kept as long as it lives.
 
     Parameters
     ----------
@@ -54,6 +63,11 @@ def conjugate_gradients(
     >>> conjugate_gradients(matrix, np.ones((2, 1)), start=x)[1]
     0
     """
+    if len(right) >= KERNEL_NODES:
+        free = np.ones(len(right), bool)
+        system = Fast(matrix, prepared(matrix), matrix.diagonal(), free, whole=True)
+        done = system.solve(right, start=start, tol=tol, max_iter=max_iter)
+        return done.x, done.iterations, done.worst
     diagonal = matrix.diagonal()[:, None]
     size = np.linalg.norm(right, axis=0)
     size[size == 0] = 1.0

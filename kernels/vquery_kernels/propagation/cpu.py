@@ -1,0 +1,290 @@
+"""The propagation step compiled: chunks of rows on several threads, sums in the order of chunks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vquery_kernels import threads
+from vquery_kernels.cpu import compiled, summed
+from vquery_kernels.propagation import CHUNK, Clusters, Edges
+from vquery_kernels.propagation.grouping import clusters
+from vquery_kernels.propagation.rows import product_rows, spread_rows, turn_rows, update_rows
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from vquery_kernels.propagation import Doubles, Floats, Int64s
+
+    Rows = npt.NDArray[Any]
+
+__all__ = [
+    "clusters",
+    "coarse",
+    "inverse",
+    "layout",
+    "product",
+    "remainder",
+    "spread",
+    "turn",
+    "update",
+]
+
+
+def _plain_cuts(rows: int) -> list[int]:
+    return [*range(0, rows, CHUNK), rows]
+
+
+def layout(indptr: Rows, indices: Rows, data: Rows, order: Int64s, places: int) -> Edges:
+    """See :func:`vquery_kernels.propagation.layout`."""
+    n = indptr.size - 1
+    place = np.empty(n, np.int32)
+    place[order] = np.arange(n, dtype=np.int32)
+    count = np.empty(n, np.int32)
+    start = np.zeros(n + 1, np.int64)
+    cuts = _plain_cuts(n)
+    rows = range(len(cuts) - 1)
+    threads.run(
+        lambda k: _count(indptr, indices, order, places, cuts[k], cuts[k + 1], count, start),
+        len(rows),
+    )
+    np.cumsum(start, out=start)
+    edges = Edges(
+        np.zeros((n, places), np.int32),
+        np.zeros((n, places), np.float32),
+        count,
+        start,
+        np.empty(start[-1], np.int32),
+        np.empty(start[-1], np.float32),
+    )
+    given = indptr, indices, data, order, place
+    threads.run(lambda k: _lay(*given, cuts[k], cuts[k + 1], *edges), len(rows))
+    return edges
+
+
+@compiled
+def _count(
+    indptr: Rows,
+    indices: Rows,
+    order: Rows,
+    places: int,
+    low: int,
+    high: int,
+    count: Rows,
+    start: Rows,
+) -> None:
+    """Count what fits the lists, and what does not, leaving out the diagonal."""
+    for i in range(low, high):
+        node, found = order[i], 0
+        for e in range(indptr[node], indptr[node + 1]):
+            if indices[e] != node:
+                found += 1
+        count[i] = min(found, places)
+        start[i + 1] = found - count[i]
+
+
+@compiled
+def _lay(
+    indptr: Rows,
+    indices: Rows,
+    data: Rows,
+    order: Rows,
+    place: Rows,
+    low: int,
+    high: int,
+    index: Rows,
+    weight: Rows,
+    count: Rows,
+    start: Rows,
+    more: Rows,
+    more_weight: Rows,
+) -> None:
+    """Write the neighbours of the places ``low .. high``."""
+    for i in range(low, high):
+        node, at = order[i], 0
+        for e in range(indptr[node], indptr[node + 1]):
+            if indices[e] == node:
+                continue
+            if at < count[i]:
+                index[i, at] = place[indices[e]]
+                weight[i, at] = data[e]
+            else:
+                rest = start[i] + at - count[i]
+                more[rest] = place[indices[e]]
+                more_weight[rest] = data[e]
+            at += 1
+
+
+def product(
+    edges: Edges, diagonal: Floats, inverse: Floats, x: Floats, out: Floats, cuts: Int64s
+) -> Doubles:
+    """See :func:`vquery_kernels.propagation.product`."""
+    columns = x.shape[1]
+    dots = np.zeros((len(cuts) - 1, columns))
+    given = ((0,) * columns, *edges, x, out, diagonal, inverse)
+    threads.run(lambda k: product_rows(*given, cuts[k], cuts[k + 1], dots[k]), len(dots))
+    return np.asarray(dots.sum(0))
+
+
+def update(
+    x: Floats,
+    residual: Floats,
+    step: Floats,
+    moved: Floats,
+    inverse: Floats,
+    length: Floats,
+    found: Clusters,
+) -> tuple[Doubles, Doubles, Doubles]:
+    """See :func:`vquery_kernels.propagation.update`."""
+    columns, cuts = x.shape[1], found.cuts
+    dots = np.zeros((len(cuts) - 1, 3, columns))
+    sums = np.zeros((found.number, columns))
+    lanes = (0,) * columns
+    given = lanes, x, residual, step, moved, inverse, length, found.group, sums
+    threads.run(lambda k: update_rows(*given, cuts[k], cuts[k + 1], dots[k]), len(dots))
+    norm, energy, _ = dots.sum(0)
+    return norm, energy, sums
+
+
+def turn(
+    residual: Floats,
+    step: Floats,
+    inverse: Floats,
+    keep: Floats,
+    lift: Floats,
+    found: Clusters,
+) -> None:
+    """See :func:`vquery_kernels.propagation.turn`."""
+    lanes, cuts = (0,) * residual.shape[1], found.cuts
+    given = lanes, residual, step, inverse, keep, lift, found.group
+    threads.run(lambda k: turn_rows(*given, cuts[k], cuts[k + 1]), len(cuts) - 1)
+
+
+def spread(edges: Edges, gain: Floats, base: Floats, x: Floats, out: Floats) -> Doubles:
+    """See :func:`vquery_kernels.propagation.spread`."""
+    cuts = _plain_cuts(x.shape[0])
+    dots = np.zeros((len(cuts) - 1, x.shape[1]))
+    given = ((0,) * x.shape[1], *edges, x, base, out, gain)
+    threads.run(lambda k: spread_rows(*given, cuts[k], cuts[k + 1], dots[k]), len(dots))
+    return np.asarray(dots.sum(0))
+
+
+def coarse(edges: Edges, diagonal: Floats, inverse: Floats, found: Clusters) -> Doubles:
+    """See :func:`vquery_kernels.propagation.coarse`."""
+    out = np.zeros((found.number, found.number))
+    given, cuts = (*edges, diagonal, inverse, found.group), found.cuts
+    threads.run(lambda k: _meet(*given, cuts[k], cuts[k + 1], out), len(cuts) - 1)
+    return out
+
+
+@compiled
+def _meet(
+    index: Rows,
+    weight: Rows,
+    count: Rows,
+    start: Rows,
+    more: Rows,
+    more_weight: Rows,
+    diagonal: Rows,
+    inverse: Rows,
+    group: Rows,
+    low: int,
+    high: int,
+    out: Rows,
+) -> None:
+    """Sum the matrix between clusters over the rows ``low .. high``, which hold whole clusters."""
+    for i in range(low, high):
+        if group[i] >= out.shape[0] or inverse[i] == 0:
+            continue
+        out[group[i], group[i]] += diagonal[i]
+        for e in range(count[i]):
+            other = index[i, e]
+            if inverse[other] > 0 and group[other] < out.shape[0]:
+                out[group[i], group[other]] -= weight[i, e]
+        for e in range(start[i], start[i + 1]):
+            other = more[e]
+            if inverse[other] > 0 and group[other] < out.shape[0]:
+                out[group[i], group[other]] -= more_weight[e]
+
+
+def remainder(
+    indptr: Rows, indices: Rows, data: Doubles, diagonal: Doubles, x: Doubles, right: Doubles
+) -> Doubles:
+    """See :func:`vquery_kernels.propagation.remainder`."""
+    out = np.empty_like(right)
+    cuts = _plain_cuts(right.shape[0])
+    given = indptr, indices, data, diagonal, x, right
+    threads.run(lambda k: _remain(*given, cuts[k], cuts[k + 1], out), len(cuts) - 1)
+    return out
+
+
+@compiled
+def _remain(
+    indptr: Rows,
+    indices: Rows,
+    data: Rows,
+    diagonal: Rows,
+    x: Rows,
+    right: Rows,
+    low: int,
+    high: int,
+    out: Rows,
+) -> None:
+    for i in range(low, high):
+        for c in range(right.shape[1]):
+            out[i, c] = right[i, c] - diagonal[i] * x[i, c]
+        for e in range(indptr[i], indptr[i + 1]):
+            other, strength = indices[e], data[e]
+            for c in range(right.shape[1]):
+                out[i, c] += strength * x[other, c]
+
+
+def inverse(matrix: Doubles) -> Floats:
+    """See :func:`vquery_kernels.propagation.inverse`."""
+    k = matrix.shape[0]
+    factor, turned = matrix.copy(), np.zeros((k, k))
+    if not _factorise(factor):
+        raise np.linalg.LinAlgError("the matrix is not positive definite")
+    out = np.empty((k, k), np.float32)
+    # long rows first: what is left for the end is short, so that threads end together
+    threads.run(lambda j: _invert_column(factor, j, turned), k)
+    threads.run(lambda i: _multiply_row(turned, i, out), k)
+    return out
+
+
+@summed
+def _dot(a: Rows, b: Rows) -> float:
+    total = 0.0
+    for i in range(a.size):
+        total += a[i] * b[i]
+    return total
+
+
+@compiled
+def _factorise(a: Rows) -> bool:
+    """Cholesky's factor in the lower half, in place; tell whether the matrix is positive."""
+    for i in range(a.shape[0]):
+        for j in range(i):
+            a[i, j] = (a[i, j] - _dot(a[i, :j], a[j, :j])) / a[j, j]
+        left = a[i, i] - _dot(a[i, :i], a[i, :i])
+        if not left > 0:
+            return False
+        a[i, i] = np.sqrt(left)
+    return True
+
+
+@compiled
+def _invert_column(factor: Rows, j: int, turned: Rows) -> None:
+    """Column ``j`` of the factor's inverse, as row ``j``."""
+    turned[j, j] = 1.0 / factor[j, j]
+    for i in range(j + 1, factor.shape[0]):
+        turned[j, i] = -_dot(factor[i, j:i], turned[j, j:i]) / factor[i, i]
+
+
+@compiled
+def _multiply_row(turned: Rows, i: int, out: Rows) -> None:
+    """Row ``i`` of the inverse, and its mirror: products of columns of the factor's inverse."""
+    for j in range(i, out.shape[0]):
+        out[i, j] = _dot(turned[i, j:], turned[j, j:])
+        out[j, i] = out[i, j]

@@ -1,0 +1,251 @@
+"""Conjugate gradients on the compiled kernels, for large graphs.
+
+The inner iteration is in float32 on at most 16 columns, one cache line a node; the outer one takes
+the true residual in float64 and solves for the correction, so that any tolerance can be asked for.
+The preconditioner is the diagonal plus a coarse problem: one unknown for each cluster of nodes
+that hang together (a two-level additive Schwarz method). Weakly linked clusters, which make plain
+iterations slow, are what it solves exactly: on 200,000 nodes in 1,000 separated clusters 20
+iterations instead of 300.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vquery.errors import SchemaError
+from vquery_kernels import propagation as kernel
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from scipy import sparse
+
+    from vquery.graph.solve.prepared import Prepared
+
+    Floats = NDArray[np.float32]
+    Ints = NDArray[np.int64]
+    Weights = NDArray[np.float64]
+
+FLOOR = 1e-5
+"""Smallest relative residual that is asked of one inner iteration in float32."""
+MARGIN = 0.9
+"""The inner iteration goes this much below the goal, so that rounding does not cost a round."""
+STALLED = 0.5
+"""A round that leaves more of the residual than this is the last."""
+LOOK_BACK = 10.0
+"""The error is judged by what changed while the residual fell by this factor."""
+RIDGE = 1e-6
+"""Added to the coarse diagonal in its own units: a part without seeds stays solvable."""
+
+
+@dataclass(slots=True)
+class Solved:
+    """A solution with its account.
+
+    Attributes
+    ----------
+    x, residual
+        Shape (n, c): the solution, and what is left of the right-hand side, taken in float64.
+    late
+        Shape (n, c): how far each score may still be off, judged by the last iterations.
+    left
+        Shape (c,): the relative residuals.
+    iterations
+        How many, all rounds together.
+    """
+
+    x: Weights
+    residual: Weights
+    late: Weights
+    left: Weights
+    iterations: int = 0
+
+    @property
+    def worst(self) -> float:
+        """The largest relative residual of any column."""
+        return float(self.left.max(initial=0.0))
+
+
+@dataclass(slots=True)
+class Fast:
+    """The system ``(diag(diagonal) - W) x = b`` on the free nodes; ``x`` is 0 on all others.
+
+    Parameters
+    ----------
+    matrix
+        Shape (n, n), symmetric: ``W`` without a diagonal, or, with ``whole``, the whole matrix.
+    made
+        What was prepared of it.
+    diagonal
+        Shape (n,), above 0 on free nodes.
+    free
+        Shape (n,).
+    whole
+        Whether ``matrix`` is the system itself rather than ``W``.
+    near
+        A system with nearly the same free nodes, whose coarse problem serves as preconditioner.
+    """
+
+    matrix: sparse.csr_array
+    made: Prepared
+    diagonal: Weights
+    free: NDArray[np.bool_]
+    whole: bool = False
+    near: Fast | None = None
+    _diagonal: Floats = field(init=False)
+    _inverse: Floats = field(init=False)
+    _lift: kernel.Edges | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        order = self.made.found.order
+        inverse = np.zeros(len(self.diagonal))
+        np.divide(1.0, self.diagonal, out=inverse, where=self.free)
+        self._inverse = inverse[order].astype(np.float32)
+        self._diagonal = self.diagonal[order].astype(np.float32)
+        if self.near is not None:
+            self._lift = self.near._lift
+
+    def solve(self, right: Weights, *, start: Weights | None, tol: float, max_iter: int) -> Solved:
+        """Solve for all columns of ``right`` (n, c); what it holds on clamped nodes is ignored."""
+        free = self.free[:, None]
+        right = right if self.free.all() else np.where(free, right, 0.0)
+        x = np.zeros_like(right) if start is None else np.where(free, start, 0.0)
+        residual = right if start is None else self.remainder(x, right)
+        size = _lengths(right)
+        size[size == 0] = 1.0
+        done = Solved(x, residual, np.zeros_like(x), _lengths(residual) / size)
+        stuck = np.zeros(right.shape[1], bool)
+        while done.iterations < max_iter:
+            active = np.flatnonzero((done.left > tol) & ~stuck)
+            if not len(active):
+                break
+            before = done.left[active]
+            self._correct(done, active, size[active], tol, max_iter - done.iterations)
+            done.residual = self.remainder(done.x, right)
+            done.left = _lengths(done.residual) / size
+            stuck[active] = done.left[active] > STALLED * before
+        return done
+
+    def remainder(self, x: Weights, right: Weights) -> Weights:
+        """``b - A x`` on the free nodes, in float64 and with the weights as they were given."""
+        data, own = self.matrix.data, self.diagonal
+        if self.whole:
+            data, own = -data, np.zeros_like(own)
+        rows = self.matrix.indptr, self.matrix.indices, data, own
+        left = kernel.remainder(*rows, x, right)
+        left[~self.free] = 0.0
+        return left
+
+    def _correct(self, done: Solved, active: Ints, size: Weights, tol: float, steps: int) -> None:
+        """Add to the columns ``active`` what solves for their residual."""
+        order, most, used = self.made.found.order, kernel.WIDTHS[-1], 0
+        goal = np.maximum(MARGIN * tol / done.left[active], FLOOR)
+        norms = done.left[active] * size
+        for begin in range(0, len(active), most):
+            part = slice(begin, begin + most)
+            columns = active[part]
+            rows = np.ix_(order, columns)
+            given = (done.residual[rows] / norms[part]).astype(np.float32)
+            run = _Run(self, given, goal[part])
+            used = max(used, run.go(steps))
+            done.x[rows] += run.x[:, : len(columns)] * norms[part]
+            done.late[rows] = run.late()[:, : len(columns)] * norms[part]
+        done.iterations += used
+
+    def lift(self, sums: Weights) -> Floats:
+        """Solve the coarse problem for ``sums`` (clusters, w); one row of zeros is added."""
+        out = np.zeros((len(sums) + 1, sums.shape[1]), np.float32)
+        if len(sums):
+            given = np.ones(len(sums), np.float32), np.zeros_like(out[:-1])
+            kernel.spread(self._coarse(), *given, sums.astype(np.float32), out[:-1])
+        return out
+
+    def _coarse(self) -> kernel.Edges:
+        """Invert the coarse matrix: every cluster a neighbour of every other."""
+        if self._lift is None:
+            found = self.made.found
+            matrix = kernel.coarse(self.edges, self._diagonal, self._inverse, found)
+            own = matrix.diagonal().copy()
+            own[own <= 0] = 1.0  # a cluster without free nodes
+            matrix[np.diag_indices_from(matrix)] = own * (1 + RIDGE)
+            try:
+                weight = kernel.inverse(matrix)
+            except np.linalg.LinAlgError as error:
+                raise SchemaError("the system of a graph must be positive definite") from error
+            k = len(weight)
+            index = np.ascontiguousarray(np.broadcast_to(np.arange(k, dtype=np.int32), (k, k)))
+            rest = np.zeros(k + 1, np.int64), np.empty(0, np.int32), np.empty(0, np.float32)
+            self._lift = kernel.Edges(index, weight, np.full(k, k, np.int32), *rest)
+        return self._lift
+
+    @property
+    def edges(self) -> kernel.Edges:
+        """The neighbour lists with the signs of ``W``."""
+        edges = self.made.edges
+        if self.whole:
+            return edges._replace(weight=-edges.weight, rest_weight=-edges.rest_weight)
+        return edges
+
+
+class _Run:
+    """One inner iteration in float32 on at most 16 columns, from 0."""
+
+    def __init__(self, system: Fast, right: Floats, goal: Weights) -> None:
+        self.system, self.goal = system, goal
+        n, columns = right.shape
+        shape = n, kernel.width(columns)
+        self.x, self.step, self.moved = (np.zeros(shape, np.float32) for _ in range(3))
+        self.residual = np.zeros(shape, np.float32)
+        self.residual[:, :columns] = right
+        self.before: Floats | None = None
+        self.fallen = np.ones(shape[1])
+        self.norm = np.zeros(shape[1])
+
+    def go(self, steps: int) -> int:
+        """Iterate until every column is below its goal; return the iterations."""
+        system, found = self.system, self.system.made.found
+        inverse, edges = system._inverse, system.edges
+        goal = np.ones(len(self.norm))
+        goal[: len(self.goal)] = self.goal
+        energy = self._advance(np.zeros(len(goal)), None)
+        for count in range(steps):
+            left = np.sqrt(self.norm)
+            if (left <= goal).all():
+                return count
+            if self.before is None and (left <= LOOK_BACK * goal).all():
+                self.before, self.fallen = self.x.copy(), left
+            given = edges, system._diagonal, inverse, self.step, self.moved
+            curvature = kernel.product(*given, found.cuts)
+            length = _divided(energy, curvature)
+            energy = self._advance(length, energy)
+        return steps
+
+    def _advance(self, length: Weights, energy: Weights | None) -> Weights:
+        """Go along the step and choose the next; return the new energy ``r · z``."""
+        system, found = self.system, self.system.made.found
+        inverse = system._inverse
+        state = self.x, self.residual, self.step, self.moved, inverse
+        self.norm, plain, sums = kernel.update(*state, length.astype(np.float32), found)
+        lift = system.lift(sums)
+        fresh: Weights = plain + np.einsum("ij,ij->j", sums, lift[:-1])
+        keep = np.zeros_like(fresh) if energy is None else _divided(fresh, energy)
+        keep32 = keep.astype(np.float32)
+        kernel.turn(self.residual, self.step, inverse, keep32, lift, found)
+        return fresh
+
+    def late(self) -> Floats:
+        """How far each score may be off: the last changes, less as the residual fell since."""
+        if self.before is None:
+            return np.abs(self.x)
+        share = np.minimum(_divided(np.sqrt(self.norm), self.fallen), 1.0)
+        return np.asarray(np.abs(self.x - self.before) * share.astype(np.float32))
+
+
+def _lengths(columns: Weights) -> Weights:
+    return np.asarray(np.sqrt(np.einsum("ij,ij->j", columns, columns)))
+
+
+def _divided(above: Weights, below: Weights) -> Weights:
+    return np.asarray(np.divide(above, below, out=np.zeros_like(above), where=below > 0))

@@ -1,0 +1,69 @@
+"""What solving on a large graph needs of the graph alone: made once, kept as long as the graph."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from scipy.sparse import csgraph
+
+from vquery_kernels.propagation import Clusters, Edges, clusters, layout
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from scipy import sparse
+
+    Ints = NDArray[np.int64]
+    Weights = NDArray[np.float64]
+
+CLUSTERS = 1_024
+"""Clusters of the coarse problem: factorising it takes less time than an iteration saves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Neighbour lists in float32 in an order in which neighbours are close, and components."""
+
+    edges: Edges
+    found: Clusters
+    component: Ints
+
+
+class _Kept(NamedTuple):
+    owner: weakref.ref[sparse.csr_array]
+    stamp: tuple[int, float, float]
+    made: Prepared
+
+
+_kept: dict[int, _Kept] = {}
+
+
+def prepared(matrix: sparse.csr_array) -> Prepared:
+    """Prepare a symmetric matrix, or find what was made for this very object before.
+
+    The diagonal is left out. What was made is forgotten together with the matrix, and made anew
+    when its numbers have changed. O(entries · log(n)) the first time.
+
+    >>> from scipy import sparse
+    >>> matrix = sparse.csr_array(np.ones((2, 2)))
+    >>> prepared(matrix) is prepared(matrix), prepared(matrix).edges.filled.tolist()
+    (True, [1, 1])
+    """
+    key, stamp = id(matrix), _stamp(matrix)
+    found = _kept.get(key)
+    if found is not None and found.owner() is matrix and found.stamp == stamp:
+        return found.made
+    rows = matrix.indptr, matrix.indices, matrix.data
+    order = clusters(*rows, CLUSTERS)
+    _, component = csgraph.connected_components(matrix, directed=False)
+    made = Prepared(layout(*rows, order.order), order, np.asarray(component, np.int64))
+    _kept[key] = _Kept(weakref.ref(matrix, lambda _: _kept.pop(key, None)), stamp, made)
+    return made
+
+
+def _stamp(matrix: sparse.csr_array) -> tuple[int, float, float]:
+    """Tell apart a matrix whose numbers were changed in place, as far as two sums can."""
+    data = matrix.data
+    return data.size, float(data.sum()), float(data @ data)
