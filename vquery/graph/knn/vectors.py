@@ -9,6 +9,8 @@ import numpy as np
 from vquery.errors import SchemaError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import ArrayLike, NDArray
 
     Ints = NDArray[np.int64]
@@ -34,13 +36,26 @@ def unit(vectors: ArrayLike, *, what: str = "vectors") -> Floats:
     array = np.ascontiguousarray(vectors, np.float32)
     if array.ndim != 2:
         raise SchemaError(f"{what} must be an array of shape (n, d), got shape {array.shape}")
-    length = np.sqrt(np.einsum("ij,ij->i", array, array, dtype=np.float64))
+    length = np.empty(len(array))
+    blocks = list(_blocks(array))
+    for part in blocks:
+        length[part] = np.sqrt(np.einsum("ij,ij->i", array[part], array[part], dtype=np.float64))
     bad = np.flatnonzero(~np.isfinite(length))
     if len(bad):
         raise SchemaError(
             f"{what}, row {bad[0]}: values must be finite numbers ({len(bad)} such rows)"
         )
-    return np.asarray(array / np.where(length > 0, length, 1)[:, None], np.float32)
+    length[length == 0] = 1.0
+    out = np.empty_like(array)
+    for part in blocks:
+        out[part] = array[part] / length[part, None]
+    return out
+
+
+def _blocks(array: Floats) -> Iterator[slice]:
+    """Cut rows into blocks whose copy in float64 stays small."""
+    step = max(1, BLOCK_BYTES // max(8 * array.shape[1], 1))
+    return (slice(start, start + step) for start in range(0, len(array), step))
 
 
 def cosines(points: Floats, left: Ints, right: Ints) -> Floats:

@@ -1,0 +1,335 @@
+"""Candidates compiled: dense tiles of products between runs of rows and cells; hops over lists."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+
+import numba
+import numpy as np
+from llvmlite import binding  # type: ignore[import-untyped]
+
+from vquery_kernels import threads
+from vquery_kernels.arrays import frozen
+from vquery_kernels.cpu import compiled
+from vquery_kernels.neighbours import products
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vquery_kernels.arrays import Int64s
+    from vquery_kernels.candidates import Floats, Int32s, Lists, Rules
+    from vquery_kernels.neighbours.products import Product
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+CHUNK = 4096
+"""Rows that are searched together: they lie close to each other and share their cells."""
+
+TILE = 1024
+"""Rows and columns of a tile at most: 4 MB of products, still in a cache when they are scanned."""
+
+STRIP = 32
+"""Products compared at once before any is looked at alone."""
+
+SPARE = 16
+"""Places beyond ``k`` while products are rounded: who is that much behind is not among the k."""
+
+CLOSE = np.float32(1e-4)
+"""More than a product in float32 is off; who is closer to the last of a list is looked at again."""
+
+HOPS = 2048
+"""Rows that a thread lets meet the neighbours of their neighbours at a time."""
+
+
+def _with_reordering(function: F) -> F:
+    """Compile a sum whose terms may be added in any order, always the same one."""
+    ways = {"reassoc", "contract", "nsz"}
+    try:
+        return cast("F", numba.njit(nogil=True, cache=True, fastmath=ways)(function))
+    except RuntimeError:  # no folder to keep machine code in: compile in every process
+        return cast("F", numba.njit(nogil=True, fastmath=ways)(function))
+
+
+class Heap(NamedTuple):
+    """Lists while tiles are offered to them: ids, products as in the tiles, whether new; (m, w)."""
+
+    ids: Int32s
+    values: Floats
+    fresh: Any
+
+
+def probed(
+    points: Floats, starts: Int64s, probes: Int32s, lists: Lists, apart: Rules, first: int
+) -> Lists:
+    """See :func:`vquery_kernels.candidates.probed`."""
+    m = len(probes)
+    out = lists.copied()
+    pairs = probes.size * len(points) // max(len(starts) - 1, 1)
+    bfloat16 = products.wants_bfloat16(pairs, binding.get_host_cpu_features())
+    cuts = range(0, m, CHUNK)
+
+    with products.multiplier(bfloat16=bfloat16) as product:
+
+        def search(number: int) -> None:
+            rows = slice(cuts[number], min(cuts[number] + CHUNK, m))
+            heap = _heap(lists, rows, SPARE if bfloat16 else 0)
+            _tiles(points, starts, probes[rows], first + rows.start, heap, apart, product)
+            _rank(frozen(points), first + rows.start, heap, *out.part(rows))
+
+        threads.run(search, len(cuts))
+    return out
+
+
+def _heap(lists: Lists, rows: slice, spare: int) -> Heap:
+    """Copy lists of some rows, with room for more."""
+    m, k = lists.ids[rows].shape
+    heap = Heap(
+        np.full((m, k + spare), -1, np.int32),
+        np.full((m, k + spare), -np.inf, np.float32),
+        np.zeros((m, k + spare), np.bool_),
+    )
+    for array, old in zip(heap, lists, strict=True):
+        array[:, :k] = old[rows]
+    return heap
+
+
+def _tiles(
+    points: Floats,
+    starts: Int64s,
+    probes: Int32s,
+    first: int,
+    heap: Heap,
+    apart: Rules,
+    product: Product,
+) -> None:
+    """Multiply the rows from ``first`` on with the cells they name, cell by cell."""
+    named = probes.ravel()
+    order = np.argsort(named, kind="stable")
+    order = order[np.searchsorted(named[order], 0) :]
+    cell = named[order]
+    bounds = (
+        np.flatnonzero(np.r_[True, np.diff(cell) != 0, True]) if cell.size else np.empty(0, int)
+    )
+    rules: tuple[Any, ...] = (frozen(apart.group), frozen(apart.video), frozen(apart.time))
+    memory = np.empty(TILE * TILE, np.float32)
+    for low, high in pairwise(bounds):
+        rows = order[low:high] // probes.shape[1]
+        begin, end = int(starts[cell[low]]), int(starts[cell[low] + 1])
+        for top in range(0, len(rows), TILE):
+            part = rows[top : top + TILE]
+            left = points[first + part]
+            for start in range(begin, end, TILE):
+                right = points[start : min(start + TILE, end)]
+                tile = memory[: len(left) * len(right)].reshape(len(left), len(right))
+                product(left, right, tile)
+                scope: tuple[Any, ...] = (frozen(part), first, start, heap, *rules, apart.seconds)
+                _scan(frozen(tile), *scope)
+
+
+@compiled
+def _apart(a: int, b: int, group: Any, video: Any, time: Any, seconds: float) -> bool:
+    """Tell whether two rows may not meet."""
+    if a == b or (group[a] >= 0 and group[a] == group[b]):
+        return True
+    if seconds <= 0 or video[a] != video[b]:
+        return False
+    return bool(abs(time[a] - time[b]) <= seconds)
+
+
+@compiled
+def _scan(
+    tile: Floats,
+    rows: Int64s,
+    first: int,
+    start: int,
+    heap: Heap,
+    group: Any,
+    video: Any,
+    time: Any,
+    seconds: float,
+) -> None:
+    """Offer a tile of products: its rows are ``first + rows``, its columns from ``start`` on."""
+    for i in range(tile.shape[0]):
+        row = rows[i]
+        ids, values, fresh = heap.ids[row], heap.values[row], heap.fresh[row]
+        last = ids.size - 1
+        for low in range(0, tile.shape[1], STRIP):
+            high = min(low + STRIP, tile.shape[1])
+            worst = values[last]
+            hits: Any = 0
+            for column in range(low, high):
+                hits += np.int32(tile[i, column] > worst)
+            if hits == 0:
+                continue
+            for column in range(low, high):
+                value, other = tile[i, column], start + column
+                if value <= values[last] or _holds(ids, other):
+                    continue
+                if not _apart(first + row, other, group, video, time, seconds):
+                    _insert(ids, values, fresh, other, value, True)  # noqa: FBT003 - compiled
+
+
+@compiled
+def _holds(ids: Any, other: int) -> bool:
+    for place in range(ids.size):  # noqa: SIM110 - compiled code
+        if ids[place] == other:
+            return True
+    return False
+
+
+@compiled
+def _insert(
+    ids: Any,
+    values: Any,
+    fresh: Any,
+    other: int,
+    value: Any,
+    new: bool,  # noqa: FBT001 - compiled code takes arguments by position
+) -> None:
+    """Put somebody who is better than the last into a list, by falling value, then id."""
+    at = ids.size - 1
+    while at > 0 and (values[at - 1] < value or (values[at - 1] == value and ids[at - 1] > other)):
+        ids[at], values[at], fresh[at] = ids[at - 1], values[at - 1], fresh[at - 1]
+        at -= 1
+    ids[at], values[at], fresh[at] = other, value, new
+
+
+@_with_reordering
+def _dot(left: Any, right: Any) -> np.float32:
+    total = 0.0
+    for place in range(left.size):
+        total += np.float64(left[place]) * np.float64(right[place])
+    return np.float32(total)
+
+
+@_with_reordering
+def _rough(left: Any, right: Any) -> np.float32:
+    total = np.float32(0.0)
+    for place in range(left.size):
+        total += left[place] * right[place]
+    return total
+
+
+@compiled
+def _rank(
+    points: Floats, first: int, heap: Heap, out_ids: Any, out_values: Any, out_fresh: Any
+) -> None:
+    """Write the best of each list by exact product."""
+    m, k = out_ids.shape
+    for row in range(m):
+        ids, values, fresh = out_ids[row], out_values[row], out_fresh[row]
+        ids[:], values[:], fresh[:] = -1, -np.inf, False
+        for place in range(heap.ids.shape[1]):
+            other = heap.ids[row, place]
+            if other < 0:
+                continue
+            value = _dot(points[first + row], points[other])
+            if value > values[k - 1] or (value == values[k - 1] and other < ids[k - 1]):
+                _insert(ids, values, fresh, other, value, heap.fresh[row, place])
+
+
+def descended(points: Floats, lists: Lists, apart: Rules, mates: Int32s) -> Lists:
+    """See :func:`vquery_kernels.candidates.descended`."""
+    n, k = lists.ids.shape
+    given: Any = lists._replace(
+        ids=frozen(lists.ids), cosines=frozen(lists.cosines), fresh=frozen(lists.fresh)
+    )
+    out = lists.copied()
+    named_by, news = np.full((n, k), -1, np.int32), np.zeros((n, k), np.bool_)
+    _reverse(given.ids, given.fresh, np.zeros(n, np.int32), named_by, news)
+    tables: list[Any] = [frozen(points), *given, frozen(named_by), frozen(news), frozen(mates)]
+    rules: tuple[Any, ...] = (frozen(apart.group), frozen(apart.video), frozen(apart.time))
+    cuts = range(0, n, HOPS)
+
+    def hop(number: int) -> None:
+        low = cuts[number]
+        scope: tuple[Any, ...] = (apart.seconds, low, min(low + HOPS, n), *out)
+        _hop(*tables, *rules, *scope)
+
+    threads.run(hop, len(cuts))
+    return out
+
+
+@compiled
+def _reverse(ids: Int32s, fresh: Any, count: Int32s, named_by: Int32s, news: Any) -> None:
+    """See the function of this name in numpy; ``news`` tells where a list names a row newly."""
+    n, k = ids.shape
+    for place in range(k):
+        for row in range(n):
+            other = ids[row, place]
+            if other >= 0 and count[other] < k:
+                named_by[other, count[other]] = row
+                news[other, count[other]] = fresh[row, place]
+                count[other] += 1
+
+
+@compiled
+def _hop(
+    points: Floats,
+    ids: Int32s,
+    cosines: Floats,
+    fresh: Any,
+    named_by: Int32s,
+    news: Any,
+    mates: Int32s,
+    group: Any,
+    video: Any,
+    time: Any,
+    seconds: float,
+    low: int,
+    high: int,
+    out_ids: Int32s,
+    out_cosines: Floats,
+    out_fresh: Any,
+) -> None:
+    """Let the rows ``low .. high`` meet whom those they know know."""
+    k, m = ids.shape[1], mates.shape[1]
+    known = 2 * k + m
+    size = 1
+    while size < 2 * known * (1 + k + m) + 2 * k:
+        size *= 2
+    met = np.empty(size, np.int32)
+    for row in range(low, high):
+        mine, values, new = out_ids[row], out_cosines[row], out_fresh[row]
+        mine[:], values[:], new[:] = ids[row], cosines[row], False
+        met[:] = -1
+        for place in range(k):
+            _meet(met, ids[row, place])
+        for way in range(known):
+            if way < k:
+                via, newly = ids[row, way], fresh[row, way]
+            elif way < 2 * k:
+                via, newly = named_by[row, way - k], news[row, way - k]
+            else:
+                via, newly = mates[row, way - 2 * k], False
+            if via < 0:
+                continue
+            for place in range(-1, k + m):
+                if place < 0:
+                    other = via
+                elif place < k:
+                    other = ids[via, place] if newly or fresh[via, place] else -1
+                else:
+                    other = mates[via, place - k] if newly else -1
+                if other < 0 or not _meet(met, other):
+                    continue
+                if _apart(row, other, group, video, time, seconds):
+                    continue
+                if _rough(points[row], points[other]) < values[k - 1] - CLOSE:
+                    continue
+                value = _dot(points[row], points[other])
+                if value > values[k - 1] or (value == values[k - 1] and other < mine[k - 1]):
+                    _insert(mine, values, new, other, value, True)  # noqa: FBT003
+
+
+@compiled
+def _meet(met: Int32s, other: int) -> bool:
+    """Remember a row in a table of hashes; False if it was there."""
+    at = (other * 2654435761) & (met.size - 1)
+    while met[at] >= 0:
+        if met[at] == other:
+            return False
+        at = (at + 1) & (met.size - 1)
+    met[at] = other
+    return True
