@@ -1,4 +1,4 @@
-"""All products in float64, in blocks, and a full sort: oracle and fallback."""
+"""All products in float64, in blocks, and a sort of what reaches the k-th: oracle and fallback."""
 
 from __future__ import annotations
 
@@ -30,10 +30,14 @@ def top_k(question: Question) -> Found:
         near = (queries.points[rows].astype(np.float64) @ right).astype(np.float32)
         near[apart(question, rows[:, None], columns[None, :])] = -np.inf
         near[~queries.alive[rows]] = -np.inf
-        order = np.lexsort((np.broadcast_to(base.ids, near.shape), -near), axis=1)[:, :width]
-        best = np.take_along_axis(near, order, 1)
-        cosine[rows, :width] = best
-        ids[rows, :width] = np.where(best > -np.inf, base.ids[order], -1)
+        kth = np.partition(near, m - width, axis=1)[:, m - width]
+        of, column = np.nonzero((near >= kth[:, None]) & (near > -np.inf))
+        order = np.lexsort((base.ids[column], -near[of, column], of))
+        of, column = of[order], column[order]
+        rank = np.arange(len(of)) - np.searchsorted(of, of)
+        of, column, rank = (each[rank < width] for each in (of, column, rank))
+        cosine[rows[of], rank] = near[of, column]
+        ids[rows[of], rank] = base.ids[column]
     return ids, cosine
 
 
