@@ -1,10 +1,10 @@
 """Choose how to propagate by the seeds alone: each is left out in turn, nothing else is looked at.
 
-A few seeds say little. Choosing whatever does best on them loses, on average over seventeen small
-sets, half a point to what is right by default; so a default stays unless another candidate makes
-the left-out labels more probable beyond two standard errors and is right more often beyond one.
-With that rule nothing was lost (at most .4 points on any set), and little gained: it finds what is
-clearly better for these items, such as a kind of edges that misleads.
+A few seeds say little. Taking whatever does best on them lost .8 points with 2 labels a class and
+.5 with 5, on average over seventeen small sets. So the default stays unless another candidate makes
+the left-out labels more probable beyond two standard errors and is right more often beyond one,
+which lost at most .4 on any set and gained .1 on average, 1 at most, where the best candidate in
+truth gains 1 to 2. It finds what is clearly better, such as a kind of edges that misleads.
 """
 
 from __future__ import annotations
