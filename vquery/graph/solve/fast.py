@@ -84,8 +84,6 @@ class Fast:
         Shape (n,).
     whole
         Whether ``matrix`` is the system itself rather than ``W``.
-    near
-        A system with nearly the same free nodes, whose coarse problem serves as preconditioner.
     """
 
     matrix: sparse.csr_array
@@ -93,7 +91,6 @@ class Fast:
     diagonal: Weights
     free: NDArray[np.bool_]
     whole: bool = False
-    near: Fast | None = None
     _diagonal: Floats = field(init=False)
     _inverse: Floats = field(init=False)
     _lift: kernel.Edges | None = field(init=False, default=None)
@@ -104,8 +101,6 @@ class Fast:
         np.divide(1.0, self.diagonal, out=inverse, where=self.free)
         self._inverse = inverse[order].astype(np.float32)
         self._diagonal = self.diagonal[order].astype(np.float32)
-        if self.near is not None:
-            self._lift = self.near._lift
 
     def solve(self, right: Weights, *, start: Weights | None, tol: float, max_iter: int) -> Solved:
         """Solve for all columns of ``right`` (n, c); what it holds on clamped nodes is ignored."""
@@ -127,6 +122,10 @@ class Fast:
             done.left = _lengths(done.residual) / size
             stuck[active] = done.left[active] > STALLED * before
         return done
+
+    def follow(self, other: Fast) -> None:
+        """Take over the coarse problem of a system with nearly the same free nodes."""
+        self._lift = other._lift
 
     def remainder(self, x: Weights, right: Weights) -> Weights:
         """``b - A x`` on the free nodes, in float64 and with the weights as they were given."""

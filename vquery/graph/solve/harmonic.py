@@ -9,7 +9,7 @@ relative residual: the size of the last step understates the error by far.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,13 +18,18 @@ from scipy.sparse import csgraph
 from scipy.sparse.linalg import splu
 
 from vquery.errors import LabelError
-from vquery.graph.solve.gradients import conjugate_gradients
+from vquery.graph.solve import warm
+from vquery.graph.solve.fast import Fast
+from vquery.graph.solve.prepared import prepared
 from vquery.graph.solve.report import SolveReport
+from vquery.graph.solve.unsure import unsure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
+
+    from vquery.graph.solve.fast import Solved
 
     Ints = NDArray[np.int64]
     Weights = NDArray[np.float64]
@@ -34,6 +39,11 @@ DIRECT_NODES = 3_000
 CHUNK = 64
 """Columns that are solved together when there is one a seed."""
 CALIBRATION_TOL = 1e-3
+BLOCK_NUMBERS, NARROWEST = 1 << 24, 8
+"""Numbers in a block of columns, which is made narrower for large graphs, but not than this."""
+UNSURE_SHARE = 0.01
+TIGHTEST = 1e-3
+"""Looking at single nodes never asks for less than this part of the tolerance: ties stay open."""
 HELD_OUT, HELD_OUT_ITERATED = 512, CHUNK
 """Seeds that are left out in turn for a calibration, when factorised and when iterated."""
 
@@ -42,16 +52,34 @@ HELD_OUT, HELD_OUT_ITERATED = 512, CHUNK
 class Harmonic:
     """The harmonic problem of one graph and one set of seed nodes; labels may vary.
 
+    All nodes stay in the system and seeds are clamped in it, so that another set of seeds on the
+    same graph costs no new matrix: what iterations need of the graph is prepared once and kept with
+    it. Memory is that of the graph and some copies of the scores.
+
     Parameters
     ----------
     weights
-        Shape (n, n): symmetric, non-negative, without a diagonal.
+        Shape (n, n): symmetric, non-negative, without a diagonal. Not to be changed in place.
     seeds
         Shape (s,): distinct nodes, at least one.
     leak
         One number, or shape (n,): chance weight of being lost at each node.
     tol, max_iter
-        Of the conjugate gradients, used above ``DIRECT_NODES`` free nodes.
+        Of the conjugate gradients, used above ``DIRECT_NODES`` free nodes: the relative residual
+        of every column.
+    unsure_share
+        Iterate on, up to a thousandth of ``tol``, while the order of classes is open at more than
+        this share of the nodes (see `unsure`).
+
+    Raises
+    ------
+    LabelError
+        For no seeds, and for seeds that repeat.
+
+    >>> from vquery.graph.edges import from_pairs
+    >>> line = from_pairs(4, [0, 1], [1, 2], [1.0, 1.0], kind="visual").weights
+    >>> Harmonic(line, np.array([0, 2])).solve(np.eye(2)).tolist()      # nothing reaches node 3
+    [[1.0, 0.0], [0.5, 0.5], [0.0, 1.0], [0.0, 0.0]]
     """
 
     weights: sparse.csr_array
@@ -59,36 +87,54 @@ class Harmonic:
     leak: float | Weights = 0.0
     tol: float = 1e-5
     max_iter: int = 2_000
+    unsure_share: float = UNSURE_SHARE
     reached: NDArray[np.bool_] = field(init=False)
     report: SolveReport = field(init=False, default_factory=SolveReport)
-    _free: Ints = field(init=False)
-    _inner: sparse.csr_array = field(init=False)
-    _border: sparse.csr_array = field(init=False)
-    _seeds_block: sparse.csr_array = field(init=False)
-    _factor: Any = field(init=False, default=None)
+    total: Weights = field(init=False)
+    border: sparse.csr_array = field(init=False)
+    warm_steps: int = field(init=False, default=0)
+    _free: NDArray[np.bool_] = field(init=False)
+    _nodes: Ints = field(init=False)
+    _direct: Any = field(init=False, default=None)
+    _fast: Fast | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         if len(self.seeds) == 0 or len(np.unique(self.seeds)) < len(self.seeds):
             raise LabelError("propagation needs at least one seed, and each node only once")
-        degree = np.asarray(self.weights.sum(axis=1, dtype=np.float64)).ravel()
-        system = sparse.csr_array(sparse.diags_array(degree + self.leak) - self.weights)
-        _, component = csgraph.connected_components(self.weights, directed=False)
-        self.reached = np.isin(component, component[self.seeds])
-        free = self.reached.copy()
-        free[self.seeds] = False
-        self._free = np.flatnonzero(free)
-        rows = system[self._free]
-        self._inner = sparse.csr_array(rows[:, self._free])
-        self._border = sparse.csr_array(-rows[:, self.seeds])
-        self._seeds_block = sparse.csr_array(system[self.seeds][:, self.seeds])
-        if len(self._free) > DIRECT_NODES:
+        n = self.weights.shape[0]
+        self.total = np.asarray(self.weights.sum(axis=1, dtype=np.float64)).ravel() + self.leak
+        component = self._component()
+        seen = np.zeros(n + 1, bool)
+        seen[component[self.seeds]] = True
+        self.reached = seen[component]
+        self._free = self.reached.copy()
+        self._free[self.seeds] = False
+        self._nodes = np.flatnonzero(self._free)
+        self.border = sparse.csr_array(self.weights[self.seeds], dtype=np.float64)
+        if len(self._nodes) > DIRECT_NODES:
             self.report.method = "conjugate gradients"
-        elif len(self._free):
-            self._factor = splu(sparse.csc_array(self._inner))
+            self._fast = Fast(self.weights, prepared(self.weights), self.total, self._free)
+        elif len(self._nodes):
+            inner = -self.weights[self._nodes][:, self._nodes].astype(np.float64)
+            inner += sparse.diags_array(self.total[self._nodes])
+            self._direct = splu(sparse.csc_array(inner))
         self.reached.setflags(write=False)
 
-    def solve(self, labels: Weights) -> Weights:
+    def _component(self) -> Ints:
+        if self.weights.shape[0] > DIRECT_NODES:
+            return prepared(self.weights).component
+        _, component = csgraph.connected_components(self.weights, directed=False)
+        return np.asarray(component)
+
+    def solve(self, labels: Weights, *, start: Weights | None = None) -> Weights:
         """Spread ``labels`` (s, c), one row a seed, over the graph.
+
+        Parameters
+        ----------
+        labels
+            Shape (s, c).
+        start
+            Shape (n, c): scores that are nearly right, where iterations begin.
 
         Returns
         -------
@@ -96,9 +142,9 @@ class Harmonic:
             Shape (n, c): the labels on the seeds, their harmonic mean elsewhere, 0 in components
             without a seed. Without a leak the rows of reached nodes sum to what the labels do.
         """
-        out = np.zeros((self.weights.shape[0], labels.shape[1]))
+        right = np.asarray(self.border.T @ labels, np.float64)
+        out = self.inner(right, start=start, watch=True)
         out[self.seeds] = labels
-        out[self._free] = self._inner_solve(np.asarray(self._border @ labels))
         return out
 
     def received(self, weights: Weights) -> Weights:
@@ -111,29 +157,94 @@ class Harmonic:
         ndarray
             Shape (s,).
         """
-        met = self._border.T @ self._inner_solve(weights[self._free][:, None])
+        met = self.border @ self.inner(weights[:, None].astype(np.float64))
         return np.asarray(weights[self.seeds] + met.ravel())
 
-    def _inner_solve(self, right: Weights, *, tol: float | None = None) -> Weights:
-        if not len(self._free):
-            return right
-        if self._factor is not None:
-            return np.asarray(self._factor.solve(right))
-        x, steps, left = conjugate_gradients(
-            self._inner, right, tol=tol or self.tol, max_iter=self.max_iter
-        )
-        self.report.add(steps, left, tol or self.tol, final=tol is None)
-        return x
+    def inner(
+        self,
+        right: Weights,
+        *,
+        start: Weights | None = None,
+        tol: float | None = None,
+        watch: bool = False,
+    ) -> Weights:
+        """Solve for the free nodes; what ``right`` (n, c) holds elsewhere is ignored.
+
+        Parameters
+        ----------
+        right
+            Shape (n, c).
+        start
+            Where iterations begin.
+        tol
+            For a rough solution, whose residual is not reported.
+        watch
+            Whether to look at single nodes too, and iterate on where too many are unsure.
+
+        Returns
+        -------
+        ndarray
+            Shape (n, c), 0 on all but the free nodes.
+        """
+        if self._fast is None:
+            out = np.zeros_like(right)
+            if self._direct is not None:
+                out[self._nodes] = self._direct.solve(right[self._nodes])
+            return out
+        goal = tol or self.tol
+        done = self._fast.solve(right, start=start, tol=goal, max_iter=self.max_iter)
+        open_, steps = self._open(done) if watch else 0, done.iterations
+        while (
+            open_ > self.unsure_share * len(self._nodes)
+            and done.worst <= goal > self.tol * TIGHTEST
+            and steps < self.max_iter
+        ):
+            goal /= 10
+            left = self.max_iter - steps
+            done = self._fast.solve(right, start=done.x, tol=goal, max_iter=left)
+            open_, steps = self._open(done), steps + done.iterations
+        self.report.add(steps, done.worst, tol or self.tol, final=tol is None, unsure=open_)
+        return done.x
+
+    def _open(self, done: Solved) -> int:
+        """Count the free nodes whose order of classes is open."""
+        open_ = unsure(done.x, done.late, done.residual, self.total)
+        return int((open_ & self._free).sum())
+
+    def added(
+        self, node: int | Ints, scores: Weights, label_row: Weights
+    ) -> tuple[Harmonic, Weights]:
+        """Give a node a label, or several nodes, and correct the scores: see `warm.added`."""
+        return warm.added(self, node, scores, label_row)
+
+    def removed(self, node: int, scores: Weights) -> tuple[Harmonic, Weights]:
+        """Take the label of a seed away and correct the scores: see `warm.removed`."""
+        return warm.removed(self, node, scores)
+
+    def near(self, seeds: Ints) -> Harmonic:
+        """Pose the problem of other seeds, of which nearly all are the same.
+
+        The coarse problem is taken over: it only has to be nearly right.
+        """
+        made = replace(self, seeds=seeds)
+        if made._fast is not None and self._fast is not None:
+            made._fast.follow(self._fast)
+        return made
 
     def _seed_columns(self, which: Ints, tol: float | None) -> Iterator[tuple[Ints, Weights]]:
         """For chunks of seed positions: the chance of each free node to meet that seed first."""
-        for start in range(0, len(which), CHUNK):
-            part = which[start : start + CHUNK]
-            yield part, self._inner_solve(self._border[:, part].toarray(), tol=tol)
+        for part in self._chunks(which):
+            yield part, self.inner(self.border[part].toarray().T, tol=tol)
+
+    def _chunks(self, which: Ints) -> Iterator[Ints]:
+        """Cut columns so that a block of them stays small beside the graph."""
+        size = int(np.clip(BLOCK_NUMBERS // self.weights.shape[0], NARROWEST, CHUNK))
+        for start in range(0, len(which), size):
+            yield which[start : start + size]
 
     def held_out(self) -> Ints:
         """Choose the seeds that are worth leaving out: all, or a sample; the same every time."""
-        limit = HELD_OUT if self._factor is not None else HELD_OUT_ITERATED
+        limit = HELD_OUT if self._fast is None else HELD_OUT_ITERATED
         which = np.arange(len(self.seeds))
         if len(which) <= limit:
             return which
@@ -160,7 +271,8 @@ class Harmonic:
         out = np.zeros((len(which), labels.shape[1]))
         place = {int(seed): i for i, seed in enumerate(which)}
         for part, columns in self._seed_columns(which, max(self.tol, CALIBRATION_TOL)):
-            reduced = self._seeds_block[:, part].toarray() - self._border.T @ columns
+            reduced = -self.border[:, self.seeds[part]].toarray() - self.border @ columns
+            reduced[part, np.arange(len(part))] += self.total[self.seeds[part]]
             own = reduced[part, np.arange(len(part))].copy()
             reduced[part, np.arange(len(part))] = 0.0
             linked = np.abs(reduced).sum(0) > 1e-12 * np.maximum(own, 1e-300)
@@ -185,35 +297,31 @@ class Harmonic:
             hit = np.flatnonzero(self.seeds == node)
             if len(hit):
                 best[i, 0], share[i, 0] = hit[0], 1.0
-        inside = np.full(self.weights.shape[0], -1, np.int64)
-        inside[self._free] = np.arange(len(self._free))
-        rows = np.flatnonzero(inside[nodes] >= 0)
+        rows = np.flatnonzero(self._free[nodes])
         if len(rows):
             by_seed = len(self.seeds) <= len(rows)
             fill = self._by_seed if by_seed else self._by_node
-            best[rows], share[rows] = fill(inside[nodes[rows]], top)
+            best[rows], share[rows] = fill(nodes[rows], top)
         return best, share
 
-    def _by_seed(self, free: Ints, top: int) -> tuple[Ints, Weights]:
-        best = np.full((len(free), top), -1, np.int64)
-        share = np.zeros((len(free), top))
+    def _by_seed(self, nodes: Ints, top: int) -> tuple[Ints, Weights]:
+        best = np.full((len(nodes), top), -1, np.int64)
+        share = np.zeros((len(nodes), top))
         for part, columns in self._seed_columns(np.arange(len(self.seeds)), None):
-            ids = np.c_[best, np.broadcast_to(part, (len(free), len(part)))]
-            best, share = _largest(ids, np.c_[share, columns[free]], top)
+            ids = np.c_[best, np.broadcast_to(part, (len(nodes), len(part)))]
+            best, share = _largest(ids, np.c_[share, columns[nodes]], top)
         return best, share
 
-    def _by_node(self, free: Ints, top: int) -> tuple[Ints, Weights]:
-        best = np.full((len(free), top), -1, np.int64)
-        share = np.zeros((len(free), top))
+    def _by_node(self, nodes: Ints, top: int) -> tuple[Ints, Weights]:
+        best = np.full((len(nodes), top), -1, np.int64)
+        share = np.zeros((len(nodes), top))
         every = np.arange(len(self.seeds))
-        for start in range(0, len(free), CHUNK):
-            part = free[start : start + CHUNK]
-            unit = np.zeros((len(self._free), len(part)))
-            unit[part, np.arange(len(part))] = 1.0
-            chance = np.asarray(self._border.T @ self._inner_solve(unit)).T
-            ids = np.c_[best[start : start + CHUNK], np.broadcast_to(every, chance.shape)]
-            both = np.c_[share[start : start + CHUNK], chance]
-            best[start : start + CHUNK], share[start : start + CHUNK] = _largest(ids, both, top)
+        for part in self._chunks(np.arange(len(nodes))):
+            unit = np.zeros((self.weights.shape[0], len(part)))
+            unit[nodes[part], np.arange(len(part))] = 1.0
+            chance = np.asarray(self.border @ self.inner(unit)).T
+            ids = np.c_[best[part], np.broadcast_to(every, chance.shape)]
+            best[part], share[part] = _largest(ids, np.c_[share[part], chance], top)
         return best, share
 
 
