@@ -52,7 +52,7 @@ class Propagation:
         *,
         run_id: int,
         threshold: float,
-        track: Callable[[], pa.Table],
+        rows: Callable[[], pa.Table],
         solved: Callable[[], Solved],
         explain: Callable[[Solved, int, int], Reasons],
     ) -> None:
@@ -61,7 +61,7 @@ class Propagation:
         self.report = dict(report)
         self.run_id = run_id
         self._threshold = threshold
-        self._track = track
+        self._rows = rows
         self._solve = solved
         self._explain = explain
         self._solved: Solved | None = None
@@ -99,7 +99,6 @@ class Propagation:
 
     def summary(self) -> dict[str, Any]:
         """Count labels; say how right they should be, and what to label to reach more."""
-        labels = pc.value_counts(self.table["label"].drop_null()).to_pylist()
         reached = pc.sum(self.table["reached"]).as_py() or 0
         unnamed = pc.is_null(self.table["label"])
         return {
@@ -108,13 +107,16 @@ class Propagation:
             "labelled": self.table.num_rows - self.table["label"].null_count,
             "unsure": pc.sum(pc.and_(self.table["reached"], unnamed)).as_py() or 0,
             "unreached": self.table.num_rows - reached,
-            "labels": {
-                e["values"]: e["counts"] for e in sorted(labels, key=lambda e: -e["counts"])
-            },
+            "labels": self._labels(),
             "expected": self._expected(),
             "notes": notes(self.report),
             "graph": self.report,
         }
+
+    def _labels(self) -> dict[str, int]:
+        """Count the items of each label, the commonest first."""
+        found = pc.value_counts(self.table["label"].drop_null()).to_pylist()
+        return {one["values"]: one["counts"] for one in sorted(found, key=lambda e: -e["counts"])}
 
     def _seeds(self) -> int:
         by_hand = pc.sum(pc.equal(self.table["source"], HUMAN)).as_py() or 0
@@ -160,7 +162,7 @@ class Propagation:
         SchemaError
             If the truth has no column of labels.
         """
-        code = _track_codes(self._track())
+        code = _track_codes(self._rows())
         by_hand = pc.equal(self.table["source"], HUMAN).to_numpy()
         free = ~np.isin(code, code[by_hand])
         chance, right = self._chances()[free], self._right(truth)[free]
@@ -223,11 +225,11 @@ class Propagation:
         return self._explain(self.solved, found.as_py(), top)
 
     def __repr__(self) -> str:
-        facts = self.summary()
-        labels = ", ".join(f"{label} {count:,}" for label, count in facts["labels"].items())
+        counts = self._labels()
+        labels = ", ".join(f"{label} {count:,}" for label, count in counts.items())
         return (
-            f"<Propagation: {facts['labelled']:,} of {facts['items']:,} items labelled "
-            f"from {facts['seeds']} seeds ({labels})>"
+            f"<Propagation: {sum(counts.values()):,} of {self.table.num_rows:,} items labelled "
+            f"from {self._seeds()} seeds ({labels})>"
         )
 
 

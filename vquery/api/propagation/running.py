@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +20,7 @@ from vquery.errors import LabelError
 from vquery.store.labels import derive
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from vquery.api.labelling import Rows
     from vquery.api.propagation.graphs import Built, Say
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from vquery.store.snapshot import Snapshot
     from vquery.store.store import Store
 
+T = TypeVar("T")
 NO_ROWS = "there are no detections to propagate over"
 
 
@@ -66,7 +67,14 @@ def propagate(
                 solved = solving.solve(built, seeds, concept, options)
                 table = solving.table_of(solved, concept, writer.run_id)
                 report = solving.report_of(solved)
-                result = _result(store, arguments, table, report, lambda it=solved: it)
+                result = _result(
+                    store,
+                    arguments,
+                    table,
+                    report,
+                    rows=functools.partial(_given, built.rows),
+                    solved=functools.partial(_given, solved),
+                )
                 say("writing")
                 keeping.keep(store, writer, concept, table)
                 writer.finish(result.summary())
@@ -75,7 +83,13 @@ def propagate(
 
 
 def _result(
-    store: Store, arguments: dict[str, Any], table: pa.Table, report: dict[str, Any], solved: Any
+    store: Store,
+    arguments: dict[str, Any],
+    table: pa.Table,
+    report: dict[str, Any],
+    *,
+    rows: Callable[[], pa.Table],
+    solved: Callable[[], Solved],
 ) -> Propagation:
     concept, threshold = arguments["concept"], float(arguments["threshold"])
 
@@ -96,10 +110,14 @@ def _result(
         report,
         run_id=int(table["run_id"][0].as_py()),
         threshold=threshold,
-        track=functools.partial(_rows, store, table),
+        rows=rows,
         solved=solved,
         explain=explain,
     )
+
+
+def _given(value: T) -> T:
+    return value
 
 
 def _crops(store: Store, ids: list[int]) -> dict[int, bytes | None]:
@@ -127,8 +145,9 @@ def stored(store: Store, concept: str) -> Propagation:
         run = _run(snapshot, table["run_id"][0].as_py())
     arguments = json.loads(run["arguments"])
     report = json.loads(run["report"] or "{}").get("graph", {})
+    rows = functools.partial(_rows, store, table)
     again = functools.partial(_solved_again, store, table, arguments)
-    return _result(store, arguments, table.combine_chunks(), report, again)
+    return _result(store, arguments, table.combine_chunks(), report, rows=rows, solved=again)
 
 
 def _run(snapshot: Snapshot, run_id: int) -> dict[str, Any]:
