@@ -104,6 +104,8 @@ if TYPE_CHECKING:
         time_overlaps,
     )
     from vquery.expr.units import frames, minutes, seconds
+    from vquery.graph.choose import choose_graph
+    from vquery.graph.extension import extend_votes
     from vquery.graph.items import knn_graph
     from vquery.graph.propagate import propagate, propagate_concepts
 
@@ -136,6 +138,8 @@ _HOMES = {
         "overlaps started_by starts time_overlaps"
     ),
     "vquery.expr.units": "frames minutes seconds",
+    "vquery.graph.choose": "choose_graph",
+    "vquery.graph.extension": "extend_votes",
     "vquery.graph.items": "knn_graph",
     "vquery.graph.propagate": "propagate propagate_concepts",
 }
@@ -168,6 +172,7 @@ __all__ = [
     "below",
     "boxes_overlap",
     "caption",
+    "choose_graph",
     "coalesce",
     "concat",
     "concept",
@@ -180,6 +185,7 @@ __all__ = [
     "during",
     "encloses",
     "equals",
+    "extend_votes",
     "face",
     "finished_by",
     "finishes",
