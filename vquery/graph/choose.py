@@ -87,7 +87,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """How the seeds of ``rows`` (m,) fared when they were left out."""
+    """How the seeds of ``rows`` (m,), sorted, fared when they were left out."""
 
     rows: Ints
     right: Weights
@@ -219,7 +219,9 @@ def _trial(labelled: Labelled) -> _Trial:
     right = (scores.argmax(1) == truth[asked]) & scores.any(1)
     likelihood = log_likelihood(scores, truth[asked], labelled.power)
     reached = float(labelled.solver.reached[labelled.items.node].mean())
-    return _Trial(labelled.seeds.rows[asked], right.astype(np.float64), likelihood, reached)
+    rows = labelled.seeds.rows[asked]
+    order = np.argsort(rows)  # they come by node, which is another order where there are copies
+    return _Trial(rows[order], right[order].astype(np.float64), likelihood[order], reached)
 
 
 def _gains(trial: _Trial, default: _Trial) -> tuple[float, float, float, float]:

@@ -11,7 +11,9 @@ from __future__ import annotations
 import argparse
 import json
 import warnings
+from functools import partial
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from sklearn.semi_supervised import LabelPropagation, LabelSpreading
@@ -19,6 +21,7 @@ from sklearn.semi_supervised import LabelPropagation, LabelSpreading
 from tests.bench.propagation import labelled_sets
 from tests.bench.propagation.labelled_sets import Labelled
 from vquery.graph.choose import choose_graph
+from vquery.graph.edges import Symmetry
 from vquery.graph.items import ItemGraph, knn_graph
 from vquery.graph.propagate import list_length
 
@@ -34,6 +37,7 @@ WANTED = {1: 5.0, 2: 4.0, 5: 2.0, 10: 1.5}
 """Points above scikit-learn's best on digits, by labels a class."""
 STRETCH = {1: 89.0, 2: 93.0, 5: 95.5, 10: 97.0}
 BINS = 10
+SWEPT = (8, 10, 12, 16)
 
 
 def items_of(data: Labelled) -> ItemGraph:
@@ -137,6 +141,19 @@ def choosing(data: Labelled, per_class: int, draws: int) -> dict:
     }
 
 
+def sweep(data: Labelled, per_class: int, draws: int) -> dict:
+    """Accuracy by symmetry and number of neighbours, which defaults are judged by."""
+    built, found = {}, {}
+    for k in SWEPT:
+        for symmetry in get_args(Symmetry):
+            candidate = {"k": k, "symmetry": symmetry, "method": "harmonic"}
+            found[f"{k} {symmetry}"] = [
+                solved(data, data.draw(per_class, seed), candidate, built) for seed in range(draws)
+            ]
+    means = {name: interval(np.array(values)) for name, values in found.items()}
+    return {"set": data.name, "labels": per_class, "draws": draws, **means}
+
+
 def solved(data: Labelled, rows: np.ndarray, candidate: dict, built: dict) -> float:
     """Accuracy in points of one candidate, whose graph is kept in ``built`` for the next draw."""
     graph = candidate["k"], candidate["symmetry"]
@@ -164,6 +181,11 @@ def show(row: dict) -> str:
 def show_choice(row: dict) -> str:
     cells = [pair(row[name]) for name in ("default", "chosen", "gain", "oracle")]
     return "| " + " | ".join([row["set"], str(row["labels"]), *cells, f"{row['kept']:.0%}"]) + " |"
+
+
+def show_sweep(row: dict) -> str:
+    cells = [f"{value[0]:.1f}" for value in row.values() if isinstance(value, tuple)]
+    return "| " + " | ".join([row["set"], str(row["labels"]), *cells]) + " |"
 
 
 def judge(rows: list[dict]) -> None:
@@ -197,27 +219,25 @@ def main() -> None:
     parser.add_argument("--labels", type=int, nargs="+", default=[1, 2, 5, 10])
     parser.add_argument("--others", action="store_true", help="also sets that are not digits")
     parser.add_argument("--choose", action="store_true", help="what choosing by the seeds brings")
+    parser.add_argument("--sweep", action="store_true", help="numbers of neighbours, symmetries")
     parser.add_argument("--alone", action="store_true", help="without scikit-learn")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     asked = parser.parse_args()
-    rows = []
     if asked.choose:
-        print("| set | labels | default | chosen | gain | best in truth | default kept |")
+        head = "default | chosen | gain | best in truth | default kept"
+        run, tell = choosing, show_choice
+    elif asked.sweep:
+        head = " | ".join(f"{k} {symmetry}" for k in SWEPT for symmetry in get_args(Symmetry))
+        run, tell = sweep, show_sweep
     else:
-        print(
-            "| set | labels | vquery | scikit-learn's best | difference | calibration error "
-            "| power fitted |"
-        )
+        head = "vquery | scikit-learn's best | difference | calibration error | power fitted"
+        run, tell = partial(measure, beside=not asked.alone), show
+    print(f"| set | labels | {head} |")
+    rows = []
     for data in sets(others=asked.others):
-        for per_class in asked.labels:
-            if not possible(data, per_class):
-                continue
-            if asked.choose:
-                rows.append(choosing(data, per_class, asked.draws))
-                print(show_choice(rows[-1]), flush=True)
-            else:
-                rows.append(measure(data, per_class, asked.draws, beside=not asked.alone))
-                print(show(rows[-1]), flush=True)
+        for per_class in filter(partial(possible, data), asked.labels):
+            rows.append(run(data, per_class, asked.draws))
+            print(tell(rows[-1]), flush=True)
     judge(rows)
     if asked.json:
         asked.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")

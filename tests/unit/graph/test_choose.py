@@ -100,6 +100,17 @@ def test_copies_of_one_item_are_one_seed():
     assert "class 'a' has one seed" in choice.reason
 
 
+def test_a_labelled_copy_may_come_late(drawn):
+    vectors, truth, seeds = drawn
+    vectors = np.r_[vectors, vectors[[0]]]
+    seeds = {row: name for row, name in seeds.items() if row}
+    choice = choose_graph(vectors, {**seeds, len(truth): "class 0"}, candidates=[{"k": 3}])
+    rows = choice.table.to_pylist()
+    for row, k in zip(rows, (10, 3), strict=True):
+        left = knn_graph(vectors, k=k).propagate({**seeds, len(truth): "class 0"}).left_out
+        assert row["right"] == (left.scores.argmax(1) == left.truth).mean()
+
+
 def test_a_seed_that_no_other_reaches_counts_as_wrong():
     points = np.repeat(np.eye(4), 5, axis=0) + 0.01 * np.arange(20)[:, None] % 0.05
     seeds = {0: "a", 1: "a", 5: "b", 6: "b", 10: "a", 15: "b"}
