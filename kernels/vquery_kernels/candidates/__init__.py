@@ -120,8 +120,8 @@ def probed(
 
     Notes
     -----
-    Rows that follow each other share most cells, so that products are dense tiles. Where tiles are
-    multiplied in bfloat16, ``SPARE`` more are kept for each row and ranked exactly at the end.
+    Rows that follow each other share most cells, so that products are dense tiles in float32. Who
+    is last of a list and who is just not in it may be swapped where rounding makes them equal.
 
     Examples
     --------

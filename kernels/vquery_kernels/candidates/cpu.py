@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numba
 import numpy as np
-from llvmlite import binding  # type: ignore[import-untyped]
 
 from vquery_kernels import threads
 from vquery_kernels.arrays import frozen
 from vquery_kernels.cpu import compiled
-from vquery_kernels.neighbours import products
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vquery_kernels.arrays import Int64s
     from vquery_kernels.candidates import Floats, Int32s, Lists, Rules
-    from vquery_kernels.neighbours.products import Product
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
-CHUNK = 4096
+CHUNK = 8192
 """Rows that are searched together: they lie close to each other and share their cells."""
 
 TILE = 1024
@@ -31,9 +28,6 @@ TILE = 1024
 
 STRIP = 32
 """Products compared at once before any is looked at alone."""
-
-SPARE = 16
-"""Places beyond ``k`` while products are rounded: who is that much behind is not among the k."""
 
 CLOSE = np.float32(1e-4)
 """More than a product in float32 is off; who is closer to the last of a list is looked at again."""
@@ -51,47 +45,22 @@ def _with_reordering(function: F) -> F:
         return cast("F", numba.njit(nogil=True, fastmath=ways)(function))
 
 
-class Heap(NamedTuple):
-    """Lists while tiles are offered to them: ids, products as in the tiles, whether new; (m, w)."""
-
-    ids: Int32s
-    values: Floats
-    fresh: Any
-
-
 def probed(
     points: Floats, starts: Int64s, probes: Int32s, lists: Lists, apart: Rules, first: int
 ) -> Lists:
     """See :func:`vquery_kernels.candidates.probed`."""
     m = len(probes)
     out = lists.copied()
-    pairs = probes.size * len(points) // max(len(starts) - 1, 1)
-    bfloat16 = products.wants_bfloat16(pairs, binding.get_host_cpu_features())
     cuts = range(0, m, CHUNK)
 
-    with products.multiplier(bfloat16=bfloat16) as product:
+    def search(number: int) -> None:
+        rows = slice(cuts[number], min(cuts[number] + CHUNK, m))
+        heap = out.part(rows)
+        _tiles(points, starts, probes[rows], first + rows.start, heap, apart)
+        _rank(frozen(points), first + rows.start, *heap)
 
-        def search(number: int) -> None:
-            rows = slice(cuts[number], min(cuts[number] + CHUNK, m))
-            heap = _heap(lists, rows, SPARE if bfloat16 else 0)
-            _tiles(points, starts, probes[rows], first + rows.start, heap, apart, product)
-            _rank(frozen(points), first + rows.start, heap, *out.part(rows))
-
-        threads.run(search, len(cuts))
+    threads.run(search, len(cuts))
     return out
-
-
-def _heap(lists: Lists, rows: slice, spare: int) -> Heap:
-    """Copy lists of some rows, with room for more."""
-    m, k = lists.ids[rows].shape
-    heap = Heap(
-        np.full((m, k + spare), -1, np.int32),
-        np.full((m, k + spare), -np.inf, np.float32),
-        np.zeros((m, k + spare), np.bool_),
-    )
-    for array, old in zip(heap, lists, strict=True):
-        array[:, :k] = old[rows]
-    return heap
 
 
 def _tiles(
@@ -99,9 +68,8 @@ def _tiles(
     starts: Int64s,
     probes: Int32s,
     first: int,
-    heap: Heap,
+    heap: Lists,
     apart: Rules,
-    product: Product,
 ) -> None:
     """Multiply the rows from ``first`` on with the cells they name, cell by cell."""
     named = probes.ravel()
@@ -122,7 +90,7 @@ def _tiles(
             for start in range(begin, end, TILE):
                 right = points[start : min(start + TILE, end)]
                 tile = memory[: len(left) * len(right)].reshape(len(left), len(right))
-                product(left, right, tile)
+                np.matmul(left, right.T, out=tile)
                 scope: tuple[Any, ...] = (frozen(part), first, start, heap, *rules, apart.seconds)
                 _scan(frozen(tile), *scope)
 
@@ -143,7 +111,7 @@ def _scan(
     rows: Int64s,
     first: int,
     start: int,
-    heap: Heap,
+    heap: Lists,
     group: Any,
     video: Any,
     time: Any,
@@ -152,7 +120,7 @@ def _scan(
     """Offer a tile of products: its rows are ``first + rows``, its columns from ``start`` on."""
     for i in range(tile.shape[0]):
         row = rows[i]
-        ids, values, fresh = heap.ids[row], heap.values[row], heap.fresh[row]
+        ids, values, fresh = heap.ids[row], heap.cosines[row], heap.fresh[row]
         last = ids.size - 1
         for low in range(0, tile.shape[1], STRIP):
             high = min(low + STRIP, tile.shape[1])
@@ -212,21 +180,16 @@ def _rough(left: Any, right: Any) -> np.float32:
 
 
 @compiled
-def _rank(
-    points: Floats, first: int, heap: Heap, out_ids: Any, out_values: Any, out_fresh: Any
-) -> None:
-    """Write the best of each list by exact product."""
-    m, k = out_ids.shape
-    for row in range(m):
-        ids, values, fresh = out_ids[row], out_values[row], out_fresh[row]
-        ids[:], values[:], fresh[:] = -1, -np.inf, False
-        for place in range(heap.ids.shape[1]):
-            other = heap.ids[row, place]
-            if other < 0:
-                continue
+def _rank(points: Floats, first: int, ids: Int32s, cosines: Floats, fresh: Any) -> None:
+    """Replace products in float32 by those in float64, rounded, and sort lists again."""
+    for row in range(ids.shape[0]):
+        size = 0
+        while size < ids.shape[1] and ids[row, size] >= 0:
+            other, new = ids[row, size], fresh[row, size]
             value = _dot(points[first + row], points[other])
-            if value > values[k - 1] or (value == values[k - 1] and other < ids[k - 1]):
-                _insert(ids, values, fresh, other, value, heap.fresh[row, place])
+            size += 1
+            part = slice(0, size)
+            _insert(ids[row, part], cosines[row, part], fresh[row, part], other, value, new)
 
 
 def descended(points: Floats, lists: Lists, apart: Rules, mates: Int32s) -> Lists:

@@ -56,7 +56,7 @@ TIE = 1e-6
 """Cosines that differ by less are equal: of many copies any will do."""
 START = 0.1
 """Share of the work that is done when the rows are in their cells."""
-ROWS, PLACES = 1 << 15, 1 << 24
+ROWS, PLACES = 1 << 16, 1 << 24
 """Rows whose cells are searched between two reports of progress, and places of lists for them."""
 
 
