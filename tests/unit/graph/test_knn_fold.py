@@ -71,6 +71,14 @@ def test_chains_end_where_they_have_drifted():
     assert 10 < len(first) < 20
 
 
+def test_a_chain_may_drift_any_number_of_times():
+    angle = np.linspace(0, 2 * np.pi, 2000, endpoint=False)
+    node, first = folded(np.stack([np.cos(angle), np.sin(angle)], 1))
+    drift = np.cos(angle - angle[first][node])
+    assert drift.min() >= module.DRIFT_SIMILARITY - 1e-6
+    assert 70 < len(first) < 150  # a label for each would be 2 ** 70
+
+
 def test_frames_of_one_video_fold_sooner_than_others():
     rng = np.random.default_rng(0)
     still = rng.normal(size=(1, 128)) + 0.008 * rng.normal(size=(10, 128))

@@ -243,9 +243,10 @@ def _without_drift(points: Floats, node: Ints, similarity: float) -> Ints:
     fresh = len(node)
     while len(rows):
         _, at, code = np.unique(node[rows], return_index=True, return_inverse=True)
-        first = rows[at][code.ravel()]
+        code = code.ravel()
+        first = rows[at][code]
         away = (cosines(points, first, rows) < similarity) & (first != rows)
         rows = rows[away]
-        node[rows] += fresh
-        fresh *= 2
+        node[rows] = fresh + code[away]
+        fresh += len(at)
     return _numbered(node)
