@@ -24,10 +24,12 @@ CHUNK = 8192
 """Rows that are searched together: they lie close to each other and share their cells."""
 
 TILE = 1024
-"""Rows and columns of a tile at most: 4 MB of products, still in a cache when they are scanned."""
+"""Rows that meet a cell together at most: their vectors stay in a cache of the core."""
 
-STRIP = 32
-"""Products compared at once before any is looked at alone."""
+SIDE = 4
+"""Rows and columns whose products are added up at once: 16 sums fit the registers. The library for
+products would be faster alone, but shares each small product among threads of its own, which wait
+for each other: on a machine that is busy with other things that cost ten times as much."""
 
 CLOSE = np.float32(1e-4)
 """More than a product in float32 is off; who is closer to the last of a list is looked at again."""
@@ -68,10 +70,10 @@ def _tiles(
     starts: Int64s,
     probes: Int32s,
     first: int,
-    heap: Lists,
+    lists: Lists,
     apart: Rules,
 ) -> None:
-    """Multiply the rows from ``first`` on with the cells they name, cell by cell."""
+    """Let the rows from ``first`` on meet the cells they name, cell by cell."""
     named = probes.ravel()
     order = np.argsort(named, kind="stable")
     order = order[np.searchsorted(named[order], 0) :]
@@ -80,19 +82,14 @@ def _tiles(
         np.flatnonzero(np.r_[True, np.diff(cell) != 0, True]) if cell.size else np.empty(0, int)
     )
     rules: tuple[Any, ...] = (frozen(apart.group), frozen(apart.video), frozen(apart.time))
-    memory = np.empty(TILE * TILE, np.float32)
+    given: Any = frozen(points)
     for low, high in pairwise(bounds):
         rows = order[low:high] // probes.shape[1]
         begin, end = int(starts[cell[low]]), int(starts[cell[low] + 1])
         for top in range(0, len(rows), TILE):
-            part = rows[top : top + TILE]
-            left = points[first + part]
-            for start in range(begin, end, TILE):
-                right = points[start : min(start + TILE, end)]
-                tile = memory[: len(left) * len(right)].reshape(len(left), len(right))
-                np.matmul(left, right.T, out=tile)
-                scope: tuple[Any, ...] = (frozen(part), first, start, heap, *rules, apart.seconds)
-                _scan(frozen(tile), *scope)
+            part: Any = frozen(rows[top : top + TILE])
+            scope: tuple[Any, ...] = (first, begin, end, *lists, *rules, apart.seconds)
+            _scan(given, part, *scope)
 
 
 @compiled
@@ -107,35 +104,58 @@ def _apart(a: int, b: int, group: Any, video: Any, time: Any, seconds: float) ->
 
 @compiled
 def _scan(
-    tile: Floats,
+    points: Floats,
     rows: Int64s,
     first: int,
-    start: int,
-    heap: Lists,
+    begin: int,
+    end: int,
+    ids: Int32s,
+    values: Floats,
+    fresh: Any,
     group: Any,
     video: Any,
     time: Any,
     seconds: float,
 ) -> None:
-    """Offer a tile of products: its rows are ``first + rows``, its columns from ``start`` on."""
-    for i in range(tile.shape[0]):
-        row = rows[i]
-        ids, values, fresh = heap.ids[row], heap.cosines[row], heap.fresh[row]
-        last = ids.size - 1
-        for low in range(0, tile.shape[1], STRIP):
-            high = min(low + STRIP, tile.shape[1])
-            worst = values[last]
-            hits: Any = 0
-            for column in range(low, high):
-                hits += np.int32(tile[i, column] > worst)
-            if hits == 0:
-                continue
-            for column in range(low, high):
-                value, other = tile[i, column], start + column
-                if value <= values[last] or _holds(ids, other):
-                    continue
-                if not _apart(first + row, other, group, video, time, seconds):
-                    _insert(ids, values, fresh, other, value, True)  # noqa: FBT003 - compiled
+    """Offer the rows ``begin .. end`` to the rows ``first + rows``, whose lists are given."""
+    last = ids.shape[1] - 1
+    tile = np.empty((SIDE, SIDE), np.float32)
+    for left in range(begin, end, SIDE):
+        for top in range(0, rows.size, SIDE):
+            _products(points, rows, first, top, left, end, tile)
+            for i in range(min(SIDE, rows.size - top)):
+                row = rows[top + i]
+                for j in range(min(SIDE, end - left)):
+                    value, other = tile[i, j], left + j
+                    if value <= values[row, last] or _holds(ids[row], other):
+                        continue
+                    if not _apart(first + row, other, group, video, time, seconds):
+                        _insert(ids[row], values[row], fresh[row], other, value, True)  # noqa: FBT003
+
+
+@_with_reordering
+def _products(
+    points: Floats, rows: Int64s, first: int, top: int, left: int, end: int, tile: Floats
+) -> None:
+    """Multiply four rows by four, all sums in registers; at the edges the last row fills up."""
+    low, high = rows.size - 1, end - 1
+    a0, a1 = points[first + rows[top]], points[first + rows[min(top + 1, low)]]
+    a2, a3 = points[first + rows[min(top + 2, low)]], points[first + rows[min(top + 3, low)]]
+    b0, b1 = points[left], points[min(left + 1, high)]
+    b2, b3 = points[min(left + 2, high)], points[min(left + 3, high)]
+    s00 = s01 = s02 = s03 = s10 = s11 = s12 = s13 = np.float32(0)
+    s20 = s21 = s22 = s23 = s30 = s31 = s32 = s33 = np.float32(0)
+    for place in range(points.shape[1]):
+        x0, x1, x2, x3 = a0[place], a1[place], a2[place], a3[place]
+        y0, y1, y2, y3 = b0[place], b1[place], b2[place], b3[place]
+        s00, s01, s02, s03 = s00 + x0 * y0, s01 + x0 * y1, s02 + x0 * y2, s03 + x0 * y3
+        s10, s11, s12, s13 = s10 + x1 * y0, s11 + x1 * y1, s12 + x1 * y2, s13 + x1 * y3
+        s20, s21, s22, s23 = s20 + x2 * y0, s21 + x2 * y1, s22 + x2 * y2, s23 + x2 * y3
+        s30, s31, s32, s33 = s30 + x3 * y0, s31 + x3 * y1, s32 + x3 * y2, s33 + x3 * y3
+    tile[0, 0], tile[0, 1], tile[0, 2], tile[0, 3] = s00, s01, s02, s03
+    tile[1, 0], tile[1, 1], tile[1, 2], tile[1, 3] = s10, s11, s12, s13
+    tile[2, 0], tile[2, 1], tile[2, 2], tile[2, 3] = s20, s21, s22, s23
+    tile[3, 0], tile[3, 1], tile[3, 2], tile[3, 3] = s30, s31, s32, s33
 
 
 @compiled
