@@ -39,11 +39,14 @@ class Given:
         Numbers of videos, from 0.
     run
         Numbers of tracks that hold over all videos, -1 for items without one; None without tracks.
+    shot
+        Numbers of shots, from 0; None without shots.
     """
 
     time: Weights | None
     video: Ints
     run: Ints | None
+    shot: Ints | None
 
 
 def read_spaces(
@@ -90,6 +93,7 @@ def read_columns(
     time: ArrayLike | None,
     track: ArrayLike | None,
     video: ArrayLike | None,
+    shot: ArrayLike | None = None,
     texts: Sequence[str | None] | pa.Array | None,
     apart_s: float,
 ) -> Given:
@@ -99,26 +103,32 @@ def read_columns(
     ------
     SchemaError
         If a length is wrong, a time is not finite (the item is named), a track is no integer, or
-        ``apart_s`` is negative or given without ``time``.
+        ``apart_s`` is negative, or ``apart_s`` or ``shot`` is given without ``time``.
 
     >>> given = read_columns(3, time=None, track=[4, 4, -1], video="aab", texts=None, apart_s=0)
     Traceback (most recent call last):
     vquery.errors.SchemaError: video must have one value for each of 3 items, got shape ()
     """
-    videos = _codes(video, n)
+    videos = np.zeros(n, np.int64) if video is None else _codes(video, n, "video")
     if not (np.isreal(apart_s) and 0 <= apart_s < np.inf):
         raise SchemaError(f"The 'apart_s' parameter must be 0 or more. Got {apart_s!r} instead.")
     if apart_s > 0 and time is None:
         raise SchemaError("apart_s needs the time of each item: give time=")
+    if shot is not None and time is None:
+        raise SchemaError("shot cuts edges in time, so it needs the time of each item: give time=")
     if texts is not None and (isinstance(texts, str) or len(texts) != n):
         raise SchemaError(f"texts must be {n} texts or nulls, one for each item")
-    return Given(_seconds(time, n), videos, _runs(track, videos, n))
+    shots = None if shot is None else _codes(shot, n, "shot")
+    return Given(_seconds(time, n), videos, _runs(track, videos, n), shots)
 
 
 def _seconds(time: ArrayLike | None, n: int) -> Weights | None:
     if time is None:
         return None
-    when = np.asarray(time, np.float64)
+    try:
+        when = np.asarray(time, np.float64)
+    except (TypeError, ValueError) as error:
+        raise SchemaError(f"time must be {n} finite numbers of seconds: {error}") from None
     if when.shape != (n,):
         raise SchemaError(f"time must be {n} finite numbers of seconds, got shape {when.shape}")
     bad = np.flatnonzero(~np.isfinite(when))
@@ -129,15 +139,16 @@ def _seconds(time: ArrayLike | None, n: int) -> Weights | None:
     return when
 
 
-def _codes(values: ArrayLike | None, n: int) -> Ints:
-    if values is None:
-        return np.zeros(n, np.int64)
+def _codes(values: ArrayLike, n: int, name: str) -> Ints:
     array = np.asarray(values)
     if array.shape != (n,):
         raise SchemaError(
-            f"video must have one value for each of {n} items, got shape {array.shape}"
+            f"{name} must have one value for each of {n} items, got shape {array.shape}"
         )
-    return np.unique(array, return_inverse=True)[1].astype(np.int64).ravel()
+    try:
+        return np.unique(array, return_inverse=True)[1].astype(np.int64).ravel()
+    except TypeError as error:
+        raise SchemaError(f"{name} must have values of one type, none missing: {error}") from None
 
 
 def _runs(track: ArrayLike | None, video: Ints, n: int) -> Ints | None:

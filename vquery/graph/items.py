@@ -50,7 +50,7 @@ SYMMETRY: Symmetry = "tree"
 to 10 labels a class. Mutual neighbours alone leave parts of small sets without any label."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ItemGraph:
     """Items and their affinities; copies of one item share a node. Solved for any seeds.
 
@@ -64,6 +64,9 @@ class ItemGraph:
 
     graph: Graph
     node: Ints
+
+    def __repr__(self) -> str:
+        return f"<ItemGraph: {len(self.node):,} items as {self.graph!r}>"
 
     @cached_property
     def first(self) -> Ints:
@@ -187,6 +190,7 @@ def knn_graph(
     time: ArrayLike | None = None,
     track: ArrayLike | None = None,
     video: ArrayLike | None = None,
+    shot: ArrayLike | None = None,
     texts: Sequence[str | None] | pa.Array | None = None,
     edges: Columns | None = None,
     mix: Mapping[str, float] | None = None,
@@ -209,6 +213,9 @@ def knn_graph(
         Shape (n,), integers, negative for none: the runs, where they are known.
     video
         Shape (n,), any values; by default all items are in one video.
+    shot
+        Shape (n,), any values: the shot that each item lies in. Edges in time end where it changes;
+        needs ``time``.
     texts
         n texts or nulls: what is said during each item.
     edges
@@ -241,11 +248,13 @@ def knn_graph(
     """
     spaces, together = read_spaces(vectors)
     n = len(together)
-    given = read_columns(n, time=time, track=track, video=video, texts=texts, apart_s=apart_s)
+    given = read_columns(
+        n, time=time, track=track, video=video, shot=shot, texts=texts, apart_s=apart_s
+    )
     pairs = None if edges is None else given_edges(n, *read_edges(edges))
     run = given.run
     if run is None and given.time is not None:
-        run = runs(together, given.video, given.time)
+        run = runs(together, given.video, given.time, cuts=given.shot)
     apart = Apart(run, given.video, given.time, apart_s)
     node, first = folded(together, video=given.video, time=given.time)
     lists = {
@@ -262,9 +271,9 @@ def knn_graph(
         "recall": min(found.recall for found in lists.values()),
     }
     if run is not None and given.time is not None:
-        follow, cut = temporal_edges(together, run, given.time)
+        follow, cut = temporal_edges(together, run, given.time, shot=given.shot)
         kinds["temporal"] = _on_nodes(follow, node, len(first))
-        facts["temporal_cut"] = cut.switch
+        facts["temporal_cut"] = cut._asdict()
     if texts is not None:
         kinds["text"] = _on_nodes(text_edges(texts, apart=apart), node, len(first))
     if pairs is not None:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from vquery.errors import LabelError
 from vquery.graph.calibrate import apply_power, fit_power
 from vquery.graph.knowing import gaps, precision_coverage, why
 from vquery.graph.masses import mass_scale
+from vquery.graph.seeds import whole
 from vquery.graph.settle import BLOCK_BYTES, Best, blocks_of, scores_of, slices, stored
 from vquery.graph.solve import Poisson
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Hashable
 
     from numpy.typing import ArrayLike, NDArray
     from scipy import sparse
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
 PRIOR_POWER = 2.5
 """Sharpening before any seed can be left out: harmonic scores are under-confident by about this.
 Over thirteen sets the best power is 2.7 with one label a class (from .5 to 16) and 2.0 with ten."""
+NAMED_LABELS = 12
+"""Labels that are counted one by one where a result shows itself."""
 SUGGESTED = 10
 """Unreached components that a report names an item for; `Labelled.unreached` has them all."""
 
@@ -79,7 +84,7 @@ class Solved:
         return Solved(raw, self.which, self.left[:, part])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Labelled:
     """The outcome of propagation.
 
@@ -136,6 +141,16 @@ class Labelled:
             ranked[self.seeds.nodes] = self.seeds.labels.toarray()
         return ranked
 
+    def __repr__(self) -> str:
+        label = self.table["label"]
+        found = sorted(pc.value_counts(label.drop_null()).to_pylist(), key=lambda e: -e["counts"])
+        named = [f"{one['values']}: {one['counts']:,}" for one in found[:NAMED_LABELS]]
+        rest = [f"{len(found) - NAMED_LABELS:,} more"] if len(found) > NAMED_LABELS else []
+        return (
+            f"<Labelled: {len(label) - label.null_count:,} of {len(label):,} items from "
+            f"{self.report['seeds']:,} seeds ({', '.join(named + rest) or 'none'})>"
+        )
+
     def unreached(self) -> pa.Table:
         """List the components without a seed: the item to label next, and how many items wait.
 
@@ -161,20 +176,21 @@ class Labelled:
             If there is no such item.
         """
         node, first = self.items.node, self.items.first
-        if not 0 <= item < len(node):
-            raise LabelError(f"item {item} does not exist: there are {len(node)} items")
+        at = whole(item)
+        if at is None or not 0 <= at < len(node):
+            raise LabelError(f"item {item!r} does not exist: there are {len(node)} items")
         graph = self.items.graph
         found = why(
             graph.weights,
             self.solver,
-            int(node[item]),
+            int(node[at]),
             top=top,
             kinds=graph.kinds,
             item_count=self.items.multiplicity,
         )
-        row = self.table.slice(item, 1).to_pylist()[0]
+        row = self.table.slice(at, 1).to_pylist()[0]
         return {
-            "item": int(item),
+            "item": at,
             **{name: row[name] for name in ("label", "probability", "reached")},
             "reasons": [self._reason(reason) for reason in found.reasons],
             "rest": found.rest,
@@ -209,6 +225,11 @@ class Labelled:
             that of the seeds when they were left out.
         thresholds
             See `vquery.graph.knowing.precision_coverage`, which also says what the columns are.
+
+        Raises
+        ------
+        LabelError
+            If the truth is no mapping, or of an item that does not exist.
         """
         rest = np.ones(len(self.items.node), bool)
         rest[np.isin(self.items.node, self.seeds.nodes)] = False
@@ -230,7 +251,17 @@ class Labelled:
 
     def _right(self, truth: Mapping[int, Hashable]) -> Weights:
         """1 where the label is right, 0 where it is wrong, NaN where the truth is not known."""
-        out = np.full(len(self.items.node), np.nan)
+        n = len(self.items.node)
+        if not isinstance(truth, Mapping):
+            raise LabelError(
+                f"truth must be a mapping {{item: label}}, got {type(truth).__name__}: for one "
+                "label an item give dict(enumerate(labels))"
+            )
+        for item in truth:
+            row = whole(item)
+            if row is None or not 0 <= row < n:
+                raise LabelError(f"truth: item {item!r} does not exist: there are {n} items")
+        out = np.full(n, np.nan)
         rows = np.fromiter(truth, np.int64, len(truth))
         given = self.table["label"].take(pa.array(rows)).to_pylist()
         out[rows] = [a == b for a, b in zip(given, truth.values(), strict=True)]

@@ -39,6 +39,7 @@ def propagate(
     time: ArrayLike | None = None,
     track: ArrayLike | None = None,
     video: ArrayLike | None = None,
+    shot: ArrayLike | None = None,
     texts: Sequence[str | None] | pa.Array | None = None,
     edges: Columns | None = None,
     mix: Mapping[str, float] | None = None,
@@ -54,7 +55,7 @@ def propagate(
 
     Parameters
     ----------
-    vectors, time, track, video, texts, edges, mix, symmetry, apart_s
+    vectors, time, track, video, shot, texts, edges, mix, symmetry, apart_s
         The items and what links them, see `knn_graph`.
     seeds, method, prior, confidence, alpha
         The labels and how they spread, see `ItemGraph.propagate`.
@@ -91,6 +92,7 @@ def propagate(
         time=time,
         track=track,
         video=video,
+        shot=shot,
         texts=texts,
         edges=edges,
         mix=mix,
@@ -121,8 +123,8 @@ def propagate_concepts(
     k
         Neighbours of each item.
     columns
-        ``time``, ``track``, ``video``, ``texts``, ``edges``, ``mix``, ``symmetry``, ``apart_s``,
-        ``recall`` of `knn_graph`.
+        ``time``, ``track``, ``video``, ``shot``, ``texts``, ``edges``, ``mix``, ``symmetry``,
+        ``apart_s``, ``recall`` of `knn_graph`.
 
     Returns
     -------

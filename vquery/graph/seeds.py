@@ -91,7 +91,10 @@ def read_seeds(
 'Bob': correct one of them, or use method='spreading', which takes contradicting votes
     """
     if not isinstance(seeds, Mapping):
-        raise LabelError(f"seeds must be a mapping {{item: label}}, got {type(seeds).__name__}")
+        raise LabelError(
+            f"seeds must be a mapping {{item: label}}, got {type(seeds).__name__}: give the "
+            "labelled items alone, as in {i: y for i, y in enumerate(labels) if y != -1}"
+        )
     if not seeds:
         raise LabelError("propagate needs at least one seed: {item: label}")
     rows = _rows(seeds, len(node))
@@ -115,16 +118,25 @@ def read_seeds(
 def _rows(seeds: Mapping[int, Hashable], n: int) -> Ints:
     rows = np.empty(len(seeds), np.int64)
     for i, key in enumerate(seeds):
-        try:
-            row = None if isinstance(key, bool) else operator.index(key)
-        except TypeError:
-            row = None
+        row = whole(key)
         if row is None:
             raise LabelError(f"seeds: {key!r} is no row number (a whole number from 0 to {n - 1})")
         if not 0 <= row < n:
             raise LabelError(f"seed row {row} does not exist: there are {n} rows")
         rows[i] = row
     return rows
+
+
+def whole(value: Any) -> int | None:
+    """Read a whole number of Python or numpy; None for what is none, such as True.
+
+    >>> whole(np.int32(3)), whole(3.0), whole("3"), whole(True)
+    (3, None, None, None)
+    """
+    try:
+        return None if isinstance(value, bool | np.bool_) else operator.index(value)
+    except TypeError:
+        return None
 
 
 def _plain(value: Any, row: int) -> Hashable | None:

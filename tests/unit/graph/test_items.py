@@ -12,6 +12,7 @@ from vquery.errors import LabelError, SchemaError
 from vquery.graph import settle
 from vquery.graph.calibrate import apply_power
 from vquery.graph.items import knn_graph
+from vquery.graph.propagate import propagate
 from vquery.graph.settle import Best
 
 METHODS = ("harmonic", "spreading", "poisson")
@@ -103,8 +104,10 @@ def test_why_names_the_seeds_and_the_way(method):
         "rest": 0.0,
         "add": 24,
     }
-    with pytest.raises(LabelError, match="item 25 does not exist: there are 25 items"):
-        found.why(25)
+    for item in (25, "a", 1.0, True):
+        with pytest.raises(LabelError, match=f"item {item!r} does not exist: there are 25 items"):
+            found.why(item)
+    assert found.why(np.int64(1)) == found.why(1)
 
 
 def test_unreached_components_come_with_an_item_each():
@@ -136,6 +139,10 @@ def test_the_curve_is_measured_on_seeds_left_out_or_on_the_truth():
     few = found.curve({i: int(truth[i]) for i in range(10)}, thresholds=[0.0])
     assert few["checked"].to_pylist() == [2]
     assert knn_graph(vectors).propagate({0: 0, 40: 1}).curve()["checked"].to_pylist()[-1] == 0
+    with pytest.raises(LabelError, match=r"truth must be a mapping .* got ndarray: .*enumerate"):
+        found.curve(truth)
+    with pytest.raises(LabelError, match="truth: item 80 does not exist: there are 80 items"):
+        found.curve({80: 0})
 
 
 @given(seed=st.integers(0, 2**32 - 1), power=st.sampled_from([0.5, 1.0, 3.0]))
@@ -267,6 +274,30 @@ def test_the_report_says_how_it_was_built_and_solved():
     assert report["converged"]
     assert report["undecided_items"] == 0
     assert found.classes == ("a", "b")
+    assert repr(found) == "<Labelled: 40 of 40 items from 2 seeds (a: 20, b: 20)>"
+    assert repr(found.items).startswith("<ItemGraph: 40 items as Graph(40 nodes; visual: ")
+    assert all(type(value) is float for value in report["scale"].values())
+
+
+def test_many_labels_are_not_all_shown():
+    found = knn_graph(np.eye(20), k=3).propagate({i: f"label {i:02}" for i in range(20)})
+    assert "label 11: 1, 8 more)" in repr(found)
+
+
+def test_edges_in_time_end_at_shots():
+    turn = np.linspace(0, 0.5, 12)
+    vectors = np.c_[np.cos(turn), np.sin(turn)]
+    time, shot = np.arange(12) / 5, np.repeat(["a", "b", "c"], 4)
+    items = knn_graph(vectors, time=time, track=np.zeros(12, int), shot=shot, k=2)
+    edges = items.graph.kinds["temporal"].tocoo()
+    assert (shot[edges.row] == shot[edges.col]).all()
+    assert edges.nnz == 2 * 9
+    assert items.summary()["temporal_cut"] == {"shot": 2, "switch": 0}
+    alone = knn_graph(vectors, time=time, shot=shot, k=2)  # runs end at shots too
+    temporal = alone.graph.kinds["temporal"].tocoo()
+    assert (shot[temporal.row] == shot[temporal.col]).all()
+    table = propagate(vectors, {0: "x", 11: "y"}, time=time, track=[0] * 12, shot=shot, k=2)
+    assert json.loads(table.schema.metadata[b"vquery.graph"])["temporal_cut"]["shot"] == 2
 
 
 @pytest.mark.parametrize(
@@ -274,7 +305,11 @@ def test_the_report_says_how_it_was_built_and_solved():
     [
         ({"time": [0.0]}, r"time must be 4 finite numbers of seconds, got shape \(1,\)"),
         ({"time": [0.0, 1, np.nan, 3]}, "got nan for item 2"),
+        ({"time": ["a", "b", "c", "d"]}, "time must be 4 finite numbers of seconds: "),
+        ({"shot": [1, 1, 2, 2]}, "shot .* needs the time"),
+        ({"shot": [1], "time": range(4)}, "shot must have one value for each of 4 items"),
         ({"video": ["x"]}, "video must have one value for each of 4 items"),
+        ({"video": ["x", None, "y", "y"]}, "video must have values of one type, none missing"),
         ({"track": [0.5, 1, 1, 1]}, "track must be 4 integers"),
         ({"track": [1, 1]}, "track must be 4 integers"),
         ({"texts": ["a"]}, "texts must be 4 texts or nulls"),
@@ -288,6 +323,8 @@ def test_the_report_says_how_it_was_built_and_solved():
         ({"mix": {"visul": 1.0}}, "mix: there is no kind of edges 'visul'"),
         ({"mix": {"visual": -1.0}}, "mix: the weight of 'visual' must be 0 or more"),
         ({"k": 0}, "'k' parameter"),
+        ({"k": 2.5}, "'k' parameter of neighbours must be a whole number .* Got 2.5"),
+        ({"k": True}, "'k' parameter"),
         ({"symmetry": "both"}, "'mutual' or 'sum'"),
         ({"apart_s": -1.0, "time": range(4)}, "'apart_s' parameter must be 0 or more"),
         ({"apart_s": 1.0}, "apart_s needs the time"),

@@ -162,6 +162,7 @@ def test_no_items_and_one_item(method):
     [
         ({}, "at least one seed"),
         ([(0, "a")], "seeds must be a mapping"),
+        (np.array([-1, 0, -1, 1]), "got ndarray: give the labelled items alone, as in"),
         ({4: "a"}, "seed row 4 does not exist: there are 4 rows"),
         ({-1: "a"}, "seed row -1 does not exist"),
         ({1.5: "a"}, "1.5 is no row number"),

@@ -64,7 +64,7 @@ def mixed(
     base = visual or 1.0
     parts, scale = {}, {}
     for kind, weight in chosen.items():
-        factor = base * weight / (_mean(kinds[kind]) or 1.0)
+        factor = float(base * weight / (_mean(kinds[kind]) or 1.0))
         if weight > 0:
             scale[kind] = factor
             parts[kind] = kinds[kind] if factor == 1.0 else _times(kinds[kind], factor)

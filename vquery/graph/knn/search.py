@@ -66,8 +66,8 @@ def neighbours(
     Raises
     ------
     SchemaError
-        If vectors are not finite numbers of shape (n, d), ``k`` is below 1, or ``recall`` is not
-        between 0 and 1.
+        If vectors are not finite numbers of shape (n, d), ``k`` is no whole number of at least
+        1, or ``recall`` is not between 0 and 1.
 
     Notes
     -----
@@ -77,8 +77,11 @@ def neighbours(
     >>> neighbours([[1, 0], [1, 0], [0, 1]], 1).target.tolist()   # never itself, although equal
     [1, 0, 0]
     """
-    if k < 1:
-        raise SchemaError(f"The 'k' parameter of neighbours must be at least 1. Got {k} instead.")
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
+        raise SchemaError(
+            f"The 'k' parameter of neighbours must be a whole number of at least 1. Got {k!r} "
+            "instead."
+        )
     if not 0 < recall <= 1:
         raise SchemaError(
             f"The 'recall' parameter must be above 0 and at most 1. Got {recall} instead."
