@@ -152,6 +152,8 @@ def test_nothing_labelled_is_an_error_that_writes_nothing(db):
         with pytest.raises(LabelError, match=r"no human label of 'name'.*db\.label"):
             db.propagate("name")
     db.label([OTHER_BOB], "mood", "merry")
+    with pytest.raises(LabelError, match=r"no human label of 'moood'.*; labelled are 'mood'"):
+        db.propagate("moood")
     with pytest.raises(LabelError, match="of 'mood' among these items"):
         db.propagate("mood", over=[ANN])
     assert [run for run in db.runs["command"].to_pylist() if run == "propagate"] == ["propagate"]

@@ -137,6 +137,8 @@ def test_why_of_what_took_no_part_is_an_error(db):
     found = db.propagate("name", over=db.faces.filter(vq.face.video == "a.mp4"))
     with pytest.raises(LabelError, match=rf"{CLEO} did not take part in run \d+"):
         found.why(CLEO)
+    with pytest.raises(LabelError, match=r"'Ann' did not take part in run \d+"):
+        found.why("Ann")
     with pytest.raises(LabelError, match="at least 1"):
         found.why(ANN, top=0)
 

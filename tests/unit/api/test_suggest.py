@@ -159,6 +159,7 @@ def test_a_file_that_is_to_be_filled_in_is_refused_until_it_is(people, tmp_path)
     db, _ = people
     rows = to_fill_in(db.suggest(2).collect())
     assert rows.column_names[:2] == ["detection_id", "label"]
+    assert {"video", "start", "x1", "y1", "x2", "y2"} <= set(rows.column_names)
     file = tmp_path / "todo.csv"
     import pyarrow.csv
 

@@ -12,6 +12,7 @@ from vquery.api.labelling import ids_of
 from vquery.api.tables import HUMAN
 from vquery.errors import LabelError, SchemaError
 from vquery.graph.knowing import precision_coverage
+from vquery.graph.seeds import whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -216,13 +217,17 @@ class Propagation:
         LabelError
             If the detection did not take part, or the graph cannot be built again.
         """
-        found = pc.index(self.table["detection_id"], value=pa.scalar(detection_id, pa.int64()))
-        if found.as_py() < 0:
+        wanted = whole(detection_id)
+        at = -1
+        if wanted is not None:
+            ids = self.table["detection_id"]
+            at = pc.index(ids, value=pa.scalar(wanted, pa.int64())).as_py()
+        if at < 0:
             raise LabelError(
-                f"detection {detection_id} did not take part in run {self.run_id}, which "
+                f"detection {detection_id!r} did not take part in run {self.run_id}, which "
                 f"propagated {self.concept!r} over {self.table.num_rows:,} detections"
             )
-        return self._explain(self.solved, found.as_py(), top)
+        return self._explain(self.solved, at, top)
 
     def __repr__(self) -> str:
         counts = self._labels()

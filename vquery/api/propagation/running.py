@@ -48,7 +48,9 @@ def propagate(
         for concept in concepts:
             seeds = store.labels(concept, snapshot)
             if seeds["label"].null_count == seeds.num_rows:
-                raise solving.unlabelled(concept, "")
+                said = store.labels(None, snapshot).filter(pc.field("label").is_valid())
+                others = sorted(set(said["concept"].to_pylist()))
+                raise solving.unlabelled(concept, "", others)
         found: list[Propagation] = []
         built: Built | None = None
         for concept in concepts:

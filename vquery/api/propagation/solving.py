@@ -16,6 +16,8 @@ from vquery.graph.knowing import gaps
 from vquery.graph.names import name_tracks
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
 
     from vquery.api.propagation.graphs import Built
@@ -91,11 +93,12 @@ def given_rows(built: Built, seeds: pa.Table) -> tuple[dict[int, str | None], in
     return dict(zip(rows, labels, strict=True)), int((~inside).sum())
 
 
-def unlabelled(concept: str, where: str) -> LabelError:
-    """Return the error for a concept without any label but "none of them"."""
+def unlabelled(concept: str, where: str, others: Sequence[str] = ()) -> LabelError:
+    """Return the error for a concept without any label but "none of them"; others have some."""
+    hint = f"; labelled are {', '.join(map(repr, others))}" if others else ""
     return LabelError(
         f"no human label of {concept!r}{where}: label at least one first, "
-        f'as in db.label(rows, "{concept}", "Bernie")'
+        f'as in db.label(rows, "{concept}", "Bernie"){hint}'
     )
 
 

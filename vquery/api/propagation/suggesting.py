@@ -38,7 +38,12 @@ if TYPE_CHECKING:
 APART_S = 2.0
 """No two suggestions lie this near each other that may be fragments of one track: one shows while
 the other does not, in the same shot."""
-TO_FILL_IN = ("detection_id", "video", "start", "best", "best_probability", "reason", "items")
+BOX = ("x1", "y1", "x2", "y2")
+"""Which of the faces at that moment is meant."""
+TO_FILL_IN = (
+    *("detection_id", "video", "start", *BOX),
+    *("best", "best_probability", "reason", "items"),
+)
 DISAGREEMENT = "disagreement"
 
 
@@ -176,9 +181,10 @@ def _table(solved: Solved, found: Suggestions, snapshot: Snapshot) -> pa.Table:
 def to_fill_in(rows: pa.Table) -> pa.Table:
     """Make of suggestions a table for a person to fill in and `Collection.label_file` to read.
 
-    >>> to_fill_in(pa.table({"detection_id": [7], "video": ["a"], "start_us": [1_500_000],
-    ...     "best": ["Ann"], "best_probability": [0.4], "reason": ["uncertain"], "items": [12]}))[
-    ...     "label"].to_pylist()
+    >>> one = {"detection_id": 7, "video": "a", "start_us": 1_500_000, "x1": 0.1, "y1": 0.2,
+    ...     "x2": 0.3, "y2": 0.4, "best": "Ann", "best_probability": 0.4, "reason": "uncertain",
+    ...     "items": 12}
+    >>> to_fill_in(pa.Table.from_pylist([one]))["label"].to_pylist()
     ['?']
     """
     start = pc.divide(rows["start_us"].cast(pa.float64()), float(US_PER_S))
