@@ -54,7 +54,7 @@ def test_propagating_again_searches_nothing(people, searched):
     searched.clear()
     again = db.propagate("name")
     assert searched == []
-    assert "90 of 90 rows were known" in again.report["remarks"]
+    assert "90 of 90 lists were kept from before" in again.report["remarks"]
     assert labels(again).equals(labels(first))
     db.label([first.table["detection_id"][0].as_py()], "host", "yes")
     db.propagate("host")
@@ -71,7 +71,7 @@ def test_a_new_video_is_all_that_is_searched(people, searched):
     found = db.propagate("name")
     # the new rows among all, and all others among the new: no row of before among those of before
     assert searched == [18, 90]
-    assert "90 of 108 rows were known" in found.report["remarks"]
+    assert "90 of 108 lists were kept from before" in found.report["remarks"]
     given = {row["detection_id"]: row["label"] for row in found.table.to_pylist()}
     assert [given[new[who][0]] for who in ("Ann", "Bob", "Cleo")] == ["Ann", "Bob", None]
     shutil.rmtree(db.path / "cache")

@@ -114,18 +114,18 @@ def test_lists_are_kept_mapped_and_extended(tmp_path, rows):
     names = files(folder)
     assert len(names) == 6
     again = cached_neighbours(folder, ids[half], points[half], 4, apart=apart.take(half))
-    assert again.remarks == ("70 of 70 rows were known",)
+    assert again.remarks == ("70 of 70 lists were kept from before",)
     assert isinstance(again.target, np.memmap)
     assert files(folder) == names
     same(again, first)
     more = cached_neighbours(folder, ids, points, 4, apart=apart)
-    assert more.remarks == ("70 of 80 rows were known",)
+    assert more.remarks == ("70 of 80 lists were kept from before",)
     same(more, neighbours(points, 4, apart=apart))
     assert len(files(folder)) == 6
     assert files(folder) != names
     # a floor is laid over the same lists, and so are shorter ones
     above = cached_neighbours(folder, ids, points, 2, apart=apart, floor=0.4)
-    assert above.remarks == ("80 of 80 rows were known",)
+    assert above.remarks == ("80 of 80 lists were kept from before",)
     same(above, neighbours(points, 2, apart=apart, floor=0.4))
     longer = cached_neighbours(folder, ids, points, 6, apart=apart)
     same(longer, neighbours(points, 6, apart=apart))
@@ -139,7 +139,7 @@ def test_rows_in_another_order_and_groups_with_other_numbers_are_known(tmp_path,
     order = np.random.default_rng(0).permutation(80)
     other = Apart(np.where(apart.group >= 0, 1000 - apart.group, -1)).take(order)
     found = cached_neighbours(tmp_path, ids[order], points[order], 4, apart=other)
-    assert found.remarks == ("80 of 80 rows were known",)
+    assert found.remarks == ("80 of 80 lists were kept from before",)
     same(found, neighbours(points[order], 4, apart=other))
 
 
@@ -149,7 +149,7 @@ def test_what_changed_is_searched_anew(tmp_path, rows):
     points = points.copy()
     points[11] *= -1
     found = cached_neighbours(tmp_path, ids, points, 4, apart=apart)
-    assert found.remarks == ("79 of 80 rows were known",)
+    assert found.remarks == ("79 of 80 lists were kept from before",)
     same(found, neighbours(points, 4, apart=apart))
     group = apart.group.copy()
     group[11] = 77
@@ -159,7 +159,7 @@ def test_what_changed_is_searched_anew(tmp_path, rows):
     for seconds in (2.0, 5.0):
         in_time = Apart(group, video, when, seconds)
         near = cached_neighbours(tmp_path, ids, points, 4, apart=in_time)
-        assert near.remarks == ("0 of 80 rows were known",)
+        assert near.remarks == ("0 of 80 lists were kept from before",)
         same(near, neighbours(points, 4, apart=in_time))
 
 
@@ -225,7 +225,7 @@ def test_damaged_lists_are_never_used(tmp_path, rows, how):
     assert found.remarks[0].startswith("kept lists were not used: ")
     same(found, neighbours(points, 4, apart=apart))
     whole = cached_neighbours(tmp_path, ids, points, 4, apart=apart)
-    assert whole.remarks == ("80 of 80 rows were known",)
+    assert whole.remarks == ("80 of 80 lists were kept from before",)
 
 
 def test_less_recall_than_is_wanted_is_not_enough(tmp_path, rows):
@@ -249,12 +249,12 @@ def test_a_crash_leaves_the_old_lists(tmp_path, rows, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", crash)
         found = cached_neighbours(tmp_path, ids, points, 4)
-    assert found.remarks[0] == "70 of 80 rows were known"
+    assert found.remarks[0] == "70 of 80 lists were kept from before"
     assert found.remarks[1].startswith("lists were not kept: [Errno 28]")
     same(found, neighbours(points, 4))
     orphan = next(p for p in tmp_path.glob("*.npy") if p.stat().st_size < 1 << 10)
     again = cached_neighbours(tmp_path, ids[:70], points[:70], 4)
-    assert again.remarks == ("70 of 70 rows were known",)
+    assert again.remarks == ("70 of 70 lists were kept from before",)
     assert orphan.exists()  # it might be another writer at work
     long_ago = time.time() - 2 * stored.ORPHAN_S
     os.utime(orphan, (long_ago, long_ago))
@@ -281,7 +281,7 @@ def test_ids_are_checked(tmp_path):
 
 @pytest.mark.parametrize("n", [0, 1, 2])
 def test_few_rows_are_kept_too(tmp_path, n):
-    for remark in ("no kept lists", f"{n} of {n} rows were known"):
+    for remark in ("no kept lists", f"{n} of {n} lists were kept from before"):
         found = cached_neighbours(tmp_path, np.arange(n), np.eye(n, 3), 2)
         assert found.remarks == (remark,)
         assert found.counts().tolist() == [max(n - 1, 0)] * n

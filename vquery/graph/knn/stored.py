@@ -84,7 +84,8 @@ def cached_neighbours(
     -------
     Neighbours
         The arrays are memory-mapped where nothing had to be changed. ``remarks`` says how many
-        rows were known, why kept lists were not used, and why new ones could not be written.
+        lists were kept from before, why kept lists were not used, and why new ones could not be
+        written.
 
     Raises
     ------
@@ -129,7 +130,7 @@ def _usable(
     at = _rows_of(kept, ids, marks)
     if not _agrees(kept.lists, at, vectors):
         return None, nothing, "kept lists were not used: their similarities are not of these rows"
-    return kept, at, f"{int((at >= 0).sum())} of {len(ids)} rows were known"
+    return kept, at, f"{int((at >= 0).sum())} of {len(ids)} lists were kept from before"
 
 
 def _too_short(lists: Neighbours, k: int) -> bool:
