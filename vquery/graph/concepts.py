@@ -11,7 +11,8 @@ import pyarrow as pa
 from scipy import sparse
 
 from vquery.errors import LabelError
-from vquery.graph.labelled import label_items, solve_columns
+from vquery.graph.labelled import label_items
+from vquery.graph.leaving import solve_columns
 from vquery.graph.seeds import Seeds, read_seeds
 from vquery.graph.settle import width_of
 from vquery.graph.solve import Poisson

@@ -14,16 +14,16 @@ import pyarrow.compute as pc
 from vquery.errors import LabelError
 from vquery.graph.calibrate import apply_power, fit_power
 from vquery.graph.knowing import gaps, precision_coverage, why
+from vquery.graph.leaving import LeftOut, Solved, left_out, seeds_twice, solve_columns
 from vquery.graph.masses import mass_scale
 from vquery.graph.seeds import whole
-from vquery.graph.settle import BLOCK_BYTES, Best, blocks_of, scores_of, slices, stored
+from vquery.graph.settle import BLOCK_BYTES, Best, blocks_of, scores_of, slices
 from vquery.graph.solve import Poisson
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from numpy.typing import ArrayLike, NDArray
-    from scipy import sparse
 
     from vquery.graph.items import ItemGraph
     from vquery.graph.knowing import Gaps, Reason
@@ -41,47 +41,6 @@ NAMED_LABELS = 12
 """Labels that are counted one by one where a result shows itself."""
 SUGGESTED = 10
 """Unreached components that a report names an item for; `Labelled.unreached` has them all."""
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """Seeds as they were scored without their own label.
-
-    Attributes
-    ----------
-    places
-        Shape (m,): positions among the seeds.
-    scores
-        Shape (m, c): scaled to the prior, rows sum to 1, before the power.
-    truth
-        Shape (m,): the class that the seed has.
-    """
-
-    places: Ints
-    scores: Weights
-    truth: Ints
-
-
-@dataclass(frozen=True, slots=True)
-class Solved:
-    """What a solver says for some columns of labels.
-
-    Attributes
-    ----------
-    raw
-        Shape (nodes, c), or None where that is too much to keep.
-    which, left
-        Seeds that were left out (m,), and what they got then (m, c), NaN where nothing.
-    """
-
-    raw: Floats | None
-    which: Ints
-    left: Weights
-
-    def columns(self, part: slice) -> Solved:
-        """Restrict to some columns."""
-        raw = None if self.raw is None else self.raw[:, part]
-        return Solved(raw, self.which, self.left[:, part])
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -107,6 +66,10 @@ class Labelled:
         What the seeds got without their own label; empty unless calibrated.
     report
         Figures on graph and solution, ready to be shown.
+    raw
+        Shape (nodes, c): what the solver says; None where that is too much to keep.
+    wanted
+        Shape (c,): shares of the classes that the masses were scaled to, or None.
     """
 
     table: pa.Table
@@ -118,7 +81,8 @@ class Labelled:
     power: float
     left_out: LeftOut
     report: dict[str, Any]
-    _raw: Floats | None
+    raw: Floats | None
+    wanted: Weights | None
 
     @property
     def classes(self) -> tuple[Hashable | None, ...]:
@@ -132,7 +96,7 @@ class Labelled:
         This is before the power; `vquery.graph.calibrate.apply_power` makes probabilities of it.
         Many classes on many nodes are not kept but solved anew for this (see `settle`).
         """
-        raw = scores_of(self.solver, self.seeds.labels) if self._raw is None else self._raw
+        raw = scores_of(self.solver, self.seeds.labels) if self.raw is None else self.raw
         ranked = np.empty_like(raw)
         step = max(1, BLOCK_BYTES // (8 * len(self.classes)))
         for start in range(0, len(raw), step):
@@ -150,6 +114,28 @@ class Labelled:
             f"<Labelled: {len(label) - label.null_count:,} of {len(label):,} items from "
             f"{self.report['seeds']:,} seeds ({', '.join(named + rest) or 'none'})>"
         )
+
+    def added(self, item: int, label: Hashable) -> Labelled:
+        """Label one more item, or give a labelled one another label, without solving anew.
+
+        Costs one column of the solution instead of one a class and one a seed: the power that was
+        fitted on the seeds left out before is kept. This result stays as it is.
+
+        Raises
+        ------
+        LabelError
+            If the item does not exist, the label does not fit the others or the prior, or the
+            method is not "harmonic".
+
+        >>> from vquery.graph.items import knn_graph
+        >>> items = knn_graph([[1, 0], [0.9, 0.1], [0, 1], [0.1, 0.9]], k=1)
+        >>> found = items.propagate({0: "right"})
+        >>> found.table["label"].to_pylist(), found.added(2, "up").table["label"].to_pylist()
+        (['right', 'right', None, None], ['right', 'right', 'up', 'up'])
+        """
+        from vquery.graph.more import with_label  # which needs this module
+
+        return with_label(self, item, label)
 
     def unreached(self) -> pa.Table:
         """List the components without a seed: the item to label next, and how many items wait.
@@ -277,6 +263,7 @@ def label_items(
     hard: bool,
     facts: Mapping[str, Any],
     solved: Solved | None = None,
+    kept: tuple[LeftOut, float] | None = None,
 ) -> Labelled:
     """Solve for all classes and settle what each item is.
 
@@ -290,17 +277,21 @@ def label_items(
         Figures for the report.
     solved
         What the solver says, where it was asked before.
+    kept
+        Seeds that were left out before, and the power that was fitted on them.
     """
     if solved is None:
-        solved = solve_columns(solver, seeds.labels, left=_every_class_twice(seeds))
+        solved = solve_columns(solver, seeds.labels, left=seeds_twice(seeds))
     raw = solved.raw
     size = items.multiplicity.astype(np.float64)
     if hard:
         size[seeds.nodes] = 0.0
     scale = mass_scale(_masses(size, seeds, solver, raw), wanted)
-    left = _left_out(solved, seeds, scale)
+    if kept is None:
+        left = left_out(solved, seeds, scale)
+        kept = left, fit_power(left.scores, left.truth, prior=PRIOR_POWER)
+    left, power = kept
     calibrated = bool(len(left.places))
-    power = fit_power(left.scores, left.truth, prior=PRIOR_POWER)
     blocks = blocks_of(solver, seeds.labels) if raw is None else slices(raw)
     best = Best.of(blocks, items.graph.n, scale, power)
     if hard:
@@ -316,7 +307,7 @@ def label_items(
             "calibrated": np.full(len(node), calibrated),
         }
     ).replace_schema_metadata({"vquery.graph": json.dumps(report)})
-    return Labelled(table, items, seeds, solver, hard, scale, power, left, report, raw)
+    return Labelled(table, items, seeds, solver, hard, scale, power, left, report, raw, wanted)
 
 
 def _masses(size: Weights, seeds: Seeds, solver: Solver, raw: Floats | None) -> Weights:
@@ -325,32 +316,6 @@ def _masses(size: Weights, seeds: Seeds, solver: Solver, raw: Floats | None) -> 
         return np.concatenate([size @ scores for _, scores in slices(raw)])
     assert not isinstance(solver, Poisson), "its scores are always kept"
     return np.asarray(seeds.labels.T @ solver.received(size))
-
-
-def solve_columns(solver: Solver, labels: sparse.csr_array, *, left: bool) -> Solved:
-    """Solve for labels (s, c), and leave seeds out where that is asked for."""
-    raw = scores_of(solver, labels) if stored(solver, labels.shape[1]) else None
-    if not left:
-        return Solved(raw, np.empty(0, np.int64), np.empty((0, labels.shape[1])))
-    which, given = solver.held_out(), labels
-    if isinstance(solver, Poisson) or 8 * labels.shape[0] * labels.shape[1] <= BLOCK_BYTES:
-        given = labels.toarray()
-    return Solved(raw, which, solver.leave_one_out(given, which))
-
-
-def _every_class_twice(seeds: Seeds) -> bool:
-    return bool(np.bincount(seeds.truth, minlength=len(seeds.classes)).min() > 1)
-
-
-def _left_out(solved: Solved, seeds: Seeds, scale: Weights) -> LeftOut:
-    """Bring seeds that were left out to the prior; none unless every class has another one."""
-    truth, which, left = seeds.truth, solved.which, solved.left
-    seen = np.isfinite(left).all(1) & _every_class_twice(seeds)
-    which, left = which[seen], left[seen]
-    # a class that lost one of m seeds lost about that share of its mass
-    own = np.bincount(truth)[truth[which]]
-    left[np.arange(len(which)), truth[which]] *= own / np.maximum(own - 1, 1)
-    return LeftOut(which, apply_power(left * scale, 1.0), truth[which])
 
 
 def _gaps(items: ItemGraph, solver: Solver) -> Gaps:

@@ -170,7 +170,7 @@ def test_scores_that_are_not_kept_are_the_same(method, monkeypatch):
     monkeypatch.setattr(settle, "STORED_BYTES", 0)
     monkeypatch.setattr(settle, "BLOCK_BYTES", 1)
     again = items.propagate(seeds, method=method)
-    assert again._raw is None
+    assert again.raw is None
     same(kept.table, again.table)
     np.testing.assert_allclose(again.scores, kept.scores, atol=1e-6)
     with pytest.raises(LabelError, match=r"'poisson' needs .* GB for 6 classes over 54 nodes"):
