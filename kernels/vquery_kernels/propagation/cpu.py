@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     Rows = npt.NDArray[Any]
 
+TILE = 16
+"""Rows that are worked on together while another row is in the cache."""
+
 __all__ = [
     "clusters",
     "coarse",
@@ -248,8 +251,9 @@ def inverse(matrix: Doubles) -> Floats:
         raise np.linalg.LinAlgError("the matrix is not positive definite")
     out = np.empty((k, k), np.float32)
     # long rows first: what is left for the end is short, so that threads end together
-    threads.run(lambda j: _invert_column(factor, j, turned), k)
-    threads.run(lambda i: _multiply_row(turned, i, out), k)
+    tiles = -(-k // TILE)
+    threads.run(lambda tile: _invert_columns(factor, tile * TILE, turned), tiles)
+    threads.run(lambda tile: _multiply_rows(turned, tile * TILE, out), tiles)
     return out
 
 
@@ -264,27 +268,37 @@ def _dot(a: Rows, b: Rows) -> float:
 @compiled
 def _factorise(a: Rows) -> bool:
     """Cholesky's factor in the lower half, in place; tell whether the matrix is positive."""
-    for i in range(a.shape[0]):
-        for j in range(i):
-            a[i, j] = (a[i, j] - _dot(a[i, :j], a[j, :j])) / a[j, j]
-        left = a[i, i] - _dot(a[i, :i], a[i, :i])
-        if not left > 0:
-            return False
-        a[i, i] = np.sqrt(left)
+    for begin in range(0, a.shape[0], TILE):
+        end = min(begin + TILE, a.shape[0])
+        for j in range(end):
+            for i in range(max(begin, j), end):
+                left = a[i, j] - _dot(a[i, :j], a[j, :j])
+                if i > j:
+                    a[i, j] = left / a[j, j]
+                elif left > 0:
+                    a[i, i] = np.sqrt(left)
+                else:
+                    return False
     return True
 
 
 @compiled
-def _invert_column(factor: Rows, j: int, turned: Rows) -> None:
-    """Column ``j`` of the factor's inverse, as row ``j``."""
-    turned[j, j] = 1.0 / factor[j, j]
-    for i in range(j + 1, factor.shape[0]):
-        turned[j, i] = -_dot(factor[i, j:i], turned[j, j:i]) / factor[i, i]
+def _invert_columns(factor: Rows, begin: int, turned: Rows) -> None:
+    """Write some columns of the factor's inverse, as rows."""
+    end = min(begin + TILE, factor.shape[0])
+    for i in range(begin, factor.shape[0]):
+        for j in range(begin, min(end, i + 1)):
+            if i == j:
+                turned[j, j] = 1.0 / factor[j, j]
+            else:
+                turned[j, i] = -_dot(factor[i, j:i], turned[j, j:i]) / factor[i, i]
 
 
 @compiled
-def _multiply_row(turned: Rows, i: int, out: Rows) -> None:
-    """Row ``i`` of the inverse, and its mirror: products of columns of the factor's inverse."""
-    for j in range(i, out.shape[0]):
-        out[i, j] = _dot(turned[i, j:], turned[j, j:])
-        out[j, i] = out[i, j]
+def _multiply_rows(turned: Rows, begin: int, out: Rows) -> None:
+    """Multiply columns of the factor's inverse: some rows of the inverse, and their mirror."""
+    end = min(begin + TILE, out.shape[0])
+    for j in range(begin, out.shape[0]):
+        for i in range(begin, min(end, j + 1)):
+            out[i, j] = _dot(turned[i, j:], turned[j, j:])
+            out[j, i] = out[i, j]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vquery_kernels.cpu import compiled
-from vquery_kernels.propagation.reference import assembled
+from vquery_kernels.propagation.reference import WEAK, assembled
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -23,11 +23,23 @@ def clusters(indptr: Rows, indices: Rows, data: Rows, most: int) -> Clusters:
 
 
 @compiled
-def pair(indptr: Rows, indices: Rows, data: Rows, size: Rows, largest: int) -> tuple[Rows, Rows]:
+def pair(
+    indptr: Rows,
+    indices: Rows,
+    data: Rows,
+    size: Rows,
+    inside: Rows,
+    largest: int,
+    spare: int,
+    least: float,
+) -> tuple[Rows, Rows]:
     """Give each node the number of its group: itself with a neighbour, or with a group made before.
 
     The neighbour is that of the largest weight for its size; one that is in a group already counts
-    a quarter, so that pairs come first. No group is larger than ``largest``.
+    a quarter, so that pairs come first. No group is larger than ``largest``, and a node whose
+    strong links all lead to groups that are full stays alone rather than follow a weak one. Nor
+    are nodes joined by less than ``least`` of what holds either together (``inside``), and all are
+    left alone once there are ``spare`` fewer groups than nodes.
     """
     n = size.size
     group = np.full(n, -1, np.int32)
@@ -36,17 +48,21 @@ def pair(indptr: Rows, indices: Rows, data: Rows, size: Rows, largest: int) -> t
     for i in range(n):
         if group[i] >= 0:
             continue
-        best, strongest = -1, np.float64(0.0)
+        best, strongest, full = -1, np.float64(0.0), np.float64(0.0)
         for e in range(indptr[i], indptr[i + 1]):
             j = indices[e]
-            if j == i:
+            if j == i or spare == 0 or data[e] < least * min(inside[i], inside[j]):
                 continue
             taken = group[j] >= 0
-            if size[i] + (sizes[group[j]] if taken else size[j]) > largest:
-                continue
             strength = data[e] / size[j] * (0.25 if taken else 1.0)
+            if size[i] + (sizes[group[j]] if taken else size[j]) > largest:
+                full = max(full, strength)
+                continue
             if strength > strongest:
                 best, strongest = j, strength
+        if strongest < WEAK * full:
+            best = -1
+        spare -= best >= 0
         if best >= 0 and group[best] >= 0:
             group[i] = group[best]
         else:
@@ -61,9 +77,9 @@ def pair(indptr: Rows, indices: Rows, data: Rows, size: Rows, largest: int) -> t
 
 @compiled
 def contract(
-    indptr: Rows, indices: Rows, data: Rows, group: Rows, count: int
-) -> tuple[Rows, Rows, Rows]:
-    """Sum the weights between groups: the graph of the groups, in compressed rows."""
+    indptr: Rows, indices: Rows, data: Rows, inside: Rows, group: Rows, count: int
+) -> tuple[Rows, Rows, Rows, Rows]:
+    """Sum the weights between groups: their graph in compressed rows; and those inside each."""
     n = group.size
     first = np.zeros(count + 1, np.int64)
     for i in range(n):
@@ -80,13 +96,16 @@ def contract(
     targets = np.empty(indices.size, np.int32)
     weights = np.empty(indices.size, np.float64)
     filled = 0
+    within = np.zeros(count)
     for g in range(count):
         begin = filled
         for m in range(first[g], first[g + 1]):
             i = members[m]
+            within[g] += inside[i]
             for e in range(indptr[i], indptr[i + 1]):
                 h = group[indices[e]]
                 if h == g:
+                    within[g] += data[e]
                     continue
                 if place[h] >= begin:
                     weights[place[h]] += data[e]
@@ -96,4 +115,4 @@ def contract(
                     weights[filled] = data[e]
                     filled += 1
         starts[g + 1] = filled
-    return starts, targets[:filled].copy(), weights[:filled].copy()
+    return starts, targets[:filled].copy(), weights[:filled].copy(), within

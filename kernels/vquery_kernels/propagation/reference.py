@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     Rows = npt.NDArray[Any]
 
 SLOW = 0.9
-"""A round that leaves more than this share of the groups is the last."""
+"""A round that leaves more than this share of the groups eases the limits of the next ..."""
+PATIENCE = 3
+"""... so many times: groups may be twice as large, and held together by anything."""
+HELD = 0.01
+"""Before that, two groups are joined only by at least this part of the weight inside either."""
+WEAK = 0.1
+"""A link below this part of the strongest one is followed only where that leads nowhere either."""
 
 
 def _pairs(edges: Edges) -> tuple[Rows, Rows, Rows]:
@@ -81,17 +87,19 @@ def assembled(
 ) -> Clusters:
     """Pair and contract until few enough are left, then order the nodes by what they went into."""
     n = indptr.size - 1
-    largest = max(2 * n // max(most, 1), 2)
-    size, rounds = np.ones(n, np.int64), []
+    largest, patience = max(2 * n // max(most, 1), 2), PATIENCE
+    size, inside, rounds = np.ones(n, np.int64), np.zeros(n), []
     data = data.astype(np.float64, copy=False)
-    while size.size > most:
-        group, sizes = pair(indptr, indices, data, size, largest)
+    while size.size > most and patience >= 0:
+        least = HELD if patience == PATIENCE else 0.0
+        limits = largest, size.size - most, least
+        group, sizes = pair(indptr, indices, data, size, inside, *limits)
         rounds.append(group)
-        slow = sizes.size > SLOW * size.size
+        if sizes.size > SLOW * size.size:
+            patience -= 1
+            largest *= 2
         size = sizes
-        indptr, indices, data = contract(indptr, indices, data, group, size.size)
-        if slow:
-            break
+        indptr, indices, data, inside = contract(indptr, indices, data, inside, group, size.size)
     kept = np.sort(np.argsort(-size, kind="stable")[:most])
     number = np.full(size.size, kept.size)
     number[kept] = np.arange(kept.size)
@@ -127,21 +135,35 @@ def _by_neighbours(indptr: Rows, indices: Rows, last: Rows) -> Rows:
     return rank
 
 
-def _pair(indptr: Rows, indices: Rows, data: Rows, size: Rows, largest: int) -> tuple[Rows, Rows]:
+def _pair(
+    indptr: Rows,
+    indices: Rows,
+    data: Rows,
+    size: Rows,
+    inside: Rows,
+    largest: int,
+    spare: int,
+    least: float,
+) -> tuple[Rows, Rows]:
     group = [-1] * size.size
     sizes: list[int] = []
     for i in range(size.size):
         if group[i] >= 0:
             continue
-        best, strongest = -1, 0.0
+        best, strongest, full = -1, 0.0, 0.0
         for e in range(indptr[i], indptr[i + 1]):
             j = int(indices[e])
-            taken = group[j] >= 0
-            if j == i or size[i] + (sizes[group[j]] if taken else size[j]) > largest:
+            if j == i or spare == 0 or data[e] < least * min(inside[i], inside[j]):
                 continue
+            taken = group[j] >= 0
             strength = data[e] / size[j] * (0.25 if taken else 1.0)
-            if strength > strongest:
+            if size[i] + (sizes[group[j]] if taken else size[j]) > largest:
+                full = max(full, strength)
+            elif strength > strongest:
                 best, strongest = j, strength
+        if strongest < WEAK * full:
+            best = -1
+        spare -= best >= 0
         if best < 0 or group[best] < 0:
             sizes.append(0)
             if best >= 0:
@@ -155,18 +177,22 @@ def _pair(indptr: Rows, indices: Rows, data: Rows, size: Rows, largest: int) -> 
 
 
 def _contract(
-    indptr: Rows, indices: Rows, data: Rows, group: Rows, count: int
-) -> tuple[Rows, Rows, Rows]:
+    indptr: Rows, indices: Rows, data: Rows, inside: Rows, group: Rows, count: int
+) -> tuple[Rows, Rows, Rows, Rows]:
     between: list[dict[int, float]] = [{} for _ in range(count)]
+    within = np.zeros(count)
     for i, g in enumerate(group.tolist()):
+        within[g] += inside[i]
         for e in range(indptr[i], indptr[i + 1]):
             h = int(group[indices[e]])
             if h != g:
                 between[g][h] = between[g].get(h, 0.0) + data[e]
+            else:
+                within[g] += data[e]
     starts = np.cumsum([0, *map(len, between)])
     targets = [h for row in between for h in row]
     weights = [w for row in between for w in row.values()]
-    return starts, np.array(targets, np.int32), np.array(weights, np.float64)
+    return starts, np.array(targets, np.int32), np.array(weights, np.float64), within
 
 
 def cuts_of(group: Rows, count: int) -> Int64s:

@@ -11,7 +11,7 @@ iterations instead of 300.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -38,6 +38,16 @@ LOOK_BACK = 10.0
 """The error is judged by what changed while the residual fell by this factor."""
 RIDGE = 1e-6
 """Added to the coarse diagonal in its own units: a part without seeds stays solvable."""
+
+
+class Own(NamedTuple):
+    """What residuals are compared with, instead of with the length of the right-hand side.
+
+    Of each column the score of one node, times a number.
+    """
+
+    nodes: Ints
+    scale: Weights
 
 
 @dataclass(slots=True)
@@ -102,7 +112,15 @@ class Fast:
         self._inverse = inverse[order].astype(np.float32)
         self._diagonal = self.diagonal[order].astype(np.float32)
 
-    def solve(self, right: Weights, *, start: Weights | None, tol: float, max_iter: int) -> Solved:
+    def solve(
+        self,
+        right: Weights,
+        *,
+        start: Weights | None,
+        tol: float,
+        max_iter: int,
+        own: Own | None = None,
+    ) -> Solved:
         """Solve for all columns of ``right`` (n, c); what it holds on clamped nodes is ignored."""
         free = self.free[:, None]
         right = right if self.free.all() else np.where(free, right, 0.0)
@@ -116,11 +134,16 @@ class Fast:
             active = np.flatnonzero((done.left > tol) & ~stuck)
             if not len(active):
                 break
-            before = done.left[active]
-            self._correct(done, active, size[active], tol, max_iter - done.iterations)
+            before = done.left[active] * size[active]
+            first = own if done.iterations == 0 and start is None else None
+            self._correct(done, active, size[active], tol, max_iter - done.iterations, first)
             done.residual = self.remainder(done.x, right)
-            done.left = _lengths(done.residual) / size
-            stuck[active] = done.left[active] > STALLED * before
+            if own is not None:
+                size = own.scale * np.abs(done.x[own.nodes, np.arange(len(size))])
+                size[size == 0] = 1.0
+            left = _lengths(done.residual)
+            done.left = left / size
+            stuck[active] = left[active] > STALLED * before
         return done
 
     def follow(self, other: Fast) -> None:
@@ -137,7 +160,15 @@ class Fast:
         left[~self.free] = 0.0
         return left
 
-    def _correct(self, done: Solved, active: Ints, size: Weights, tol: float, steps: int) -> None:
+    def _correct(
+        self,
+        done: Solved,
+        active: Ints,
+        size: Weights,
+        tol: float,
+        steps: int,
+        own: Own | None,
+    ) -> None:
         """Add to the columns ``active`` what solves for their residual."""
         order, most, used = self.made.found.order, kernel.WIDTHS[-1], 0
         goal = np.maximum(MARGIN * tol / done.left[active], FLOOR)
@@ -148,6 +179,10 @@ class Fast:
             rows = np.ix_(order, columns)
             given = (done.residual[rows] / norms[part]).astype(np.float32)
             run = _Run(self, given, goal[part])
+            if own is not None:
+                place = np.empty(len(order), np.int64)
+                place[order] = np.arange(len(order))
+                run.own = Own(place[own.nodes[columns]], MARGIN * tol * own.scale[columns])
             used = max(used, run.go(steps))
             done.x[rows] += run.x[:, : len(columns)] * norms[part]
             done.late[rows] = run.late()[:, : len(columns)] * norms[part]
@@ -198,6 +233,7 @@ class _Run:
         self.x, self.step, self.moved = (np.zeros(shape, np.float32) for _ in range(3))
         self.residual = np.zeros(shape, np.float32)
         self.residual[:, :columns] = right
+        self.own: Own | None = None
         self.before: Floats | None = None
         self.fallen = np.ones(shape[1])
         self.norm = np.zeros(shape[1])
@@ -210,6 +246,9 @@ class _Run:
         goal[: len(self.goal)] = self.goal
         energy = self._advance(np.zeros(len(goal)), None)
         for count in range(steps):
+            if self.own is not None:
+                found_ = self.x[self.own.nodes, np.arange(len(self.own.nodes))]
+                goal[: len(found_)] = np.maximum(self.own.scale * np.abs(found_), FLOOR)
             left = np.sqrt(self.norm)
             if (left <= goal).all():
                 return count

@@ -65,7 +65,7 @@ def conjugate_gradients(
     """
     if len(right) >= KERNEL_NODES:
         free = np.ones(len(right), bool)
-        system = Fast(matrix, prepared(matrix), matrix.diagonal(), free, whole=True)
+        system = Fast(matrix, prepared(matrix, whole=True), matrix.diagonal(), free, whole=True)
         done = system.solve(right, start=start, tol=tol, max_iter=max_iter)
         return done.x, done.iterations, done.worst
     diagonal = matrix.diagonal()[:, None]

@@ -19,7 +19,7 @@ from scipy.sparse.linalg import splu
 
 from vquery.errors import LabelError
 from vquery.graph.solve import warm
-from vquery.graph.solve.fast import Fast
+from vquery.graph.solve.fast import Fast, Own
 from vquery.graph.solve.prepared import prepared
 from vquery.graph.solve.report import SolveReport
 from vquery.graph.solve.unsure import unsure
@@ -102,8 +102,12 @@ class Harmonic:
         if len(self.seeds) == 0 or len(np.unique(self.seeds)) < len(self.seeds):
             raise LabelError("propagation needs at least one seed, and each node only once")
         n = self.weights.shape[0]
-        self.total = np.asarray(self.weights.sum(axis=1, dtype=np.float64)).ravel() + self.leak
-        component = self._component()
+        made = prepared(self.weights) if n > DIRECT_NODES else None
+        if made is None:
+            self.total = np.asarray(self.weights.sum(axis=1, dtype=np.float64)).ravel() + self.leak
+            _, component = csgraph.connected_components(self.weights, directed=False)
+        else:
+            self.total, component = made.degree + self.leak, made.component
         seen = np.zeros(n + 1, bool)
         seen[component[self.seeds]] = True
         self.reached = seen[component]
@@ -111,20 +115,14 @@ class Harmonic:
         self._free[self.seeds] = False
         self._nodes = np.flatnonzero(self._free)
         self.border = sparse.csr_array(self.weights[self.seeds], dtype=np.float64)
-        if len(self._nodes) > DIRECT_NODES:
+        if made is not None and len(self._nodes) > DIRECT_NODES:
             self.report.method = "conjugate gradients"
-            self._fast = Fast(self.weights, prepared(self.weights), self.total, self._free)
+            self._fast = Fast(self.weights, made, self.total, self._free)
         elif len(self._nodes):
             inner = -self.weights[self._nodes][:, self._nodes].astype(np.float64)
             inner += sparse.diags_array(self.total[self._nodes])
             self._direct = splu(sparse.csc_array(inner))
         self.reached.setflags(write=False)
-
-    def _component(self) -> Ints:
-        if self.weights.shape[0] > DIRECT_NODES:
-            return prepared(self.weights).component
-        _, component = csgraph.connected_components(self.weights, directed=False)
-        return np.asarray(component)
 
     def solve(self, labels: Weights, *, start: Weights | None = None) -> Weights:
         """Spread ``labels`` (s, c), one row a seed, over the graph.
@@ -204,6 +202,23 @@ class Harmonic:
             done = self._fast.solve(right, start=done.x, tol=goal, max_iter=left)
             open_, steps = self._open(done), steps + done.iterations
         self.report.add(steps, done.worst, tol or self.tol, final=tol is None, unsure=open_)
+        return done.x
+
+    def columns(self, nodes: Ints) -> Weights:
+        """Solve for columns of the inverse, one for each of the free ``nodes`` (m,): (n, m).
+
+        To the tolerance that clamping the node needs: its new label moves the scores by
+        ``g / g_i``, and the right-hand side by ``w_i``, so that is what the residual of ``g`` is
+        taken against: ``g_i |w_i|``.
+        """
+        unit = np.zeros((self.weights.shape[0], len(nodes)))
+        unit[nodes, np.arange(len(nodes))] = 1.0
+        if self._fast is None:
+            return self.inner(unit)
+        pull = np.sqrt(np.asarray(self.weights[nodes].power(2).sum(axis=1, dtype=np.float64)))
+        own = Own(nodes, pull.ravel())
+        done = self._fast.solve(unit, start=None, tol=self.tol, max_iter=self.max_iter, own=own)
+        self.report.add(done.iterations, done.worst, self.tol, final=True)
         return done.x
 
     def _open(self, done: Solved) -> int:

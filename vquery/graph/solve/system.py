@@ -34,8 +34,9 @@ CHUNK_BYTES = 128 << 20
 class System:
     """A symmetric positive definite matrix, factorised when small, else iterated on.
 
-    ``keep`` are the rows that are solved for when factorised: all, or all but one of each block
-    that is only semi-definite; what is left out is 0.
+    ``keep`` are the rows that are solved for: all, or all but one of each block that is only
+    semi-definite; what is left out is 0. (With all rows the compiled iterations may diverge, since
+    their coarse matrix is singular too, and inverted in float32.)
     """
 
     matrix: sparse.csr_array
@@ -46,27 +47,31 @@ class System:
     _factor: Any = None
 
     def __post_init__(self) -> None:
-        m = self.matrix.shape[0]
-        if m > harmonic.DIRECT_NODES:
+        if self.keep is not None:
+            self.matrix = sparse.csr_array(self.matrix[self.keep][:, self.keep])
+        if self.matrix.shape[0] > harmonic.DIRECT_NODES:
             self.report.method = "conjugate gradients"
-            return
-        if self.keep is None:
-            self.keep = np.arange(m)
-        if len(self.keep):
-            self._factor = splu(sparse.csc_array(self.matrix[self.keep][:, self.keep]))
+        elif self.matrix.shape[0]:
+            self._factor = splu(sparse.csc_array(self.matrix))
 
     def solve(self, right: Weights, *, tol: float | None = None) -> Weights:
         """Solve for all columns of ``right`` (m, c); with ``tol`` only roughly."""
-        if self.matrix.shape[0] > harmonic.DIRECT_NODES:
-            x, steps, left = conjugate_gradients(
-                self.matrix, right, tol=tol or self.tol, max_iter=self.max_iter
-            )
-            self.report.add(steps, left, tol or self.tol, final=tol is None)
-            return x
+        if self.keep is None:
+            return self._solve(right, tol)
         out = np.zeros_like(right)
-        if self._factor is not None:
-            out[self.keep] = self._factor.solve(right[self.keep])
+        out[self.keep] = self._solve(right[self.keep], tol)
         return out
+
+    def _solve(self, right: Weights, tol: float | None) -> Weights:
+        if self._factor is not None:
+            return np.asarray(self._factor.solve(right))
+        if not len(right):
+            return right
+        x, steps, left = conjugate_gradients(
+            self.matrix, right, tol=tol or self.tol, max_iter=self.max_iter
+        )
+        self.report.add(steps, left, tol or self.tol, final=tol is None)
+        return x
 
 
 def check_seeds(seeds: Ints, n: int) -> None:

@@ -4,8 +4,8 @@ Clamping node ``i`` of the system ``A`` to ``y`` changes the solution by a multi
 its inverse: with ``g = A⁻¹ e_i`` it becomes ``x + g (y - x_i) / g_i``, for all classes at once, so
 that one column is solved for instead of one a class (the matrix inversion lemma). For several nodes
 ``g_i`` becomes a small matrix. A seed whose label changes adds ``A⁻¹ w_i (y' - y)``, and one that
-is taken away leaves a residual at one node only. The tolerance holds for the column, that is
-against the change of the right-hand side.
+is taken away leaves a residual at one node only. The tolerance holds against the change of the
+right-hand side.
 """
 
 from __future__ import annotations
@@ -65,6 +65,8 @@ def added(
     ([0, 3], [0.667, 0.333])
     """
     nodes, rows = np.atleast_1d(np.asarray(node, np.int64)), np.atleast_2d(label_row)
+    if not len(nodes):
+        return problem, scores
     _check(nodes, rows, scores)
     place = np.full(len(scores), -1, np.int64)
     place[problem.seeds] = np.arange(len(problem.seeds))
@@ -78,9 +80,7 @@ def added(
     else:
         if not problem.reached[nodes].all():
             return after, _again(after, scores, nodes, rows)
-        unit = np.zeros((len(scores), len(nodes)))
-        unit[nodes, np.arange(len(nodes))] = 1.0
-        columns = problem.inner(unit)
+        columns = problem.columns(nodes)
         change = np.asarray(np.linalg.solve(columns[nodes], rows - scores[nodes]), np.float64)
     corrected = scores + columns @ change
     corrected[nodes] = rows
@@ -115,10 +115,8 @@ def removed(problem: Harmonic, node: int, scores: Weights) -> tuple[Harmonic, We
         return after, np.where(after.reached[:, None], scores, 0.0)
     if _worn(problem):
         return after, after.solve(scores[rest], start=scores)
-    unit = np.zeros((len(scores), 1))
-    unit[node] = 1.0
     pull = problem.border[problem.seeds == node] @ scores - problem.total[node] * scores[node]
-    corrected = scores + after.inner(unit) * np.asarray(pull)
+    corrected = scores + after.columns(np.array([node])) * np.asarray(pull)
     return _noted(problem, after), corrected
 
 
