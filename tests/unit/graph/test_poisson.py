@@ -8,7 +8,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from vquery.errors import LabelError
-from vquery.graph.solve import Poisson
+from vquery.graph.solve import Poisson, gradients
 from vquery.graph.solve import harmonic as limits
 from vquery.graph.solve.poisson import SHARPNESS
 
@@ -93,6 +93,26 @@ def test_contributions_add_up_to_the_potential():
     best = np.sort(lift / lift.sum(1, keepdims=True), axis=1)[:, ::-1]
     np.testing.assert_allclose(share, best, atol=1e-9)
     assert (place[:, 0] == lift.argmax(1)).all()
+
+
+def test_compiled_iterations_converge_although_the_laplacian_is_singular(monkeypatch):
+    n = 3_000
+    node = np.arange(n)
+    weight = np.random.default_rng(0).uniform(0.1, 1, (3, n))
+    ring = sparse.coo_array(
+        (weight.ravel(), (np.tile(node, 3), np.concatenate([(node + s) % n for s in (1, 2, 7)]))),
+        shape=(n, n),
+    )
+    weights, seeds = sparse.csr_array(ring + ring.T), node[:: n // 4]
+    labels = np.eye(2)[[0, 1, 0, 1]]
+    exact = Poisson(weights, seeds).potential(labels)
+    monkeypatch.setattr(limits, "DIRECT_NODES", -1)
+    monkeypatch.setattr(gradients, "KERNEL_NODES", 0)
+    poisson = Poisson(weights, seeds)
+    found = poisson.potential(labels)
+    assert poisson.report.converged
+    assert poisson.report.iterations < 200
+    np.testing.assert_allclose(found, exact, atol=1e-3 * np.abs(exact).max())
 
 
 def test_a_graph_in_pieces_is_no_chance():
