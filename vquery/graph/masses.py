@@ -45,9 +45,13 @@ def shares(prior: Prior, classes: Sequence[Hashable | None]) -> Weights | None:
             f"The 'prior' parameter must be 'uniform', None or a share for each of "
             f"{_few(classes)}. Got {prior!r} instead."
         )
-    wanted = np.array([given[value] for value in classes], np.float64)
+    try:
+        wanted = np.array([float(given[value]) for value in classes])
+    except (TypeError, ValueError, OverflowError):
+        wanted = np.zeros(1)
     if not (np.isfinite(wanted) & (wanted > 0)).all():
-        raise LabelError(f"The shares in 'prior' must be above 0. Got {given} instead.")
+        raise LabelError(f"The shares in 'prior' must be numbers above 0. Got {given} instead.")
+    wanted /= wanted.max()  # the sum of large ones is not finite
     return np.asarray(wanted / wanted.sum())
 
 

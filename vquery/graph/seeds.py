@@ -158,12 +158,18 @@ def _plain(value: Any, row: int) -> Hashable | None:
 
 def _classes(values: list[Hashable | None]) -> tuple[tuple[Hashable | None, ...], pa.Array]:
     """Sort the distinct labels, None last, and make the column that labels are taken from."""
+    kinds = {type(value) for value in values if value is not None}
     classes = tuple(sorted(set(values), key=lambda value: (value is None, str(value))))
+    named = ", ".join(sorted(kind.__name__ for kind in kinds))
     try:
-        return classes, pa.array(classes)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        kinds = sorted({type(value).__name__ for value in classes if value is not None})
-        raise LabelError(f"labels must be of one type, got {', '.join(kinds)}") from error
+        names = pa.array(classes)
+    except (ValueError, TypeError, OverflowError, NotImplementedError) as error:
+        raise LabelError(f"labels must be of one type, got {named}: {error}") from error
+    # what Arrow turns into something else, such as texts among bytes, and what only Python takes
+    # for equal, such as True and 1
+    if names.to_pylist() != list(classes) or (bool in kinds and len(kinds) > 1):
+        raise LabelError(f"labels must be single values of one type, got {named}")
+    return classes, names
 
 
 def _trust(
@@ -178,7 +184,10 @@ def _trust(
     for row in confidence:
         if row not in seeds:
             raise LabelError(f"confidence: row {row!r} is not among the seeds")
-    trust = np.array([confidence.get(row, 1.0) for row in seeds], np.float64)
+    try:
+        trust = np.array([float(confidence.get(row, 1.0)) for row in seeds])
+    except (TypeError, ValueError) as error:
+        raise LabelError(f"confidence must be numbers: {error}") from error
     bad = np.flatnonzero(~((trust > 0) & (trust <= 1)))
     if len(bad):
         raise LabelError(

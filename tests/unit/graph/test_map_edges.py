@@ -169,6 +169,12 @@ def test_no_items_and_one_item(method):
         ({"one": "a"}, "'one' is no row number"),
         ({True: "a"}, "True is no row number"),
         ({0: "a", 1: 2}, "labels must be of one type, got int, str"),
+        ({0: True, 1: 1}, "labels must be single values of one type, got bool, int"),
+        ({0: b"a", 1: "a"}, "labels must be single values of one type, got bytes, str"),
+        ({0: ("a", 1), 1: ("b", 2)}, "labels must be of one type, got tuple"),
+        ({0: (1, 2), 1: (3, 4)}, "labels must be single values of one type, got tuple"),
+        ({0: 2**70}, "labels must be of one type, got int: .* too large"),
+        ({0: "\ud83d"}, "labels must be of one type, got str: .* surrogates"),
         ({0: ["a"]}, "seed row 0: a label must be a single value .* got list"),
         ({0: "a", 2: float("nan")}, "seed row 2: the label is NaN"),
         ({0: "a", 2: np.float32("nan")}, "seed row 2: the label is NaN"),
@@ -191,6 +197,7 @@ def test_odd_seeds_are_refused_before_anything_is_built(seeds, message, monkeypa
         ({"method": "spreading", "confidence": {0: np.nan}}, "confidence of row 0"),
         ({"method": "spreading", "confidence": {3: 0.5}}, "row 3 is not among the seeds"),
         ({"method": "spreading", "confidence": [0.5]}, "confidence must be a mapping"),
+        ({"method": "spreading", "confidence": {0: "high"}}, "confidence must be numbers"),
         (
             {"alpha": 0.9},
             "'alpha' parameter must be .* with method='spreading'. Got 0.9 with 'harm",
@@ -198,14 +205,24 @@ def test_odd_seeds_are_refused_before_anything_is_built(seeds, message, monkeypa
         ({"method": "spreading", "alpha": 1.0}, "'alpha' parameter must be between 0 and 1"),
         ({"prior": "even"}, "'prior' parameter must be 'uniform', None or a share for each"),
         ({"prior": {"a": 1.0}}, r"a share for each of \['a', 'b'\]. Got"),
-        ({"prior": {"a": 1.0, "b": 0.0}}, "shares in 'prior' must be above 0"),
-        ({"prior": {"a": 1.0, "b": np.nan}}, "shares in 'prior' must be above 0"),
+        ({"prior": {"a": 1.0, "b": 0.0}}, "shares in 'prior' must be numbers above 0"),
+        ({"prior": {"a": 1.0, "b": np.nan}}, "shares in 'prior' must be numbers above 0"),
+        ({"prior": {"a": 1.0, "b": "x"}}, "shares in 'prior' must be numbers above 0"),
         ({"prior": [0.5, 0.5]}, "'prior' parameter"),
     ],
 )
 def test_odd_arguments_are_named(arguments, message):
     with pytest.raises(LabelError, match=message):
         vq.propagate(np.eye(4), {0: "a", 1: "b"}, **arguments)
+
+
+def test_large_shares_are_shares():
+    vectors, _ = blobs([6, 6])
+    seeds, prior = {0: "a", 6: "b"}, {"a": 1e308, "b": 1e308}
+    assert (
+        vq.propagate(vectors, seeds, prior=prior)["label"]
+        == (vq.propagate(vectors, seeds)["label"])
+    )
 
 
 def test_numpy_scalars_are_plain_labels():
