@@ -101,6 +101,15 @@ def test_without_a_leak_reached_rows_sum_to_one():
     np.testing.assert_allclose(total[harmonic.reached], 1, atol=1e-9)
 
 
+def test_single_precision_weights_are_summed_in_double():
+    half = np.triu(np.random.default_rng(0).uniform(0.1, 1, (200, 200)), 1)
+    half[100:, :100] = half[:100, 100:] = 0
+    half[0, 199] = 0.001  # what one half says of the other goes through one weak link
+    weights = sparse.csr_array((half + half.T).astype(np.float32))
+    scores = Harmonic(weights, np.array([5])).solve(np.ones((1, 1)))
+    np.testing.assert_allclose(scores, 1.0, atol=1e-9)
+
+
 def test_iteration_reports_what_it_could_not_reach(monkeypatch):
     monkeypatch.setattr(solve, "DIRECT_NODES", 0)
     n = 400  # a long chain is slow for conjugate gradients

@@ -20,7 +20,7 @@ from scipy.sparse.linalg import splu
 from vquery.errors import LabelError
 from vquery.graph.solve import warm
 from vquery.graph.solve.fast import Fast, Own
-from vquery.graph.solve.prepared import prepared
+from vquery.graph.solve.prepared import prepared, row_sums
 from vquery.graph.solve.report import SolveReport
 from vquery.graph.solve.unsure import unsure
 
@@ -104,7 +104,7 @@ class Harmonic:
         n = self.weights.shape[0]
         made = prepared(self.weights) if n > DIRECT_NODES else None
         if made is None:
-            self.total = np.asarray(self.weights.sum(axis=1, dtype=np.float64)).ravel() + self.leak
+            self.total = row_sums(self.weights) + self.leak
             _, component = csgraph.connected_components(self.weights, directed=False)
         else:
             self.total, component = made.degree + self.leak, made.component

@@ -63,11 +63,28 @@ def prepared(matrix: sparse.csr_array, *, whole: bool = False) -> Prepared:
     rows = matrix.indptr, matrix.indices, matrix.data
     order = clusters(*rows[:2], -matrix.data if whole else matrix.data, CLUSTERS)
     _, component = csgraph.connected_components(matrix, directed=False)
-    degree = np.asarray(matrix.sum(axis=1, dtype=np.float64)).ravel()
+    degree = row_sums(matrix)
     degree.setflags(write=False)
     made = Prepared(layout(*rows, order.order), order, np.asarray(component, np.int64), degree)
     _kept[key] = _Kept(weakref.ref(matrix, lambda _: _kept.pop(key, None)), stamp, made)
     return made
+
+
+def row_sums(matrix: sparse.csr_array) -> Weights:
+    """Sum the rows in float64, shape (n,).
+
+    The sum of scipy adds float32 to float32 whatever is asked of it. A degree that is off by its
+    rounding is a leak, which a part that hangs on one weak link passes through very often.
+
+    >>> from scipy import sparse
+    >>> row_sums(sparse.csr_array(np.array([[0, 1, 2**-30], [0, 0, 0]], np.float32))).tolist()
+    [1.0000000009313226, 0.0]
+    """
+    out = np.zeros(matrix.shape[0])
+    some = np.flatnonzero(np.diff(matrix.indptr))
+    if len(some):
+        out[some] = np.add.reduceat(matrix.data, matrix.indptr[some], dtype=np.float64)
+    return out
 
 
 def _stamp(matrix: sparse.csr_array) -> tuple[int, float, float]:
