@@ -275,7 +275,9 @@ def knn_graph(
         kinds["temporal"] = _on_nodes(follow, node, len(first))
         facts["temporal_cut"] = cut._asdict()
     if texts is not None:
-        kinds["text"] = _on_nodes(text_edges(texts, apart=apart), node, len(first))
+        said = text_edges(texts, apart=apart)
+        kinds["text"] = _on_nodes(said, node, len(first))
+        facts["text_linked"] = int((np.diff(said.indptr) > 0).sum())
     if pairs is not None:
         kinds["given"] = _on_nodes(pairs, node, len(first))
     return ItemGraph(mixed(len(first), kinds, mix, facts), node)

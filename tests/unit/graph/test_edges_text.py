@@ -42,11 +42,28 @@ def test_what_has_no_word_gets_no_edge():
     assert text_edges([None, AD, None, AD]).nonzero()[0].tolist() == [1, 3]
 
 
-def test_many_items_with_one_text_share_their_neighbours_out():
+def test_many_items_with_one_text_share_their_neighbours_out(monkeypatch):
+    monkeypatch.setattr(module, "COMMON", 1.0)
     n = 10_000
     edges = text_edges([AD] * n, k=4)
     assert np.diff(edges.indptr).max() == 4  # no hub
     assert Graph(n, {"text": edges}).components()[0] == 1
+
+
+def test_what_is_said_everywhere_links_nothing():
+    own = [f"{a} {b} {c}" for a in "abcdef" for b in "ghijkl" for c in "mn"]
+    linked = {
+        count: np.diff(text_edges(["[Music]"] * count + own * 2, least=0.9).indptr) > 0
+        for count in (21, 40)
+    }
+    assert text_edges(["[Music]"] * 20 + own[:5], least=0.9).nnz > 0  # few
+    assert linked[21].all()  # a share of .13
+    assert linked[40].tolist() == [False] * 40 + [True] * 144
+    # one caption that lasts is said once, however many frames show it
+    time = np.r_[np.arange(400.0), 1000.0, 1001 + np.arange(40.0)]
+    texts = [AD] * 401 + [f"word{i}" for i in range(40)]
+    apart = Apart(video=np.zeros(441, int), time=time, seconds=2.0)
+    assert text_edges(texts, apart=apart).nnz > 0
 
 
 def test_captions_that_last_link_what_is_as_far_along_not_what_follows():

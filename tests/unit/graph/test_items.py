@@ -218,6 +218,17 @@ def test_spaces_are_kinds_of_edges_and_copies_agree_in_all():
     assert set(alone.graph.kinds) == {"face"}
 
 
+def test_a_caption_of_half_the_items_changes_nothing():
+    rng = np.random.default_rng(4)
+    vectors, _ = blobs(rng, [60, 60], noise=0.9)
+    said = [f"only {i}" if i % 2 else "[Music]" for i in range(120)]
+    plain, with_words = (
+        knn_graph(vectors, texts=texts).propagate({0: "a", 119: "b"}) for texts in (None, said)
+    )
+    assert with_words.table["label"].equals(plain.table["label"])
+    assert with_words.report["text_linked"] == 0
+
+
 def test_words_and_given_edges_reach_what_looks_cannot():
     vectors = np.eye(8)[[0, 0, 1, 1, 2, 2, 3, 3]] + 0.05 * np.arange(8)[:, None]
     vectors = np.r_[vectors, vectors[:1]]  # a copy of item 0

@@ -28,6 +28,9 @@ LEAST = 0.5
 """Least cosine of texts that say the same."""
 LOOK = 4
 """Times ``k``: utterances of one text that an item looks at, those about as far along the list."""
+COMMON, FEW = 0.2, 20
+"""A text that more than this share of all utterances have, and more than so many, is no sign of
+anything: "[Music]" on half the items linked them at random and took 20 points from the labels."""
 CANDIDATES = 4_000_000
 """Pairs of items that are looked at together; about 60 bytes each."""
 
@@ -46,7 +49,8 @@ def text_edges(
     own scale, as visual ones do; where fewer than ``k`` are named, ``d_k`` belongs to ``least``.
     Pairs that name each other stay, and each item's nearest; the weight of a pair is the mean of
     what both sides give it, times the root of the product of both texts' `evidence`. So the same
-    long text weighs nearly 1 and the same "thank you" little.
+    long text weighs nearly 1 and the same "thank you" little. A text that is very ``COMMON`` links
+    nothing, since edges are scaled to the same mean whatever their evidence (`mixed`).
 
     Items that are kept apart and have one text are one *utterance*. An item names one item of
     another utterance: the one as far along in it. Without ``apart``, each item is an utterance of
@@ -82,7 +86,7 @@ def text_edges(
         raise SchemaError(f"text edges need k >= 1 and 0 < least <= 1, got k={k}, least={least}")
     said = wordings(texts)
     where = apart or Apart()
-    spoken = _utterances(said.code, np.diff(said.vectors.indptr) > 0, where)
+    spoken = _utterances(said.code, _telling(said, where), where)
     lists = [_nearest(found, k) for found in _pairs(said, spoken, where, k, least)]
     source, target, cosine = (
         np.concatenate([each[at] for each in lists]) if lists else np.zeros(0, kind)
@@ -115,6 +119,13 @@ class _Spoken:
     own: Ints
     starts: Ints
     opens: Ints
+
+
+def _telling(said: Wordings, apart: Apart) -> NDArray[np.bool_]:
+    """Mark the texts that have words and are not too common."""
+    words = np.diff(said.vectors.indptr) > 0
+    count = np.diff(_utterances(said.code, words, apart).opens)
+    return np.asarray(words & (count <= max(FEW, COMMON * count.sum())))
 
 
 def _utterances(code: Ints, words: NDArray[np.bool_], apart: Apart) -> _Spoken:
