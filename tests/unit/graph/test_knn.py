@@ -217,6 +217,11 @@ def test_bad_input_is_named():
         neighbours([[0, 1], [np.nan, 0]], 1)
     with pytest.raises(SchemaError, match=r"shape \(n, d\), got shape \(3,\)"):
         neighbours([1, 2, 3], 1)
+    for odd in ([["a", "b"]], [[1], [1, 2]], np.ones((2, 2)) * 1j, np.zeros((2, 2), "M8[s]")):
+        with pytest.raises(SchemaError, match=r"vectors must be an array of .*numbers"):
+            neighbours(odd, 1)
+    with pytest.raises(SchemaError, match="some are masked"):
+        neighbours(np.ma.masked_less(np.eye(2), 1), 1)
     with pytest.raises(SchemaError, match="'k' parameter"):
         neighbours([[0, 1]], 0)
     with pytest.raises(SchemaError, match="'recall' parameter"):
@@ -227,6 +232,14 @@ def test_bad_input_is_named():
         Apart(seconds=1)
     with pytest.raises(SchemaError, match="'seconds' parameter"):
         Apart(seconds=-1)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-42, 1e39, 1e300])
+def test_a_direction_has_no_size(scale):
+    points = np.random.default_rng(0).normal(size=(30, 4))
+    plain, scaled = unit(points), unit(np.asfortranarray(points * scale))
+    np.testing.assert_allclose(scaled, plain, atol=1e-6)
+    assert not unit(np.r_[points * scale, np.zeros((1, 4))])[-1].any()
 
 
 def test_the_head_of_longer_lists_is_a_shorter_search():

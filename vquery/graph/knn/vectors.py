@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES = 64 << 20
 SAMPLED_PAIRS = 200_000
+SMALLEST, LARGEST = 1e-30, 1e30
+"""Between them float32 holds numbers in full."""
 QUANTILE_IN_SD = 2.326
 """Where the 99 % quantile of a normal distribution lies, in standard deviations."""
 
@@ -28,14 +30,15 @@ def unit(vectors: ArrayLike, *, what: str = "vectors") -> Floats:
     Raises
     ------
     SchemaError
-        If the array is not two-dimensional or a value is not finite (the first row is named).
+        If the array is not two-dimensional or not of real numbers, or a value is not finite (the
+        first row is named).
 
     >>> unit([[3.0, 4.0], [0.0, 0.0]]).tolist()
     [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
+    >>> unit([[3e300, 4e300], [3e-60, 4e-60]])[0].tolist()    # beyond what float32 can hold
+    [0.6000000238418579, 0.800000011920929]
     """
-    array = np.ascontiguousarray(vectors, np.float32)
-    if array.ndim != 2:
-        raise SchemaError(f"{what} must be an array of shape (n, d), got shape {array.shape}")
+    array = _single(vectors, what)
     length = np.empty(len(array))
     blocks = list(_blocks(array))
     for part in blocks:
@@ -50,6 +53,31 @@ def unit(vectors: ArrayLike, *, what: str = "vectors") -> Floats:
     for part in blocks:
         out[part] = array[part] / length[part, None]
     return out
+
+
+def _single(vectors: ArrayLike, what: str) -> Floats:
+    """Read rows as float32; those that it cannot hold are divided by their largest value first."""
+    if np.ma.is_masked(vectors):
+        raise SchemaError(f"{what}: values must be finite numbers, some are masked")
+    try:
+        given = np.asarray(vectors)
+        if given.dtype == object:
+            given = given.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise SchemaError(f"{what} must be an array of numbers, shape (n, d): {error}") from None
+    if given.dtype.kind not in "biuf":
+        raise SchemaError(f"{what} must be an array of real numbers, got {given.dtype}")
+    if given.ndim != 2:
+        raise SchemaError(f"{what} must be an array of shape (n, d), got shape {given.shape}")
+    with np.errstate(over="ignore"):
+        array = np.ascontiguousarray(given, np.float32)
+    if given.dtype.itemsize > 4 and given.dtype.kind == "f":
+        for part in _blocks(array):
+            largest = np.abs(given[part]).max(axis=1, initial=0)
+            outside = np.isfinite(largest) & (largest > 0)
+            outside &= (largest < SMALLEST) | (largest > LARGEST)
+            array[part][outside] = given[part][outside] / largest[outside, None]
+    return array
 
 
 def _blocks(array: Floats) -> Iterator[slice]:
