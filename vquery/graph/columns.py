@@ -125,8 +125,11 @@ def read_columns(
 def _seconds(time: ArrayLike | None, n: int) -> Weights | None:
     if time is None:
         return None
+    given = np.asarray(time)
+    if given.dtype.kind in "mM":
+        raise SchemaError(f"time must be {n} finite numbers of seconds: got {given.dtype}")
     try:
-        when = np.asarray(time, np.float64)
+        when = given.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise SchemaError(f"time must be {n} finite numbers of seconds: {error}") from None
     if when.shape != (n,):
@@ -158,7 +161,9 @@ def _runs(track: ArrayLike | None, video: Ints, n: int) -> Ints | None:
     array = np.asarray(track)
     if array.shape != (n,) or not (n == 0 or np.issubdtype(array.dtype, np.integer)):
         raise SchemaError(f"track must be {n} integers, got {array.dtype} of shape {array.shape}")
-    code = np.unique(np.c_[video, array], axis=0, return_inverse=True)[1].ravel()
+    # by number, since int64 beside uint64 would be float64
+    number = np.unique(array, return_inverse=True)[1].ravel()
+    code = np.unique(np.c_[video, number], axis=0, return_inverse=True)[1].ravel()
     return np.where(array >= 0, code, -1).astype(np.int64)
 
 

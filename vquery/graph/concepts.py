@@ -43,6 +43,8 @@ nothing about the others, so label one that is not of it
     if not isinstance(concepts, Mapping) or not concepts:
         raise LabelError("concepts must be a mapping {concept: {item: True or False}}, not empty")
     for concept, seeds in concepts.items():
+        if not isinstance(concept, str):
+            raise LabelError(f"concepts must have texts as names, got {concept!r}")
         _read(concept, seeds, np.arange(n), soft=True)
 
 

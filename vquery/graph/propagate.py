@@ -156,6 +156,8 @@ def _count(vectors: ArrayLike | Mapping[str, ArrayLike]) -> int:
     """Count the items; what is wrong with the vectors is told by `knn_graph`."""
     if isinstance(vectors, Mapping):
         return max((_count(each) for each in vectors.values()), default=0)
+    if isinstance(vectors, np.ndarray) and not vectors.ndim:
+        return 0
     return len(vectors) if isinstance(vectors, Sized) else 0
 
 

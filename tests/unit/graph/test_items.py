@@ -272,6 +272,12 @@ def test_concepts_are_solved_together_and_alone_alike():
     assert found["is 0"].report["classes"] == 2
 
 
+def test_tracks_may_have_large_numbers():
+    track = np.array([2**63, 2**63 + 1, 2**63, 2**63 + 1], np.uint64)
+    follow = knn_graph(np.eye(4), track=track, time=range(4)).graph.kinds["temporal"]
+    assert sorted(zip(*follow.nonzero(), strict=True)) == [(0, 2), (1, 3), (2, 0), (3, 1)]
+
+
 def test_the_report_says_how_it_was_built_and_solved():
     vectors, _ = blobs(np.random.default_rng(11), [20, 20])
     found = knn_graph(vectors, k=5).propagate({0: "a", 30: "b"}, method="poisson")
@@ -316,6 +322,7 @@ def test_edges_in_time_end_at_shots():
     [
         ({"time": [0.0]}, r"time must be 4 finite numbers of seconds, got shape \(1,\)"),
         ({"time": [0.0, 1, np.nan, 3]}, "got nan for item 2"),
+        ({"time": np.arange(4).astype("M8[ns]")}, "numbers of seconds: got datetime64"),
         ({"time": ["a", "b", "c", "d"]}, "time must be 4 finite numbers of seconds: "),
         ({"shot": [1, 1, 2, 2]}, "shot .* needs the time"),
         ({"shot": [1], "time": range(4)}, "shot must have one value for each of 4 items"),
@@ -326,6 +333,7 @@ def test_edges_in_time_end_at_shots():
         ({"texts": ["a"]}, "texts must be 4 texts or nulls"),
         ({"texts": "abcd"}, "texts must be 4 texts or nulls"),
         ({"texts": ["a", 3, None, None]}, "text"),
+        ({"texts": ["a", "\ud83d", None, None]}, "texts must be texts or None.* surrogates"),
         ({"edges": ([0], [4])}, "edges, row 0: target must be from 0 to 3, got 4"),
         ({"edges": ([0], [1], [-1.0])}, "edges, row 0: a weight must be a finite number"),
         ({"edges": {"from": [0], "to": [1]}}, "the columns source, target and perhaps weight"),
@@ -333,6 +341,8 @@ def test_edges_in_time_end_at_shots():
         ({"edges": 3}, "edges must be a table"),
         ({"mix": {"visul": 1.0}}, "mix: there is no kind of edges 'visul'"),
         ({"mix": {"visual": -1.0}}, "mix: the weight of 'visual' must be 0 or more"),
+        ({"mix": {"visual": 1e38}}, "mix: with a weight of 1e.38 edges of kind 'visual' would"),
+        ({"mix": {"visual": 1e-300}}, "mix: with a weight of 1e-300 edges of kind 'visual' would"),
         ({"k": 0}, "'k' parameter"),
         ({"k": 2.5}, "'k' parameter of neighbours must be a whole number .* Got 2.5"),
         ({"k": True}, "'k' parameter"),

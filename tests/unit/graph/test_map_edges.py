@@ -272,6 +272,7 @@ def test_concepts_with_gaps(method):
         ([], "must be a mapping"),
         ({"a": {}}, "concept 'a': propagate needs at least one seed"),
         ({"a": [0, 1]}, "concept 'a': seeds must be a mapping"),
+        ({3: {0: True, 1: False}}, "concepts must have texts as names, got 3"),
         ({"a": {0: True}}, "concept 'a': no item is labelled False"),
         ({"a": {0: True, 1: False}, "b": {2: False}}, "concept 'b': no item is labelled True"),
         ({"a": {0: True, 1: "no"}}, "concept 'a', row 1: must be True or False, got 'no'"),

@@ -24,6 +24,9 @@ said over different pictures, so they count a quarter, by judgement. A user's ow
 full.
 """
 
+LIGHTEST, HEAVIEST = 1e-30, 1e30
+"""Of the heaviest edge of a kind: the sum over a node's edges is to fit float32."""
+
 
 def mixed(
     n: int,
@@ -51,8 +54,8 @@ def mixed(
     Raises
     ------
     SchemaError
-        If ``mix`` names a kind that does not exist or gives a weight that is negative or not
-        finite, or an edge is not valid (see `Graph`).
+        If ``mix`` names a kind that does not exist or gives a weight that is negative, not finite
+        or beyond what float32 can hold, or an edge is not valid (see `Graph`).
 
     >>> from vquery.graph.edges.given import given_edges
     >>> parts = {"visual": given_edges(3, [0], [1], [0.5]), "text": given_edges(3, [1], [2], [8])}
@@ -66,6 +69,12 @@ def mixed(
     for kind, weight in chosen.items():
         factor = float(base * weight / (_mean(kinds[kind]) or 1.0))
         if weight > 0:
+            heaviest = factor * float(kinds[kind].data.max(initial=0))
+            if heaviest and not LIGHTEST <= heaviest <= HEAVIEST:
+                raise SchemaError(
+                    f"mix: with a weight of {weight:g} edges of kind {kind!r} would weigh up to "
+                    f"{heaviest:g}, which single precision cannot hold beside others"
+                )
             scale[kind] = factor
             parts[kind] = kinds[kind] if factor == 1.0 else _times(kinds[kind], factor)
     return Graph(n, parts, {**(facts or {}), "mix": chosen, "scale": scale})

@@ -83,7 +83,7 @@ def wordings(texts: Sequence[str | None] | NDArray[Any] | pa.Array) -> Wordings:
 def _column(texts: Sequence[str | None] | NDArray[Any] | pa.Array) -> pa.Array:
     try:
         column = pa.array(texts, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+    except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError) as error:
         raise SchemaError(f"texts must be texts or None, one for each item: {error}") from error
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
