@@ -37,6 +37,11 @@ class Lists(NamedTuple):
         """Give the lists of some rows, as views."""
         return Lists(self.ids[rows], self.cosines[rows], self.fresh[rows])
 
+    def first(self, k: int) -> Lists:
+        """Give the ``k`` best of each list."""
+        ids, cosines, fresh = self.ids[:, :k], self.cosines[:, :k], self.fresh[:, :k]
+        return Lists(ids.copy(), cosines.copy(), fresh.copy())
+
     def copied(self) -> Lists:
         """Copy all arrays."""
         return Lists(self.ids.copy(), self.cosines.copy(), self.fresh.copy())

@@ -42,9 +42,14 @@ SAMPLE = 1_000
 """Rows that are answered exactly, to choose the effort and to tell the recall."""
 SAFETY = 0.8
 """Share of the misses allowed that the sample may have, because a sample is not everything."""
-HOP_GAIN = 3.0
-"""Neighbours of neighbours leave at most this fraction of the misses (measured: a fifth to a half);
+WIDEST, NARROWEST = 32, 16
+"""While searching, lists are half as long again as wanted, from ``NARROWEST`` on: more neighbours
+know more neighbours. From ``WIDEST`` on they are long enough."""
+HOP_GAIN = 4.0
+"""Misses before neighbours of neighbours are looked at for each one after it (measured: 3 to 6);
 where they leave more, more cells are searched."""
+GROWTH = 1.5
+"""How many more cells are searched when they are too few."""
 MOST_HOPS, WORTH = 4, 0.05
 """Rounds of neighbours of neighbours; another one is worth it while they still find this share of
 the misses."""
@@ -126,7 +131,8 @@ def _improved(
     """
     n, aim = len(cells.rows), 1 - SAFETY * (1 - recall)
     rule, mates = rules(n, **apart.columns()), _mates(apart, n)
-    lists, done, hops, part = nobody(n, k), 0, 0, START
+    wide = k if k > WIDEST else max(NARROWEST, k + k // 2)
+    lists, done, hops, part = nobody(n, wide), 0, 0, START
     reach = sample.cells_for(cells, 1 - HOP_GAIN * (1 - aim))
     while True:
         if reach > cells.limit and n <= AFFORDABLE:
@@ -145,8 +151,8 @@ def _improved(
             if reached - before < WORTH * (1 - before):
                 break
         if reached >= aim or done == cells.limit:
-            return lists, f"{len(cells.centres)} cells, {done} searched, {hops} hops"
-        reach = 2 * done
+            return lists.first(k), f"{len(cells.centres)} cells, {done} searched, {hops} hops"
+        reach = int(np.ceil(GROWTH * done))
 
 
 def _within(tell: Callable[[float], None], part: float) -> Callable[[float], None]:

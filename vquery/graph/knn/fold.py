@@ -19,6 +19,7 @@ from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
 from vquery.errors import SchemaError
+from vquery.graph.knn.prints import hashes
 from vquery.graph.knn.vectors import cosines, unit
 
 if TYPE_CHECKING:
@@ -144,15 +145,15 @@ def _joined(node: Ints, pairs: tuple[Ints, Ints]) -> Ints:
 
 def _equal_rows(points: Floats) -> Ints:
     """Give one number to rows that are equal to the last bit."""
-    n = len(points)
-    if not n or not points.shape[1]:
-        return np.arange(n)
-    plain = np.ascontiguousarray(points + np.float32(0))  # -0 and 0 are equal
-    code = np.unique(plain.view(f"V{plain.itemsize * plain.shape[1]}"), return_inverse=True)[1]
-    code = code.ravel().astype(np.int64)
-    dead = np.flatnonzero(~points.any(1))
-    code[dead] = n + dead
-    return _numbered(code)
+    rows = np.arange(len(points))
+    _, first, code = np.unique(hashes(points), return_index=True, return_inverse=True)
+    first = first[code.ravel()] if len(rows) else rows
+    later = np.flatnonzero(first != rows)
+    step = 1 << 14
+    for part in (later[start : start + step] for start in range(0, len(later), step)):
+        equal = (points[part] == points[first[part]]).all(1) & points[part].any(1)
+        first[part[~equal]] = part[~equal]
+    return _numbered(first)
 
 
 def _runs(

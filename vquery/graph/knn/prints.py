@@ -35,21 +35,38 @@ def named(ids: ArrayLike, vectors: NDArray[np.float32], apart: Apart) -> Ints:
     return names.astype(np.int64)
 
 
+def hashes(vectors: NDArray[np.float32]) -> Prints:
+    """Hash rows (n, d) bit by bit, but for the sign of zeros: sums of products with odd numbers.
+
+    Equal rows have equal hashes; others too with a chance of about 2**-64. Not for secrets.
+
+    >>> len(set(hashes(np.array([[0, 1], [-0.0, 1], [1, 0]], np.float32)).tolist()))
+    2
+    """
+    n, d = vectors.shape
+    ways = _ways(d + 4)
+    out = np.full(n, d, np.uint64) * ways[-1]
+    step = max(1, BLOCK_BYTES // max(8 * d, 1))
+    for start in range(0, n, step):
+        block = np.ascontiguousarray(vectors[start : start + step]) + np.float32(0)
+        out[start : start + step] += block.view(np.uint32).astype(np.uint64) @ ways[:d]
+    return np.asarray(out)
+
+
+def _ways(count: int) -> Prints:
+    rng = np.random.default_rng(0x5EED)
+    return rng.integers(0, 2**63, count).astype(np.uint64) * np.uint64(2) + np.uint64(1)
+
+
 def prints(vectors: NDArray[np.float32], ids: Ints, apart: Apart) -> Prints:
     """Hash each row's vector and what keeps it apart, shape (n,).
 
     Numbers of groups and videos may change while who is with whom does not: each stands for the
-    smallest id in it. Sums of products with odd random numbers, modulo 2**64; not for secrets.
+    smallest id in it.
     """
     n, d = vectors.shape
-    rng = np.random.default_rng(0x5EED)
-    ways = rng.integers(0, 2**63, d + 5).astype(np.uint64) * np.uint64(2) + np.uint64(1)
-    out = np.full(n, d, np.uint64) * ways[d]
-    step = max(1, BLOCK_BYTES // max(8 * d, 1))
-    plain = np.ascontiguousarray(vectors)
-    for start in range(0, n, step):
-        bits = plain[start : start + step].view(np.uint32).astype(np.uint64)
-        out[start : start + step] += bits @ ways[:d]
+    out = hashes(vectors)
+    ways = _ways(d + 4)[d:]
     columns: list[Any] = []
     if apart.group is not None:
         columns.append(np.where(apart.group >= 0, _smallest(apart.group, ids), -1))
@@ -60,7 +77,7 @@ def prints(vectors: NDArray[np.float32], ids: Ints, apart: Apart) -> Prints:
             when.view(np.int64),
             np.full(n, seconds.view(np.int64)),
         ]
-    for way, column in zip(ways[d + 1 :], columns, strict=False):
+    for way, column in zip(ways, columns, strict=False):
         mixed = np.asarray(column, np.int64).view(np.uint64) + np.uint64(1)
         out += (mixed ^ (mixed >> np.uint64(31))) * way
     return np.asarray(out)
