@@ -149,8 +149,9 @@ class Supervised:
         exclusive
             Whether two tracks in one frame may not have one label, as is so for names of people.
         captions
-            Mixing weight of edges between tracks during which the same rare words are said; .25 is
-            a good start, 0 leaves them out.
+            Mixing weight of edges between tracks during which the same rare words are said, such
+            as .25. They help where the same is shown again (advertisements, repeats), and may
+            mislead elsewhere. 0 leaves them out.
         edges
             Edges of your own: a relation, table or data frame with ``detection_id`` and
             ``detection_id_right`` (or ``source`` and ``target``), and ``weight`` unless all count
