@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from vquery_kernels.backend import implementation
+from vquery_kernels.backend import HUGE, implementation
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -25,6 +25,7 @@ __all__ = [
     "inverse",
     "layout",
     "product",
+    "propagate",
     "remainder",
     "spread",
     "turn",
@@ -77,7 +78,8 @@ def width(columns: int) -> int:
 
 
 def _module(rows: int) -> ModuleType:
-    return implementation("propagation", rows)
+    """Choose, but not the GPU, where one call of many would copy everything there and back."""
+    return implementation("propagation", min(rows, HUGE - 1))
 
 
 def layout(
@@ -217,6 +219,28 @@ def spread(edges: Edges, gain: Floats, base: Floats, x: Floats, out: Floats) -> 
     """
     change: Doubles = _module(x.size).spread(edges, gain, base, x, out)
     return change
+
+
+def propagate(
+    edges: Edges, gain: Floats, base: Floats, x: Floats, steps: int
+) -> tuple[Floats, Doubles]:
+    """Take ``steps`` propagation steps (see :func:`spread`) from ``x``, on a GPU where it pays.
+
+    Returns
+    -------
+    (ndarray, ndarray)
+        The scores, shape (n, w), and the sum of squares of the last change in each column.
+
+    >>> chain = layout(np.array([0, 1, 2]), np.array([1, 0]), np.ones(2))
+    >>> source, gain = np.array([[1.0], [0.0]], np.float32), np.array([0.0, 0.5], np.float32)
+    >>> scores, change = propagate(chain, gain, source, np.zeros_like(source), 2)
+    >>> scores.ravel().tolist(), change.tolist()
+    ([1.0, 0.5], [0.25])
+    """
+    found: tuple[Floats, Doubles] = implementation("propagation", x.size).propagate(
+        edges, gain, base, x, steps
+    )
+    return found
 
 
 def remainder(

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 TILE = 16
 """Rows that are worked on together while another row is in the cache."""
+FEWEST = 32
+"""Places of a list; where there are more, fewer rows are one task."""
 
 __all__ = [
     "clusters",
@@ -35,8 +37,8 @@ __all__ = [
 ]
 
 
-def _plain_cuts(rows: int) -> list[int]:
-    return [*range(0, rows, CHUNK), rows]
+def _plain_cuts(rows: int, chunk: int | None = None) -> list[int]:
+    return [*range(0, rows, max(chunk or CHUNK, 1)), rows]
 
 
 def layout(indptr: Rows, indices: Rows, data: Rows, order: Int64s, places: int) -> Edges:
@@ -166,11 +168,22 @@ def turn(
 
 def spread(edges: Edges, gain: Floats, base: Floats, x: Floats, out: Floats) -> Doubles:
     """See :func:`vquery_kernels.propagation.spread`."""
-    cuts = _plain_cuts(x.shape[0])
+    cuts = _plain_cuts(x.shape[0], FEWEST * CHUNK // max(edges.target.shape[1], FEWEST))
     dots = np.zeros((len(cuts) - 1, x.shape[1]))
     given = ((0,) * x.shape[1], *edges, x, base, out, gain)
     threads.run(lambda k: spread_rows(*given, cuts[k], cuts[k + 1], dots[k]), len(dots))
     return np.asarray(dots.sum(0))
+
+
+def propagate(
+    edges: Edges, gain: Floats, base: Floats, x: Floats, steps: int
+) -> tuple[Floats, Doubles]:
+    """See :func:`vquery_kernels.propagation.propagate`."""
+    now, following, change = x.copy(), np.empty_like(x), np.zeros(x.shape[1])
+    for _ in range(steps):
+        change = spread(edges, gain, base, now, following)
+        now, following = following, now
+    return now, change
 
 
 def coarse(edges: Edges, diagonal: Floats, inverse: Floats, found: Clusters) -> Doubles:

@@ -273,6 +273,17 @@ def spread(edges: Edges, gain: Floats, base: Floats, x: Floats, out: Floats) -> 
     return _dots(out - x, out - x)
 
 
+def propagate(
+    edges: Edges, gain: Floats, base: Floats, x: Floats, steps: int
+) -> tuple[Floats, Doubles]:
+    """See :func:`vquery_kernels.propagation.propagate`."""
+    now, following, change = x.copy(), np.empty_like(x), np.zeros(x.shape[1])
+    for _ in range(steps):
+        change = spread(edges, gain, base, now, following)
+        now, following = following, now
+    return now, change
+
+
 def remainder(
     indptr: Rows, indices: Rows, data: Doubles, diagonal: Doubles, x: Doubles, right: Doubles
 ) -> Doubles:

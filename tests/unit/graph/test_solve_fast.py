@@ -46,6 +46,7 @@ def test_every_tolerance_is_honoured_in_float64(seed, columns, tol, clusters):
     matrix, right = system(rng, 300, columns)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gradients, "KERNEL_NODES", 0)
+        patch.setattr(prepared, "NODES_EACH", 1)
         patch.setattr(prepared, "CLUSTERS", clusters)
         x, steps, left = conjugate_gradients(matrix, right, tol=tol)
         again, none, _ = conjugate_gradients(matrix, right, start=x, tol=tol)
@@ -71,6 +72,7 @@ def test_a_right_hand_side_of_zeros_and_no_columns(monkeypatch):
 
 def test_what_cannot_be_reached_is_reported(monkeypatch):
     monkeypatch.setattr(gradients, "KERNEL_NODES", 0)
+    monkeypatch.setattr(prepared, "NODES_EACH", 1)
     monkeypatch.setattr(prepared, "CLUSTERS", 1)
     matrix, right = system(np.random.default_rng(1), 400, 2)
     _, steps, left = conjugate_gradients(matrix, right, tol=1e-9, max_iter=3)
@@ -83,6 +85,7 @@ def test_what_cannot_be_reached_is_reported(monkeypatch):
 
 def test_a_matrix_that_is_not_positive_is_refused(monkeypatch):
     monkeypatch.setattr(gradients, "KERNEL_NODES", 0)
+    monkeypatch.setattr(prepared, "NODES_EACH", 1)
     indefinite = sparse.csr_array(np.array([[1.0, 3.0], [3.0, 1.0]]))
     with pytest.raises(SchemaError, match="must be positive definite"):
         conjugate_gradients(indefinite, np.ones((2, 1)))
@@ -97,6 +100,7 @@ def test_the_coarse_problem_saves_iterations_where_clusters_hang_together_loosel
     steps = {}
     monkeypatch.setattr(gradients, "KERNEL_NODES", 0)
     for clusters in (0, 60):
+        monkeypatch.setattr(prepared, "NODES_EACH", 1)
         monkeypatch.setattr(prepared, "CLUSTERS", clusters)
         _, steps[clusters], left = conjugate_gradients(matrix.copy(), right, tol=1e-6)
         assert left <= 1e-6
@@ -141,6 +145,7 @@ def test_large_harmonic_problems_equal_small_ones(monkeypatch, leak):
         monkeypatch.setattr(solve, "DIRECT_NODES", limit)
         monkeypatch.setattr(solve, "CALIBRATION_TOL", 1e-9)
         monkeypatch.setattr(solve, "BLOCK_NUMBERS", 1)  # narrow blocks of columns
+        monkeypatch.setattr(prepared, "NODES_EACH", 1)
         monkeypatch.setattr(prepared, "CLUSTERS", 30)
         problem = Harmonic(weights, seeds, leak, tol=1e-9)
         found.append(
@@ -172,6 +177,7 @@ def test_weights_in_float32_give_the_same(monkeypatch):
 
 def test_open_nodes_are_counted_and_iterated_on(monkeypatch):
     monkeypatch.setattr(solve, "DIRECT_NODES", 0)
+    monkeypatch.setattr(prepared, "NODES_EACH", 1)
     monkeypatch.setattr(prepared, "CLUSTERS", 1)
     rng = np.random.default_rng(7)
     weights = graph(rng, 3_000, degree=4)
@@ -188,6 +194,7 @@ def test_open_nodes_are_counted_and_iterated_on(monkeypatch):
 
 def test_ties_stay_open_and_end(monkeypatch):
     monkeypatch.setattr(solve, "DIRECT_NODES", 0)
+    monkeypatch.setattr(prepared, "NODES_EACH", 1)
     monkeypatch.setattr(prepared, "CLUSTERS", 1)
     two = sparse.csr_array(np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], float))
     problem = Harmonic(two, np.array([0, 2]), unsure_share=0.0)

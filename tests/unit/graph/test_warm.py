@@ -36,6 +36,7 @@ def test_corrected_scores_are_those_of_a_new_solve(direct, story):
     rng, weights, seeds, steps, leak = story
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(solve, "DIRECT_NODES", 1000 if direct else -1)
+        patch.setattr(prepared, "NODES_EACH", 1)
         patch.setattr(prepared, "CLUSTERS", 3)
         patch.setattr(warm, "REFRESH", 2)
         problem = Harmonic(weights, seeds, leak, tol=1e-11)

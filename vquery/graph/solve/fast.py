@@ -176,16 +176,19 @@ class Fast:
         for begin in range(0, len(active), most):
             part = slice(begin, begin + most)
             columns = active[part]
-            rows = np.ix_(order, columns)
-            given = (done.residual[rows] / norms[part]).astype(np.float32)
-            run = _Run(self, given, goal[part])
+            run = _Run(self, done.residual[:, columns][order] / norms[part], goal[part])
             if own is not None:
                 place = np.empty(len(order), np.int64)
                 place[order] = np.arange(len(order))
                 run.own = Own(place[own.nodes[columns]], MARGIN * tol * own.scale[columns])
             used = max(used, run.go(steps))
-            done.x[rows] += run.x[:, : len(columns)] * norms[part]
-            done.late[rows] = run.late()[:, : len(columns)] * norms[part]
+            back = np.empty((len(order), len(columns)))
+            for whole, block in ((done.x, run.x), (done.late, run.late())):
+                back[order] = block[:, : len(columns)]
+                back *= norms[part]
+                if whole is done.x:
+                    back += whole[:, columns]
+                whole[:, columns] = back
         done.iterations += used
 
     def lift(self, sums: Weights) -> Floats:
@@ -226,7 +229,7 @@ class Fast:
 class _Run:
     """One inner iteration in float32 on at most 16 columns, from 0."""
 
-    def __init__(self, system: Fast, right: Floats, goal: Weights) -> None:
+    def __init__(self, system: Fast, right: Weights, goal: Weights) -> None:
         self.system, self.goal = system, goal
         n, columns = right.shape
         shape = n, kernel.width(columns)

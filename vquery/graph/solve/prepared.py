@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Weights = NDArray[np.float64]
 
-CLUSTERS = 1_024
-"""Clusters of the coarse problem: factorising it takes less time than an iteration saves."""
+CLUSTERS, NODES_EACH = 1_024, 128
+"""Clusters of the coarse problem at most, and nodes in one of them: inverting it costs the third
+power of their number, and should stay below what the iterations cost."""
 
 STRIDE = 7
 """A second sum, over every seventh weight, tells exchanged weights apart."""
@@ -61,7 +62,8 @@ def prepared(matrix: sparse.csr_array, *, whole: bool = False) -> Prepared:
     if found is not None and found.owner() is matrix and found.stamp == stamp:
         return found.made
     rows = matrix.indptr, matrix.indices, matrix.data
-    order = clusters(*rows[:2], -matrix.data if whole else matrix.data, CLUSTERS)
+    most = min(CLUSTERS, matrix.shape[0] // NODES_EACH)
+    order = clusters(*rows[:2], -matrix.data if whole else matrix.data, most)
     _, component = csgraph.connected_components(matrix, directed=False)
     degree = row_sums(matrix)
     degree.setflags(write=False)
