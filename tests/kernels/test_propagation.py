@@ -215,3 +215,24 @@ def test_remainder(module, graph, columns):
 
 def test_widths_hold_the_columns():
     assert [width(columns) for columns in (0, 1, 2, 3, 5, 9, 16, 40)] == [1, 1, 2, 4, 8, 16, 16, 16]
+
+
+@pytest.mark.parametrize("module", [reference, cpu])
+@several
+@given(seed=st.integers(0, 2**32 - 1), add=st.booleans())
+def test_pack_and_unpack(module, seed, add):
+    rng = np.random.default_rng(seed)
+    n, c = rng.integers(1, 20, 2)
+    given_, order = rng.random((n, c)), rng.permutation(n)
+    columns = np.flatnonzero(rng.random(c) < 0.6)[:16]
+    factor = rng.random(len(columns)) + 0.5
+    block = np.zeros((n, width(len(columns))), np.float32)
+    module.pack(given_, order, columns, factor, block)
+    into = rng.random((n, c))
+    back = into.copy()
+    module.unpack(block, order, columns, 1 / factor, back, add)
+    expected = into.copy()
+    for column in columns:
+        expected[:, column] = given_[:, column] + (into[:, column] if add else 0)
+    np.testing.assert_allclose(back, expected, rtol=1e-6)
+    assert (block[:, len(columns) :] == 0).all()

@@ -24,11 +24,13 @@ __all__ = [
     "coarse",
     "inverse",
     "layout",
+    "pack",
     "product",
     "propagate",
     "remainder",
     "spread",
     "turn",
+    "unpack",
     "update",
     "width",
 ]
@@ -241,6 +243,25 @@ def propagate(
         edges, gain, base, x, steps
     )
     return found
+
+
+def pack(given: Doubles, order: Int64s, columns: Int64s, factor: Doubles) -> Floats:
+    """Bring ``columns`` of ``given`` (n, c), each times its factor, into order, in float32.
+
+    >>> pack(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1, 0]), np.array([1]), np.array([10.0]))
+    array([[40.],
+           [20.]], dtype=float32)
+    """
+    out = np.zeros((len(order), width(len(columns))), np.float32)
+    _module(given.size).pack(given, order, columns, factor, out)
+    return out
+
+
+def unpack(
+    block: Floats, order: Int64s, columns: Int64s, factor: Doubles, into: Doubles, *, add: bool
+) -> None:
+    """Write a block, each column times its factor, back to where :func:`pack` took it from."""
+    _module(into.size).unpack(block, order, columns, factor, into, add)
 
 
 def remainder(

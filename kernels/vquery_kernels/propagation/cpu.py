@@ -29,10 +29,13 @@ __all__ = [
     "coarse",
     "inverse",
     "layout",
+    "pack",
     "product",
+    "propagate",
     "remainder",
     "spread",
     "turn",
+    "unpack",
     "update",
 ]
 
@@ -222,6 +225,53 @@ def _meet(
             other = more[e]
             if inverse[other] > 0 and group[other] < out.shape[0]:
                 out[group[i], group[other]] -= more_weight[e]
+
+
+def pack(given: Doubles, order: Int64s, columns: Int64s, factor: Doubles, out: Floats) -> None:
+    """See :func:`vquery_kernels.propagation.pack`."""
+    cuts = _plain_cuts(len(order))
+    arrays = given, order, columns, factor
+    threads.run(lambda k: _pack(*arrays, cuts[k], cuts[k + 1], out), len(cuts) - 1)
+
+
+@compiled
+def _pack(
+    given: Rows, order: Rows, columns: Rows, factor: Rows, low: int, high: int, out: Rows
+) -> None:
+    for i in range(low, high):
+        for c in range(columns.size):
+            out[i, c] = given[order[i], columns[c]] * factor[c]
+
+
+def unpack(
+    block: Floats,
+    order: Int64s,
+    columns: Int64s,
+    factor: Doubles,
+    into: Doubles,
+    add: bool,  # noqa: FBT001 - compiled code takes no keywords
+) -> None:
+    """See :func:`vquery_kernels.propagation.unpack`."""
+    cuts, keep = _plain_cuts(len(order)), float(add)
+    arrays = block, order, columns, factor, keep
+    threads.run(lambda k: _unpack(*arrays, cuts[k], cuts[k + 1], into), len(cuts) - 1)
+
+
+@compiled
+def _unpack(
+    block: Rows,
+    order: Rows,
+    columns: Rows,
+    factor: Rows,
+    keep: float,
+    low: int,
+    high: int,
+    into: Rows,
+) -> None:
+    for i in range(low, high):
+        for c in range(columns.size):
+            before = into[order[i], columns[c]] if keep > 0 else 0.0
+            into[order[i], columns[c]] = before + block[i, c] * factor[c]
 
 
 def remainder(

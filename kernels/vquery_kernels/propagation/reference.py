@@ -292,3 +292,21 @@ def remainder(
     source = np.repeat(np.arange(indptr.size - 1), np.diff(indptr))
     np.add.at(out, source, data[:, None] * x[indices])
     return np.asarray(out)
+
+
+def pack(given: Doubles, order: Int64s, columns: Int64s, factor: Doubles, out: Floats) -> None:
+    """See :func:`vquery_kernels.propagation.pack`."""
+    out[:, : len(columns)] = given[np.ix_(order, columns)] * factor
+
+
+def unpack(
+    block: Floats,
+    order: Int64s,
+    columns: Int64s,
+    factor: Doubles,
+    into: Doubles,
+    add: bool,  # noqa: FBT001 - the shape of the compiled form
+) -> None:
+    """See :func:`vquery_kernels.propagation.unpack`."""
+    rows = np.ix_(order, columns)
+    into[rows] = block[:, : len(columns)] * factor + (into[rows] if add else 0.0)

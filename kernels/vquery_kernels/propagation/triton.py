@@ -22,9 +22,11 @@ if importlib.util.find_spec("numba") is None:
         coarse,
         inverse,
         layout,
+        pack,
         product,
         remainder,
         turn,
+        unpack,
         update,
     )
 else:
@@ -33,9 +35,11 @@ else:
         coarse,
         inverse,
         layout,
+        pack,
         product,
         remainder,
         turn,
+        unpack,
         update,
     )
 
@@ -48,12 +52,14 @@ __all__ = [
     "inverse",
     "layout",
     "lists",
+    "pack",
     "product",
     "propagate",
     "remainder",
     "spread",
     "step",
     "turn",
+    "unpack",
     "update",
 ]
 

@@ -107,6 +107,18 @@ def test_the_coarse_problem_saves_iterations_where_clusters_hang_together_loosel
     assert steps[60] < steps[0] / 3
 
 
+def test_a_hub_that_float32_cannot_sum_is_solved_in_float64():
+    n = 20_000
+    spokes = sparse.coo_array((np.ones(n - 1), (np.zeros(n - 1, int), np.arange(1, n))), (n, n))
+    weights = sparse.csr_array(spokes + spokes.T)
+    problem = Harmonic(weights, np.arange(1, 4))
+    scores = problem.solve(np.eye(2)[[0, 1, 1]])
+    assert problem.report.converged
+    np.testing.assert_allclose(scores[[0, 4, n - 1]], [[1 / 3, 2 / 3]] * 3, atol=1e-5)
+    _, share = problem.contributions(np.array([n - 1]), top=3)
+    np.testing.assert_allclose(share, 1 / 3, atol=1e-5)
+
+
 def test_results_do_not_depend_on_the_threads(monkeypatch):
     monkeypatch.setattr(gradients, "KERNEL_NODES", 0)
     matrix, right = system(np.random.default_rng(3), 10_000, 3)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from vquery.errors import SchemaError
+from vquery.graph.solve.patient import PATIENCE, corrections
 from vquery_kernels import propagation as kernel
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ MARGIN = 0.9
 """The inner iteration goes this much below the goal, so that rounding does not cost a round."""
 STALLED = 0.5
 """A round that leaves more of the residual than this is the last."""
+LOST = 1e-12
+"""A larger relative residual, and more than was asked for, is worth iterating on in float64."""
 LOOK_BACK = 10.0
 """The error is judged by what changed while the residual fell by this factor."""
 RIDGE = 1e-6
@@ -59,7 +62,7 @@ class Solved:
     x, residual
         Shape (n, c): the solution, and what is left of the right-hand side, taken in float64.
     late
-        Shape (n, c): how far each score may still be off, judged by the last iterations.
+        Shape (n, c), or empty: how far each score may still be off, judged by the last iterations.
     left
         Shape (c,): the relative residuals.
     iterations
@@ -120,15 +123,20 @@ class Fast:
         tol: float,
         max_iter: int,
         own: Own | None = None,
+        watch: bool = False,
     ) -> Solved:
-        """Solve for all columns of ``right`` (n, c); what it holds on clamped nodes is ignored."""
+        """Solve for all columns of ``right`` (n, c); what it holds on clamped nodes is ignored.
+
+        Only with ``watch`` is it noted how far each score may be off.
+        """
         free = self.free[:, None]
         right = right if self.free.all() else np.where(free, right, 0.0)
         x = np.zeros_like(right) if start is None else np.where(free, start, 0.0)
         residual = right if start is None else self.remainder(x, right)
         size = _lengths(right)
         size[size == 0] = 1.0
-        done = Solved(x, residual, np.zeros_like(x), _lengths(residual) / size)
+        late = np.zeros_like(x) if watch else np.empty((0, x.shape[1]))
+        done = Solved(x, residual, late, _lengths(residual) / size)
         stuck = np.zeros(right.shape[1], bool)
         while done.iterations < max_iter:
             active = np.flatnonzero((done.left > tol) & ~stuck)
@@ -136,15 +144,47 @@ class Fast:
                 break
             before = done.left[active] * size[active]
             first = own if done.iterations == 0 and start is None else None
-            self._correct(done, active, size[active], tol, max_iter - done.iterations, first)
+            old = done.x[:, active], done.residual
+            left_steps = max_iter - done.iterations
+            self._correct(done, active, size[active], tol, left_steps, first, watch=watch)
             done.residual = self.remainder(done.x, right)
+            worse = _lengths(done.residual[:, active]) > before
+            if worse.any():
+                done.x[:, active[worse]] = old[0][:, worse]
+                done.residual[:, active[worse]] = old[1][:, active[worse]]
             if own is not None:
                 size = own.scale * np.abs(done.x[own.nodes, np.arange(len(size))])
                 size[size == 0] = 1.0
             left = _lengths(done.residual)
             done.left = left / size
             stuck[active] = left[active] > STALLED * before
+        lost = np.flatnonzero(done.left > max(tol, LOST))
+        if len(lost) and done.iterations < max_iter:
+            self._patiently(done, lost, size[lost], tol, max_iter - done.iterations)
         return done
+
+    def _patiently(
+        self, done: Solved, columns: Ints, size: Weights, tol: float, steps: int
+    ) -> None:
+        """Solve in float64 for what is left of columns with which float32 got nowhere."""
+        inverse = np.zeros(len(self.diagonal))
+        np.divide(1.0, self.diagonal, out=inverse, where=self.free)
+        nothing = np.zeros_like(done.residual[:, columns])
+        more, used = corrections(
+            lambda x: -self.remainder(x, nothing),
+            inverse,
+            done.residual[:, columns],
+            MARGIN * tol * size,
+            steps,
+        )
+        done.x[:, columns] += more
+        done.residual[:, columns] += self.remainder(more, nothing)
+        fallen = _lengths(done.residual[:, columns]) / size
+        if len(done.late):
+            part = np.minimum(_divided(fallen, done.left[columns]), 1.0)
+            done.late[:, columns] = np.abs(more) * part
+        done.left[columns] = fallen
+        done.iterations += used
 
     def follow(self, other: Fast) -> None:
         """Take over the coarse problem of a system with nearly the same free nodes."""
@@ -168,6 +208,8 @@ class Fast:
         tol: float,
         steps: int,
         own: Own | None,
+        *,
+        watch: bool,
     ) -> None:
         """Add to the columns ``active`` what solves for their residual."""
         order, most, used = self.made.found.order, kernel.WIDTHS[-1], 0
@@ -176,19 +218,17 @@ class Fast:
         for begin in range(0, len(active), most):
             part = slice(begin, begin + most)
             columns = active[part]
-            run = _Run(self, done.residual[:, columns][order] / norms[part], goal[part])
+            given = kernel.pack(done.residual, order, columns, 1 / norms[part])
+            run = _Run(self, given, goal[part])
             if own is not None:
                 place = np.empty(len(order), np.int64)
                 place[order] = np.arange(len(order))
                 run.own = Own(place[own.nodes[columns]], MARGIN * tol * own.scale[columns])
             used = max(used, run.go(steps))
-            back = np.empty((len(order), len(columns)))
-            for whole, block in ((done.x, run.x), (done.late, run.late())):
-                back[order] = block[:, : len(columns)]
-                back *= norms[part]
-                if whole is done.x:
-                    back += whole[:, columns]
-                whole[:, columns] = back
+            back = order, columns, norms[part]
+            kernel.unpack(run.x, *back, done.x, add=True)
+            if watch:
+                kernel.unpack(run.late(), *back, done.late, add=False)
         done.iterations += used
 
     def lift(self, sums: Weights) -> Floats:
@@ -229,17 +269,13 @@ class Fast:
 class _Run:
     """One inner iteration in float32 on at most 16 columns, from 0."""
 
-    def __init__(self, system: Fast, right: Weights, goal: Weights) -> None:
-        self.system, self.goal = system, goal
-        n, columns = right.shape
-        shape = n, kernel.width(columns)
-        self.x, self.step, self.moved = (np.zeros(shape, np.float32) for _ in range(3))
-        self.residual = np.zeros(shape, np.float32)
-        self.residual[:, :columns] = right
+    def __init__(self, system: Fast, right: Floats, goal: Weights) -> None:
+        self.system, self.goal, self.residual = system, goal, right
+        self.x, self.step, self.moved = (np.zeros_like(right) for _ in range(3))
         self.own: Own | None = None
         self.before: Floats | None = None
-        self.fallen = np.ones(shape[1])
-        self.norm = np.zeros(shape[1])
+        self.fallen = np.ones(right.shape[1])
+        self.norm = np.zeros(right.shape[1])
 
     def go(self, steps: int) -> int:
         """Iterate until every column is below its goal; return the iterations."""
@@ -248,6 +284,7 @@ class _Run:
         goal = np.ones(len(self.norm))
         goal[: len(self.goal)] = self.goal
         energy = self._advance(np.zeros(len(goal)), None)
+        smallest, since = self.norm.copy(), 0
         for count in range(steps):
             if self.own is not None:
                 found_ = self.x[self.own.nodes, np.arange(len(self.own.nodes))]
@@ -261,6 +298,10 @@ class _Run:
             curvature = kernel.product(*given, found.cuts)
             length = _divided(energy, curvature)
             energy = self._advance(length, energy)
+            since = 0 if (self.norm < smallest).any() else since + 1
+            if since == PATIENCE:
+                return count + 1
+            smallest = np.minimum(smallest, self.norm)
         return steps
 
     def _advance(self, length: Weights, energy: Weights | None) -> Weights:

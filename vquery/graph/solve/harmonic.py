@@ -190,7 +190,7 @@ class Harmonic:
                 out[self._nodes] = self._direct.solve(right[self._nodes])
             return out
         goal = tol or self.tol
-        done = self._fast.solve(right, start=start, tol=goal, max_iter=self.max_iter)
+        done = self._fast.solve(right, start=start, tol=goal, max_iter=self.max_iter, watch=watch)
         open_, steps = self._open(done) if watch else 0, done.iterations
         while (
             open_ > self.unsure_share * len(self._nodes)
@@ -199,7 +199,7 @@ class Harmonic:
         ):
             goal /= 10
             left = self.max_iter - steps
-            done = self._fast.solve(right, start=done.x, tol=goal, max_iter=left)
+            done = self._fast.solve(right, start=done.x, tol=goal, max_iter=left, watch=True)
             open_, steps = self._open(done), steps + done.iterations
         self.report.add(steps, done.worst, tol or self.tol, final=tol is None, unsure=open_)
         return done.x

@@ -16,6 +16,9 @@ WIDER = 3.0
 LOCAL = 1e-3
 """Residual of a node, relative to what flows through it, that is too large to trust its scores."""
 
+BLOCK = 4096
+"""Nodes at a time, so that they stay in the cache."""
+
 
 def unsure(x: Weights, late: Weights, residual: Weights, diagonal: Weights) -> NDArray[np.bool_]:
     """Tell at which nodes the order of the two best classes may still change.
@@ -43,6 +46,14 @@ def unsure(x: Weights, late: Weights, residual: Weights, diagonal: Weights) -> N
     >>> unsure(x, no + 0.001, no, np.ones(2)).tolist()
     [False, True]
     """
+    found = np.empty(len(x), bool)
+    for begin in range(0, len(x), BLOCK):
+        part = slice(begin, begin + BLOCK)
+        found[part] = _unsure(x[part], late[part], residual[part], diagonal[part])
+    return found
+
+
+def _unsure(x: Weights, late: Weights, residual: Weights, diagonal: Weights) -> NDArray[np.bool_]:
     mass = diagonal * np.abs(x).sum(axis=1)
     found: NDArray[np.bool_] = np.abs(residual).max(axis=1, initial=0.0) > LOCAL * mass
     if x.shape[1] > 1:
