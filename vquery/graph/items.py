@@ -266,7 +266,7 @@ def knn_graph(
         "items": n,
         "copies": n - len(first),
         "without_vector": int((~together.any(1)).sum()),
-        "k": k,
+        "k": int(k),
         "search": ", ".join(dict.fromkeys(found.method for found in lists.values())),
         "recall": min(found.recall for found in lists.values()),
     }

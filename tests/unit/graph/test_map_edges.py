@@ -230,7 +230,7 @@ def test_numpy_scalars_are_plain_labels():
     for kind, names in ((np.int64, [3, 9]), (np.str_, ["x", "y"]), (np.bool_, [False, True])):
         seeds = {np.int32(0): kind(names[0]), np.uint8(6): kind(names[1])}
         prior = {kind(names[0]): np.float32(0.5), names[1]: 0.5}
-        table = vq.propagate(vectors, seeds, prior=prior)
+        table = vq.propagate(vectors, seeds, prior=prior, k=np.int64(3))
         assert table["label"].to_pylist() == [names[c] for c in truth]
 
 
