@@ -95,6 +95,13 @@ def test_contributions_add_up_to_the_potential():
     assert (place[:, 0] == lift.argmax(1)).all()
 
 
+def test_seeds_that_are_as_near_speak_alike():
+    line = sparse.csr_array(np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], float))
+    place, share = Poisson(line, np.array([0, 2])).contributions(np.array([1]), top=2)
+    assert place.tolist() == [[0, 1]]
+    assert share.tolist() == [[0.5, 0.5]]
+
+
 def test_compiled_iterations_converge_although_the_laplacian_is_singular(monkeypatch):
     n = 3_000
     node = np.arange(n)

@@ -243,7 +243,10 @@ class Poisson:
         if len(rows):
             given = self._kernel(nodes[rows])
             mean = given.sum(1) / self._count[self._code[nodes[rows]]]
-            out[rows] = np.where(same[rows], given - mean[:, None], 0.0)
+            lift = np.where(same[rows], given - mean[:, None], 0.0)
+            even = np.abs(lift).max(axis=1, initial=0.0) <= TINY * np.abs(given).max(initial=0.0)
+            lift[even] = same[rows[even]]  # all seeds are as near: each speaks for it alike
+            out[rows] = lift
         return out
 
 
