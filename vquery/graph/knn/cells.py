@@ -56,7 +56,7 @@ the misses."""
 MOST_CELLS = 0.25
 """With more than this share of all cells to search, exact search costs less."""
 AFFORDABLE = 400_000
-"""Up to here exact search is the way out when cells do not help: an hour on two slow cores."""
+"""Up to here exact search is the way out when cells do not help: some minutes on two cores."""
 TIE = 1e-6
 """Cosines that differ by less are equal: of many copies any will do."""
 START = 0.1
