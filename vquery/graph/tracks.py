@@ -155,8 +155,6 @@ def build_tracks(
     ------
     SchemaError
         If lengths differ or vectors are not finite.
-    MissingDependencyError
-        If there are too many rows for a search without FAISS.
 
     >>> two = build_tracks([[1, 0], [1, 0], [0, 1]], video=[0, 1, 1], start_us=[0, 0, 0])
     >>> two.graph.weights.nnz, bool(two.cannot[1, 2])    # rows 1 and 2 share a frame

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 EXACT_ROWS = 50_000
-"""Up to here exact search costs about what cells do for a recall of .99. From here on they are faster
+"""Up to here exact search costs about what cells do for a recall of .99. Beyond, they are faster
 where clusters are clear or the processor has no matrix units, else from 100,000 to 200,000 on."""
 EXACT_ROWS_GPU = 1_000_000
 GPU_ROWS = 10_000
