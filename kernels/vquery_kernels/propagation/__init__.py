@@ -46,8 +46,11 @@ WIDTHS = (1, 2, 4, 8, 16)
 CHUNK = 4096
 """Rows that are summed by themselves, and are one task."""
 
-FILLED = 0.9
+FILLED = 0.75
 """Share of the lists that fit the fixed width; what is longer goes to the rest."""
+
+STEP = 4
+"""The fixed width is a multiple of this: places are worked on so many at a time."""
 
 
 class Edges(NamedTuple):
@@ -101,7 +104,7 @@ def layout(
     order
         Shape (n,): the node to put at each place; as given unless stated.
     places
-        Width of the lists; by itself such that 90 % of the nodes fit.
+        Width of the lists; by itself such that three in four nodes fit.
 
     >>> edges = layout(np.array([0, 2, 3, 4]), np.array([1, 2, 0, 0]), np.ones(4), places=1)
     >>> edges.target.tolist(), edges.filled.tolist(), edges.rest_target.tolist()
@@ -113,6 +116,7 @@ def layout(
     order = np.arange(n) if order is None else order
     if places is None:
         places = int(np.quantile(np.diff(indptr), FILLED)) if n else 0
+        places += -places % STEP
     found: Edges = _module(n).layout(indptr, indices, data, order, max(places, 1))
     return found
 

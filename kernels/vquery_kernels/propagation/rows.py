@@ -22,6 +22,8 @@ SINGLE, DOUBLE, INDEX, PLACE = ir.FloatType(), ir.DoubleType(), ir.IntType(32), 
 FAST = ("fast",)
 AT_ONCE = 4
 """Neighbours that are summed side by side."""
+WIDE = 8
+"""Columns from which on an empty place costs more than a wrong guess of the length."""
 
 
 class _Row:
@@ -172,6 +174,17 @@ def _turn(builder: Any, width: int, *given: Any) -> None:
 
 
 @compiled
+def _steps(lanes: tuple[int, ...], count: int, places: int) -> np.int64:
+    """Places to work on: with few columns empty ones too, up to a whole number of steps.
+
+    Fewer different lengths are better foretold by the processor; a fifth of the time, measured.
+    """
+    if len(lanes) >= WIDE:
+        return np.int64(count)
+    return min(np.int64((count + AT_ONCE - 1) // AT_ONCE * AT_ONCE), np.int64(places))
+
+
+@compiled
 def product_rows(
     lanes: tuple[int, ...],
     index: Rows,
@@ -193,8 +206,9 @@ def product_rows(
     for i in range(low, high):
         if inverse[i] > 0:
             at, row, rest = wide * i, 4 * len(lanes) * i, 4 * start[i]
+            listed = _steps(lanes, count[i], index.shape[1])
             _product(lanes, (
-                index.ctypes.data + at, weight.ctypes.data + at, np.int64(count[i]),
+                index.ctypes.data + at, weight.ctypes.data + at, listed,
                 more.ctypes.data + rest, more_weight.ctypes.data + rest,
                 start[i + 1] - start[i],
                 x.ctypes.data, x.ctypes.data + row, out.ctypes.data + row, diagonal[i],
@@ -223,8 +237,9 @@ def spread_rows(
     wide = 4 * index.shape[1]
     for i in range(low, high):
         at, row, rest = wide * i, 4 * len(lanes) * i, 4 * start[i]
+        listed = _steps(lanes, count[i], index.shape[1])
         _spread(lanes, (
-            index.ctypes.data + at, weight.ctypes.data + at, np.int64(count[i]),
+            index.ctypes.data + at, weight.ctypes.data + at, listed,
             more.ctypes.data + rest, more_weight.ctypes.data + rest, start[i + 1] - start[i],
             x.ctypes.data, x.ctypes.data + row, base.ctypes.data + row,
             out.ctypes.data + row, gain[i], dots.ctypes.data,

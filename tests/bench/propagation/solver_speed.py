@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 K, CLASSES, SEEDS, FEW_SEEDS, NEW = 16, 10, 1_000, 100, 5
 TOL = 1e-3
 NETWORKX_NODES = 50_000
+"""Its graph of dictionaries takes minutes and gigabytes for more."""
 SETS = {"overlapping": OVERLAPPING, "separated": SEPARATED}
 
 
@@ -199,6 +200,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cache", type=Path, required=True, help="folder for neighbour lists")
     parser.add_argument("--nodes", type=int, default=200_000)
+    parser.add_argument("--networkx-nodes", type=int, default=NETWORKX_NODES)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--sets", nargs="*", choices=list(SETS), default=list(SETS))
     asked = parser.parse_args()
@@ -210,7 +212,7 @@ def main() -> None:
             print(f"{name}, {symmetry}: {asked.nodes} nodes, {weights.nnz} non-zeros", flush=True)
             against_scipy(weights, centre, asked.repeats)
             new_label(weights, centre, asked.repeats)
-    few = min(asked.nodes, NETWORKX_NODES)
+    few = min(asked.nodes, asked.networkx_nodes)
     lists, centre = neighbours(few, OVERLAPPING, asked.cache)
     for symmetry in ("mutual", "sum"):
         weights = visual_edges(lists, symmetry=symmetry)
