@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import numba
 import numpy as np
 
 from vquery_kernels import threads
 from vquery_kernels.arrays import frozen
-from vquery_kernels.cpu import compiled
+from vquery_kernels.cpu import compiled, summed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,15 +35,6 @@ CLOSE = np.float32(1e-4)
 
 HOPS = 2048
 """Rows that a thread lets meet the neighbours of their neighbours at a time."""
-
-
-def _with_reordering(function: F) -> F:
-    """Compile a sum whose terms may be added in any order, always the same one."""
-    ways = {"reassoc", "contract", "nsz"}
-    try:
-        return cast("F", numba.njit(nogil=True, cache=True, fastmath=ways)(function))
-    except RuntimeError:  # no folder to keep machine code in: compile in every process
-        return cast("F", numba.njit(nogil=True, fastmath=ways)(function))
 
 
 def probed(
@@ -133,7 +123,7 @@ def _scan(
                         _insert(ids[row], values[row], fresh[row], other, value, True)  # noqa: FBT003
 
 
-@_with_reordering
+@summed
 def _products(
     points: Floats, rows: Int64s, first: int, top: int, left: int, end: int, tile: Floats
 ) -> None:
@@ -183,7 +173,7 @@ def _insert(
     ids[at], values[at], fresh[at] = other, value, new
 
 
-@_with_reordering
+@summed
 def _dot(left: Any, right: Any) -> np.float32:
     total = 0.0
     for place in range(left.size):
@@ -191,7 +181,7 @@ def _dot(left: Any, right: Any) -> np.float32:
     return np.float32(total)
 
 
-@_with_reordering
+@summed
 def _rough(left: Any, right: Any) -> np.float32:
     total = np.float32(0.0)
     for place in range(left.size):

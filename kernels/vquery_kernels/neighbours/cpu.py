@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import threading
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-import numba
 import numpy as np
 from llvmlite import binding  # type: ignore[import-untyped]
 
 from vquery_kernels import threads
 from vquery_kernels.arrays import frozen
-from vquery_kernels.cpu import compiled
+from vquery_kernels.cpu import compiled, summed
 from vquery_kernels.neighbours import products
 from vquery_kernels.neighbours.question import Side
 
@@ -155,16 +154,7 @@ def _order(down: int, across: int, *, mutual: bool) -> Int32s:
     return np.stack([rows[kept], columns[kept]], 1).astype(np.int32)
 
 
-def _with_reordering(function: F) -> F:
-    """Compile a sum whose terms may be added in any order, always the same one."""
-    ways = {"reassoc", "contract", "nsz"}
-    try:
-        return cast("F", numba.njit(nogil=True, cache=True, fastmath=ways)(function))
-    except RuntimeError:  # no folder to keep machine code in: compile in every process
-        return cast("F", numba.njit(nogil=True, fastmath=ways)(function))
-
-
-@_with_reordering
+@summed
 def _dot(left: Floats, right: Floats) -> np.float32:
     total = 0.0
     for place in range(left.size):
