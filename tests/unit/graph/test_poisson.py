@@ -8,8 +8,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from vquery.errors import LabelError
-from vquery.graph.solve import Poisson, gradients
-from vquery.graph.solve import harmonic as limits
+from vquery.graph.solve import Poisson, gradients, limits
 from vquery.graph.solve.poisson import SHARPNESS
 
 

@@ -71,13 +71,13 @@ def test_with_five_labels_a_class_the_probabilities_are_calibrated(digits):
 
 
 def test_iteration_agrees_with_the_factorisation(digits, monkeypatch):
-    from vquery.graph.solve import harmonic as solve
+    from vquery.graph.solve import limits
 
     vectors, truth = digits
     items = knn_graph(vectors)
     seeds = {int(i): int(truth[i]) for i in draw(truth, 2, 0)}
     direct = items.propagate(seeds).table
-    monkeypatch.setattr(solve, "DIRECT_NODES", 0)
+    monkeypatch.setattr(limits, "DIRECT_NODES", 0)
     iterated = items.propagate(seeds).table
     facts = json.loads(iterated.schema.metadata[b"vquery.graph"])
     assert facts["solver"] == "conjugate gradients"

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from vquery.errors import LabelError
-from vquery.graph.solve import Harmonic, conjugate_gradients
-from vquery.graph.solve import harmonic as solve
+from vquery.graph.solve import Harmonic, conjugate_gradients, limits
 
 
 def random_graph(rng, n, density=0.4):
@@ -49,7 +48,7 @@ def problems(draw):
 def test_solution_and_contributions_equal_the_walk(direct, problem):
     weights, seeds, labels, leak = problem
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(solve, "DIRECT_NODES", 1000 if direct else -1)
+        patch.setattr(limits, "DIRECT_NODES", 1000 if direct else -1)
         harmonic = Harmonic(sparse.csr_array(weights), seeds, leak, tol=1e-10)
         scores = harmonic.solve(labels)
         place, chance = harmonic.contributions(np.arange(len(weights)), top=2)
@@ -88,7 +87,7 @@ def test_many_seeds_are_sampled_for_the_calibration(monkeypatch):
     weights = sparse.csr_array(random_graph(np.random.default_rng(0), 80, 0.2))
     harmonic = Harmonic(weights, np.arange(40))
     assert harmonic.held_out().tolist() == list(range(40))
-    monkeypatch.setattr(solve, "HELD_OUT", 10)
+    monkeypatch.setattr(limits, "HELD_OUT", 10)
     which = harmonic.held_out()
     assert len(set(which.tolist())) == 10
     assert (which == harmonic.held_out()).all()
@@ -111,7 +110,7 @@ def test_single_precision_weights_are_summed_in_double():
 
 
 def test_iteration_reports_what_it_could_not_reach(monkeypatch):
-    monkeypatch.setattr(solve, "DIRECT_NODES", 0)
+    monkeypatch.setattr(limits, "DIRECT_NODES", 0)
     n = 400  # a long chain is slow for conjugate gradients
     chain = sparse.diags_array([np.ones(n - 1), np.ones(n - 1)], offsets=[-1, 1])
     harmonic = Harmonic(sparse.csr_array(chain), np.array([0, n - 1]), max_iter=5)

@@ -12,8 +12,7 @@ from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
 from vquery.errors import SchemaError
-from vquery.graph.solve import Harmonic, conjugate_gradients, gradients, prepared
-from vquery.graph.solve import harmonic as solve
+from vquery.graph.solve import Harmonic, conjugate_gradients, gradients, limits, prepared
 from vquery.graph.solve.fast import Fast
 from vquery.graph.solve.unsure import unsure
 
@@ -154,9 +153,9 @@ def test_large_harmonic_problems_equal_small_ones(monkeypatch, leak):
     given = rng.random(900)
     found = []
     for limit in (1000, 0):
-        monkeypatch.setattr(solve, "DIRECT_NODES", limit)
-        monkeypatch.setattr(solve, "CALIBRATION_TOL", 1e-9)
-        monkeypatch.setattr(solve, "BLOCK_NUMBERS", 1)  # narrow blocks of columns
+        monkeypatch.setattr(limits, "DIRECT_NODES", limit)
+        monkeypatch.setattr(limits, "CALIBRATION_TOL", 1e-9)
+        monkeypatch.setattr(limits, "CHUNK_BYTES", 1)  # narrow blocks of columns
         monkeypatch.setattr(prepared, "NODES_EACH", 1)
         monkeypatch.setattr(prepared, "CLUSTERS", 30)
         problem = Harmonic(weights, seeds, leak, tol=1e-9)
@@ -179,16 +178,16 @@ def test_large_harmonic_problems_equal_small_ones(monkeypatch, leak):
 def test_weights_in_float32_give_the_same(monkeypatch):
     rng = np.random.default_rng(6)
     weights = sparse.csr_array(graph(rng, 400), dtype=np.float32)
-    monkeypatch.setattr(solve, "DIRECT_NODES", 0)
+    monkeypatch.setattr(limits, "DIRECT_NODES", 0)
     iterated = Harmonic(weights, np.arange(5), tol=1e-10).solve(np.eye(5))
-    monkeypatch.setattr(solve, "DIRECT_NODES", 1000)
+    monkeypatch.setattr(limits, "DIRECT_NODES", 1000)
     np.testing.assert_allclose(
         iterated, Harmonic(weights, np.arange(5)).solve(np.eye(5)), atol=1e-8
     )
 
 
 def test_open_nodes_are_counted_and_iterated_on(monkeypatch):
-    monkeypatch.setattr(solve, "DIRECT_NODES", 0)
+    monkeypatch.setattr(limits, "DIRECT_NODES", 0)
     monkeypatch.setattr(prepared, "NODES_EACH", 1)
     monkeypatch.setattr(prepared, "CLUSTERS", 1)
     rng = np.random.default_rng(7)
@@ -205,7 +204,7 @@ def test_open_nodes_are_counted_and_iterated_on(monkeypatch):
 
 
 def test_ties_stay_open_and_end(monkeypatch):
-    monkeypatch.setattr(solve, "DIRECT_NODES", 0)
+    monkeypatch.setattr(limits, "DIRECT_NODES", 0)
     monkeypatch.setattr(prepared, "NODES_EACH", 1)
     monkeypatch.setattr(prepared, "CLUSTERS", 1)
     two = sparse.csr_array(np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], float))

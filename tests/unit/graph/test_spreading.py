@@ -8,8 +8,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from vquery.errors import LabelError
-from vquery.graph.solve import Spreading
-from vquery.graph.solve import harmonic as limits
+from vquery.graph.solve import Spreading, limits
 
 
 def dense_kernel(weights, alpha):

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from vquery.errors import LabelError
-from vquery.graph.solve import Harmonic, prepared, warm
-from vquery.graph.solve import harmonic as solve
+from vquery.graph.solve import Harmonic, limits, prepared, warm
 
 
 def random_graph(rng, n, density):
@@ -35,7 +34,7 @@ def stories(draw):
 def test_corrected_scores_are_those_of_a_new_solve(direct, story):
     rng, weights, seeds, steps, leak = story
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(solve, "DIRECT_NODES", 1000 if direct else -1)
+        patch.setattr(limits, "DIRECT_NODES", 1000 if direct else -1)
         patch.setattr(prepared, "NODES_EACH", 1)
         patch.setattr(prepared, "CLUSTERS", 3)
         patch.setattr(warm, "REFRESH", 2)
@@ -71,7 +70,7 @@ def test_corrected_scores_are_those_of_a_new_solve(direct, story):
 
 
 def test_a_new_label_costs_one_column(monkeypatch):
-    monkeypatch.setattr(solve, "DIRECT_NODES", 0)
+    monkeypatch.setattr(limits, "DIRECT_NODES", 0)
     rng = np.random.default_rng(0)
     problem = Harmonic(random_graph(rng, 400, 0.02), np.arange(6), tol=1e-9)
     scores = problem.solve(np.eye(6))

@@ -18,7 +18,7 @@ from scipy.sparse import csgraph
 from scipy.sparse.linalg import splu
 
 from vquery.errors import LabelError
-from vquery.graph.solve import warm
+from vquery.graph.solve import limits, warm
 from vquery.graph.solve.fast import Fast, Own
 from vquery.graph.solve.prepared import prepared, row_sums
 from vquery.graph.solve.report import SolveReport
@@ -34,18 +34,9 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Weights = NDArray[np.float64]
 
-DIRECT_NODES = 3_000
-"""Up to here a factorisation is faster than iterating, and exact."""
-CHUNK = 64
-"""Columns that are solved together when there is one a seed."""
-CALIBRATION_TOL = 1e-3
-BLOCK_NUMBERS, NARROWEST = 1 << 24, 8
-"""Numbers in a block of columns, which is made narrower for large graphs, but not than this."""
 UNSURE_SHARE = 0.01
 TIGHTEST = 1e-3
 """Looking at single nodes never asks for less than this part of the tolerance: ties stay open."""
-HELD_OUT, HELD_OUT_ITERATED = 512, CHUNK
-"""Seeds that are left out in turn for a calibration, when factorised and when iterated."""
 
 
 @dataclass(slots=True)
@@ -65,8 +56,8 @@ class Harmonic:
     leak
         One number, or shape (n,): chance weight of being lost at each node.
     tol, max_iter
-        Of the conjugate gradients, used above ``DIRECT_NODES`` free nodes: the relative residual
-        of every column.
+        Of the conjugate gradients, used above ``limits.DIRECT_NODES`` free nodes: the relative
+        residual of every column.
     unsure_share
         Iterate on, up to a thousandth of ``tol``, while the order of classes is open at more than
         this share of the nodes (see `unsure`).
@@ -102,7 +93,7 @@ class Harmonic:
         if len(self.seeds) == 0 or len(np.unique(self.seeds)) < len(self.seeds):
             raise LabelError("propagation needs at least one seed, and each node only once")
         n = self.weights.shape[0]
-        made = prepared(self.weights) if n > DIRECT_NODES else None
+        made = prepared(self.weights) if n > limits.DIRECT_NODES else None
         if made is None:
             self.total = row_sums(self.weights) + self.leak
             _, component = csgraph.connected_components(self.weights, directed=False)
@@ -115,7 +106,7 @@ class Harmonic:
         self._free[self.seeds] = False
         self._nodes = np.flatnonzero(self._free)
         self.border = sparse.csr_array(self.weights[self.seeds], dtype=np.float64)
-        if made is not None and len(self._nodes) > DIRECT_NODES:
+        if made is not None and len(self._nodes) > limits.DIRECT_NODES:
             self.report.method = "conjugate gradients"
             self._fast = Fast(self.weights, made, self.total, self._free)
         elif len(self._nodes):
@@ -248,22 +239,13 @@ class Harmonic:
 
     def _seed_columns(self, which: Ints, tol: float | None) -> Iterator[tuple[Ints, Weights]]:
         """For chunks of seed positions: the chance of each free node to meet that seed first."""
-        for part in self._chunks(which):
+        for some in limits.chunks(len(which), self.weights.shape[0]):
+            part = which[some]
             yield part, self.inner(self.border[part].toarray().T, tol=tol)
-
-    def _chunks(self, which: Ints) -> Iterator[Ints]:
-        """Cut columns so that a block of them stays small beside the graph."""
-        size = int(np.clip(BLOCK_NUMBERS // self.weights.shape[0], NARROWEST, CHUNK))
-        for start in range(0, len(which), size):
-            yield which[start : start + size]
 
     def held_out(self) -> Ints:
         """Choose the seeds that are worth leaving out: all, or a sample; the same every time."""
-        limit = HELD_OUT if self._fast is None else HELD_OUT_ITERATED
-        which = np.arange(len(self.seeds))
-        if len(which) <= limit:
-            return which
-        return np.sort(np.random.default_rng(0).choice(which, limit, replace=False))
+        return limits.sampled(len(self.seeds), direct=self._fast is None)
 
     def leave_one_out(self, labels: Weights, which: Ints) -> Weights:
         """Score seeds as if they alone had no label, from one column a seed, without solving anew.
@@ -285,7 +267,7 @@ class Harmonic:
         """
         out = np.zeros((len(which), labels.shape[1]))
         place = {int(seed): i for i, seed in enumerate(which)}
-        for part, columns in self._seed_columns(which, max(self.tol, CALIBRATION_TOL)):
+        for part, columns in self._seed_columns(which, max(self.tol, limits.CALIBRATION_TOL)):
             reduced = -self.border[:, self.seeds[part]].toarray() - self.border @ columns
             reduced[part, np.arange(len(part))] += self.total[self.seeds[part]]
             own = reduced[part, np.arange(len(part))].copy()
@@ -308,10 +290,9 @@ class Harmonic:
         """
         best = np.full((len(nodes), top), -1, np.int64)
         share = np.zeros((len(nodes), top))
-        for i, node in enumerate(nodes):
-            hit = np.flatnonzero(self.seeds == node)
-            if len(hit):
-                best[i, 0], share[i, 0] = hit[0], 1.0
+        place = np.full(self.weights.shape[0], -1)
+        place[self.seeds] = np.arange(len(self.seeds))
+        best[:, 0], share[:, 0] = place[nodes], place[nodes] >= 0
         rows = np.flatnonzero(self._free[nodes])
         if len(rows):
             by_seed = len(self.seeds) <= len(rows)
@@ -331,9 +312,10 @@ class Harmonic:
         best = np.full((len(nodes), top), -1, np.int64)
         share = np.zeros((len(nodes), top))
         every = np.arange(len(self.seeds))
-        for part in self._chunks(np.arange(len(nodes))):
-            unit = np.zeros((self.weights.shape[0], len(part)))
-            unit[nodes[part], np.arange(len(part))] = 1.0
+        for part in limits.chunks(len(nodes), self.weights.shape[0]):
+            asked = nodes[part]
+            unit = np.zeros((self.weights.shape[0], len(asked)))
+            unit[asked, np.arange(len(asked))] = 1.0
             chance = np.asarray(self.border @ self.inner(unit)).T
             ids = np.c_[best[part], np.broadcast_to(every, chance.shape)]
             best[part], share[part] = _largest(ids, np.c_[share[part], chance], top)

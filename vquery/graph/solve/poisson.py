@@ -19,8 +19,8 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from vquery.graph.solve import harmonic
-from vquery.graph.solve.system import System, check_seeds, chunks, sampled, top_shares
+from vquery.graph.solve import limits
+from vquery.graph.solve.system import System, check_seeds, top_shares
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,7 +48,7 @@ class Poisson:
     seeds
         Shape (s,): distinct nodes, at least one.
     tol, max_iter
-        Of the conjugate gradients, used for more than ``harmonic.DIRECT_NODES`` nodes.
+        Of the conjugate gradients, used for more than ``limits.DIRECT_NODES`` nodes.
 
     Raises
     ------
@@ -184,7 +184,7 @@ class Poisson:
 
     def held_out(self) -> Ints:
         """Choose the seeds that are worth leaving out: all, or a sample; the same every time."""
-        return sampled(len(self.seeds), direct=len(self._live) <= harmonic.DIRECT_NODES)
+        return limits.sampled(len(self.seeds), direct=len(self._live) <= limits.DIRECT_NODES)
 
     def leave_one_out(self, labels: Weights, which: Ints) -> Weights:
         """Score seeds as if they alone had no label, from one column a seed.
@@ -204,11 +204,11 @@ class Poisson:
         out = np.full((len(which), labels.shape[1]), np.nan)
         rows = np.flatnonzero(self._count[self._part[which]] > 1)
         depth = self._depth(self.potential(labels)) if len(rows) else np.empty(0)
-        for some in chunks(len(rows), len(self._live)):
+        for some in limits.chunks(len(rows), len(self._live)):
             part = rows[some]
             chosen = which[part]
             code, at = self._part[chosen], np.arange(len(part))
-            given = self._kernel(self.seeds[chosen], tol=max(self.tol, harmonic.CALIBRATION_TOL))
+            given = self._kernel(self.seeds[chosen], tol=max(self.tol, limits.CALIBRATION_TOL))
             given[at, chosen] = 0.0
             count = self._count[code][:, None]
             rest = (self._mean(labels)[code] * count - labels[chosen]) / (count - 1)

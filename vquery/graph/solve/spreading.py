@@ -16,8 +16,8 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from vquery.errors import LabelError
-from vquery.graph.solve import harmonic
-from vquery.graph.solve.system import System, check_seeds, chunks, sampled, top_shares
+from vquery.graph.solve import limits
+from vquery.graph.solve.system import System, check_seeds, top_shares
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -46,7 +46,7 @@ class Spreading:
         Above 0, below 1: share of a score that comes from the neighbours at each step. .99 suits
         classes of hundreds, .8 to .9 those of ten; .999 loses.
     tol, max_iter
-        Of the conjugate gradients, used for more than ``harmonic.DIRECT_NODES`` reached nodes.
+        Of the conjugate gradients, used for more than ``limits.DIRECT_NODES`` reached nodes.
 
     Raises
     ------
@@ -148,7 +148,7 @@ class Spreading:
 
     def held_out(self) -> Ints:
         """Choose the seeds that are worth leaving out: all, or a sample; the same every time."""
-        return sampled(len(self.seeds), direct=len(self._live) <= harmonic.DIRECT_NODES)
+        return limits.sampled(len(self.seeds), direct=len(self._live) <= limits.DIRECT_NODES)
 
     def leave_one_out(self, labels: Weights, which: Ints) -> Weights:
         """Score seeds as if they alone had no label: exact, one column a seed.
@@ -168,10 +168,10 @@ class Spreading:
         out = np.full((len(which), labels.shape[1]), np.nan)
         count = np.bincount(self._component[self.seeds])[self._component[self.seeds[which]]]
         rows = np.flatnonzero(count > 1)
-        for some in chunks(len(rows), len(self._live)):
+        for some in limits.chunks(len(rows), len(self._live)):
             part = rows[some]
             chosen = which[part]
-            given = self._kernel(self.seeds[chosen], tol=max(self.tol, harmonic.CALIBRATION_TOL))
+            given = self._kernel(self.seeds[chosen], tol=max(self.tol, limits.CALIBRATION_TOL))
             given[np.arange(len(part)), chosen] = 0.0
             out[part] = given @ labels
         return out

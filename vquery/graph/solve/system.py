@@ -14,20 +14,17 @@ from scipy import sparse
 from scipy.sparse.linalg import splu
 
 from vquery.errors import LabelError
-from vquery.graph.solve import harmonic
+from vquery.graph.solve import limits
 from vquery.graph.solve.gradients import conjugate_gradients
 from vquery.graph.solve.report import SolveReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
     Ints = NDArray[np.int64]
     Weights = NDArray[np.float64]
-
-CHUNK_BYTES = 128 << 20
-"""Of columns that are solved together when there is one a seed: on large graphs fewer than 64."""
 
 
 @dataclass(slots=True)
@@ -49,7 +46,7 @@ class System:
     def __post_init__(self) -> None:
         if self.keep is not None:
             self.matrix = sparse.csr_array(self.matrix[self.keep][:, self.keep])
-        if self.matrix.shape[0] > harmonic.DIRECT_NODES:
+        if self.matrix.shape[0] > limits.DIRECT_NODES:
             self.report.method = "conjugate gradients"
         elif self.matrix.shape[0]:
             self._factor = splu(sparse.csc_array(self.matrix))
@@ -82,25 +79,6 @@ def check_seeds(seeds: Ints, n: int) -> None:
         raise LabelError(f"seeds must be nodes from 0 to {n - 1}")
 
 
-def sampled(count: int, *, direct: bool) -> Ints:
-    """Choose which of ``count`` seeds to leave out in turn: all, or a sample, always the same."""
-    limit = harmonic.HELD_OUT if direct else harmonic.HELD_OUT_ITERATED
-    if count <= limit:
-        return np.arange(count)
-    return np.sort(np.random.default_rng(0).choice(count, limit, replace=False))
-
-
-def chunks(count: int, nodes: int) -> Iterator[slice]:
-    """Cut ``count`` columns over so many nodes into runs that are solved together.
-
-    >>> [part.stop for part in chunks(100, 10)], [part.stop for part in chunks(3, 10**8)]
-    ([64, 128], [1, 2, 3])
-    """
-    step = max(1, min(harmonic.CHUNK, CHUNK_BYTES // max(8 * nodes, 1)))
-    for start in range(0, count, step):
-        yield slice(start, start + step)
-
-
 def top_shares(
     kernel: Callable[[Ints], Weights], seeds: Ints, nodes: Ints, top: int, *, size: int
 ) -> tuple[Ints, Weights]:
@@ -112,7 +90,7 @@ def top_shares(
         Takes nodes (m,) and gives the entries of all seeds for them, shape (m, s). Entries below 0
         speak against a node's score and are not ranked.
     size
-        Nodes of the graph, see `chunks`.
+        Nodes of the graph, see `limits.chunks`.
 
     Returns
     -------
@@ -122,7 +100,7 @@ def top_shares(
     best = np.full((len(nodes), top), -1, np.int64)
     share = np.zeros((len(nodes), top))
     width = min(top, len(seeds))
-    for part in chunks(len(nodes), size):
+    for part in limits.chunks(len(nodes), size):
         entries = np.maximum(kernel(nodes[part]), 0.0)
         total = entries.sum(1, keepdims=True)
         entries = np.divide(entries, total, out=np.zeros_like(entries), where=total > 0)
