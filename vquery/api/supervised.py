@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Unpack
 
 from vquery.api import labelling
+from vquery.errors import LabelError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import pyarrow as pa
 
     from vquery.api.labelling import Rows, Values
     from vquery.api.propagation import Propagation, Undone
+    from vquery.api.propagation.options import Choices
     from vquery.api.relations import Detections
     from vquery.engine.intervals import Intervals
     from vquery.store.store import Store
@@ -74,43 +76,9 @@ class Supervised:
         """Bring back what was undone last; return what it was, None if there was nothing."""
         return labelling.redo(self._store)
 
-    @overload
     def propagate(
         self,
         concept: str,
-        *,
-        over: Rows | None = ...,
-        threshold: float = ...,
-        k: int | None = ...,
-        floor: float | None = ...,
-        leak: float | None = ...,
-        exclusive: bool = ...,
-        captions: float = ...,
-        edges: Any = ...,
-        edges_weight: float = ...,
-        progress: Callable[[str], None] | None = ...,
-    ) -> Propagation: ...
-
-    @overload
-    def propagate(
-        self,
-        concept: list[str] | tuple[str, ...],
-        *,
-        over: Rows | None = ...,
-        threshold: float = ...,
-        k: int | None = ...,
-        floor: float | None = ...,
-        leak: float | None = ...,
-        exclusive: bool = ...,
-        captions: float = ...,
-        edges: Any = ...,
-        edges_weight: float = ...,
-        progress: Callable[[str], None] | None = ...,
-    ) -> dict[str, Propagation]: ...
-
-    def propagate(
-        self,
-        concept: str | list[str] | tuple[str, ...],
         *,
         over: Rows | None = None,
         threshold: float = 0.5,
@@ -122,7 +90,7 @@ class Supervised:
         edges: Any = None,
         edges_weight: float = 1.0,
         progress: Callable[[str], None] | None = None,
-    ) -> Propagation | dict[str, Propagation]:
+    ) -> Propagation:
         """Spread the human labels of a concept to the detections that look alike.
 
         The result is kept in the collection and takes the place of what was propagated of this
@@ -133,8 +101,8 @@ class Supervised:
         Parameters
         ----------
         concept
-            One, or several, which are solved one by one on the same graph: each is open-set, and
-            its label None ("none of them") is an explicit negative.
+            Open-set: most items may have no label. Label None ("none of them") is an explicit
+            negative.
         over
             The detections that take part; by default all faces.
         threshold
@@ -164,8 +132,7 @@ class Supervised:
         Returns
         -------
         Propagation
-            ``table`` (schema SOFT_LABEL), ``summary()``, ``curve()``, ``why()``, ``graph``; for
-            several concepts a dictionary of them.
+            ``table`` (schema SOFT_LABEL), ``summary()``, ``curve()``, ``why()``, ``graph``.
 
         Raises
         ------
@@ -175,24 +142,58 @@ class Supervised:
         SchemaError
             If ``edges`` lacks a column or has a value that cannot be.
         """
-        from vquery.api.propagation import running
-        from vquery.api.propagation.options import Options
-        from vquery.graph.names import LEAK
-
-        options = Options(
+        if not isinstance(concept, str):
+            raise LabelError(
+                f"propagate() takes the name of one concept, got {concept!r}; for several "
+                "there is propagate_concepts([…])"
+            )
+        return self.propagate_concepts(
+            [concept],
+            over=over,
             threshold=threshold,
             k=k,
             floor=floor,
-            leak=LEAK if leak is None else leak,
+            leak=leak,
             exclusive=exclusive,
             captions=captions,
             edges=edges,
             edges_weight=edges_weight,
-        )
-        names = [concept] if isinstance(concept, str) else list(concept)
-        say = progress or running.quiet
-        found = running.propagate(self._store, names, self._over(over), options, say)
-        return found[0] if isinstance(concept, str) else dict(zip(names, found, strict=True))
+            progress=progress,
+        )[concept]
+
+    def propagate_concepts(
+        self,
+        concepts: Sequence[str],
+        *,
+        over: Rows | None = None,
+        progress: Callable[[str], None] | None = None,
+        **options: Unpack[Choices],
+    ) -> dict[str, Propagation]:
+        """Spread the human labels of several concepts, one after the other, over one graph.
+
+        Parameters
+        ----------
+        concepts
+            Each is open-set and a run of its own.
+        over, progress, options
+            As for `propagate`.
+
+        Returns
+        -------
+        dict
+            Concept → `Propagation`.
+
+        Raises
+        ------
+        LabelError
+            As `propagate`, and if concepts repeat or there are none.
+        """
+        from vquery.api.propagation import running
+        from vquery.api.propagation.options import Options
+
+        chosen, say = Options(**options), progress or running.quiet
+        found = running.propagate(self._store, concepts, self._over(over), chosen, say)
+        return dict(zip(concepts, found, strict=True))
 
     def _over(self, rows: Rows | None) -> Rows:
         return self.faces.select("detection_id") if rows is None else rows

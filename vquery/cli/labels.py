@@ -140,7 +140,7 @@ def propagate(
 
     table = None if edges is None else read_edges(edges)
     with Collection.open(collection) as db, status("propagating") as progress:
-        found = db.propagate(concepts, edges=table, progress=progress, **options)
+        found = db.propagate_concepts(concepts, edges=table, progress=progress, **options)
     facts = {concept: one.summary() for concept, one in found.items()}
     if len(facts) == 1:
         (only,) = facts.values()

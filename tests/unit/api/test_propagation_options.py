@@ -74,7 +74,7 @@ def test_several_concepts_share_a_graph_and_stand_alone(two, monkeypatch):
     world.db.label(first["Ann"][:1], "name", "Ann")
     world.db.label(first["Ann"][:1], "host", "yes")
     world.db.label(second["Bob"][:1], "host", None)
-    found = world.db.propagate(["name", "host"])
+    found = world.db.propagate_concepts(["name", "host"])
     assert list(found) == ["name", "host"]
     assert len(builds) == 1
     assert world.db.runs["command"].to_pylist()[-2:] == ["propagate", "propagate"]
@@ -82,11 +82,15 @@ def test_several_concepts_share_a_graph_and_stand_alone(two, monkeypatch):
     assert labels_of(found["host"].table, first["Bob"]) == {None}
     assert world.db.propagation("host").run_id == found["host"].run_id
     with pytest.raises(LabelError, match="of 'mood'"):
-        world.db.propagate(["name", "mood"])
+        world.db.propagate_concepts(["name", "mood"])
     with pytest.raises(LabelError, match="different concepts"):
-        world.db.propagate(["name", "name"])
+        world.db.propagate_concepts(["name", "name"])
     with pytest.raises(LabelError, match="one or more"):
-        world.db.propagate([])
+        world.db.propagate_concepts([])
+    with pytest.raises(LabelError, match="list of one or more"):
+        world.db.propagate_concepts("name")
+    with pytest.raises(LabelError, match="for several there is propagate_concepts"):
+        world.db.propagate(["name", "host"])
 
 
 JINGLE = "tonight exclusive weather storm coast warning sirens flood"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 from vquery.api.labelling import check_known
 from vquery.engine.intervals import Intervals
 from vquery.errors import IngestError, LabelError, SchemaError
-from vquery.graph.names import LEAK
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +30,19 @@ GIVEN_WEIGHT = 1.0
 """Mixing weight of edges that a person gives, relative to what looks alike."""
 
 
+class Choices(TypedDict, total=False):
+    """What may be chosen of `Options`."""
+
+    threshold: float
+    k: int | None
+    floor: float | None
+    leak: float | None
+    exclusive: bool
+    captions: float
+    edges: Any
+    edges_weight: float
+
+
 @dataclass(frozen=True)
 class Options:
     """Settings of the graph and of the solution; see `Collection.propagate`.
@@ -46,7 +58,7 @@ class Options:
     threshold: float = 0.5
     k: int | None = None
     floor: float | None = None
-    leak: float = LEAK
+    leak: float | None = None
     exclusive: bool = True
     captions: float = 0.0
     edges: Any = None
@@ -59,7 +71,7 @@ class Options:
             raise LabelError(f"propagate(k=) counts neighbours and must be at least 1: {self.k!r}")
         if self.floor is not None:
             _within("floor", self.floor, -1, 1)
-        if not (_is_number(self.leak) and self.leak > 0):
+        if self.leak is not None and not (_is_number(self.leak) and self.leak > 0):
             raise LabelError(f"propagate(leak=) must be above 0, got {self.leak!r}")
         for name in ("captions", "edges_weight"):
             value = getattr(self, name)

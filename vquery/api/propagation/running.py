@@ -41,8 +41,10 @@ def propagate(
     store: Store, concepts: Sequence[str], over: Rows, options: Options, say: Say = quiet
 ) -> list[Propagation]:
     """Spread the human labels of concepts over one graph; see `Collection.propagate`."""
-    if not concepts or len(set(concepts)) < len(concepts):
-        raise LabelError(f"propagate() takes one or more different concepts, got {concepts!r}")
+    if isinstance(concepts, str) or not concepts or len(set(concepts)) < len(concepts):
+        raise LabelError(
+            f"propagate_concepts() takes a list of one or more different concepts, got {concepts!r}"
+        )
     ids = np.unique(ids_of(over, none=NO_ROWS))
     with store.snapshot() as snapshot:
         for concept in concepts:

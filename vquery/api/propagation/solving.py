@@ -13,7 +13,7 @@ from vquery import schema
 from vquery.api.tables import HUMAN, PROPAGATED
 from vquery.errors import LabelError
 from vquery.graph.knowing import gaps
-from vquery.graph.names import name_tracks
+from vquery.graph.names import LEAK, name_tracks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +77,7 @@ def solve_rows(
     names = name_tracks(
         built.tracks,
         given,
-        leak=options.leak,
+        leak=LEAK if options.leak is None else options.leak,
         threshold=options.threshold,
         exclusive=options.exclusive,
     )
