@@ -1,0 +1,1 @@
+"""From noisy votes to calibrated soft labels, and proof of how good they are."""
