@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
 from vquery.errors import LabelError, SchemaError
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
-    import pyarrow as pa
     from numpy.typing import ArrayLike, NDArray
 
+    from vquery.supervise.votes.summary import Summary
+
     Codes = NDArray[np.int16]
+    Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
+    Bools = NDArray[np.bool_]
 
 ABSTAIN = -1
 """The code of a function that says nothing."""
@@ -41,7 +45,8 @@ class LabelMatrix:
     seconds
         Shape (n,): how much each item weighs in shares of time; ones where items have no duration.
     sources
-        For each function what it is: ``{"query": …, "version": …, "problem": …}``, all optional.
+        For each function what it is: ``{"query": …, "version": …, "problem": …}``, all optional;
+        see `vquery.supervise.votes.applying`.
     """
 
     votes: Codes
@@ -53,6 +58,13 @@ class LabelMatrix:
 
     def __post_init__(self) -> None:
         n, m = self.votes.shape
+        outside = (self.votes < ABSTAIN) | (self.votes >= len(self.classes))
+        if outside.any():
+            row, column = np.argwhere(outside)[0].tolist()
+            raise LabelError(
+                f"votes, row {row}, function {column}: expected -1 to {len(self.classes) - 1}, got "
+                f"{self.votes[row, column]}; LabelMatrix.from_dense() takes other values"
+            )
         if len(set(self.functions)) < m or len(self.functions) != m:
             raise SchemaError(
                 f"functions must be {m} different names, got {', '.join(self.functions)}"
@@ -103,21 +115,10 @@ class LabelMatrix:
         array = np.asarray(votes)
         if array.ndim != 2:
             raise SchemaError(f"votes must have shape (items, functions), got {array.shape}")
-        known = tuple(classes)
-        _check_classes(known, abstain)
-        coded = np.full(array.shape, ABSTAIN - 1, np.int16)
-        coded[array == abstain] = ABSTAIN
-        for code, value in enumerate(known):
-            coded[array == value] = code
-        bad = np.argwhere(coded < ABSTAIN)
-        if len(bad):
-            row, column = bad[0].tolist()
-            raise LabelError(
-                f"votes, row {row}, function {column}: expected one of {list(known)} or {abstain!r}"
-                f" to abstain, got {array[row, column]!r} ({len(bad)} such votes)"
-            )
-        named = functions if functions is not None else [f"lf{j}" for j in range(array.shape[1])]
-        return cls(coded, known, tuple(named), items)
+        if functions is None:
+            functions = [f"lf{j}" for j in range(array.shape[1])]
+        coded = coded_votes(array, tuple(classes), abstain, functions)
+        return cls(coded, tuple(classes), tuple(functions), items)
 
     @property
     def n(self) -> int:
@@ -129,8 +130,199 @@ class LabelMatrix:
         """Number of functions."""
         return len(self.functions)
 
+    def dense(
+        self, classes: Sequence[Hashable] | None = None, abstain: Hashable = ABSTAIN
+    ) -> NDArray[Any]:
+        """Return the votes as a dense array, in the values that other packages want.
+
+        Parameters
+        ----------
+        classes
+            One value for each class, in their order; 0, 1, … by default, which is Snorkel's way.
+            FlyingSquid wants ``classes=[-1, 1], abstain=0``, so it takes two classes alone.
+        abstain
+            The value of a function that says nothing.
+
+        Returns
+        -------
+        (n, m) array, int64 where all values are whole numbers
+
+        Raises
+        ------
+        LabelError
+            If there are more or fewer values than classes, or they are not all different.
+
+        >>> votes = LabelMatrix.from_dense([[1, -1], [0, 1]], classes=[0, 1])
+        >>> votes.dense(classes=[-1, 1], abstain=0).tolist()
+        [[1, 0], [-1, 1]]
+        """
+        values = tuple(range(len(self.classes)) if classes is None else classes)
+        if len(values) != len(self.classes):
+            raise LabelError(
+                f"dense(classes=) takes one value for each of the {len(self.classes)} classes "
+                f"{list(self.classes)}, got {list(values)}"
+            )
+        check_classes(values, abstain)
+        table = np.empty(len(values) + 1, dtype=object)
+        table[:] = (*values, abstain)  # the last place is that of code -1
+        if all(isinstance(each, int | np.integer) for each in table):
+            table = table.astype(np.int64)
+        return np.asarray(table[self.votes])
+
+    def take(self, rows: ArrayLike) -> LabelMatrix:
+        """Keep some items, by number or by a mask of n truth values; functions and classes stay.
+
+        Raises
+        ------
+        LabelError
+            If there is no such item, or a mask has another length.
+
+        >>> votes = LabelMatrix.from_dense([[1], [0], [-1]], classes=[0, 1])
+        >>> votes.take([2, 0]).votes.tolist(), votes.take([]).n
+        ([[-1], [1]], 0)
+        """
+        chosen = self._rows(np.asarray(rows))
+        items = None if self.items is None else self.items.take(pa.array(chosen))
+        return replace(self, votes=self.votes[chosen], items=items, seconds=self.seconds[chosen])
+
+    def _rows(self, rows: NDArray[Any]) -> Ints:
+        if rows.dtype == np.bool_:
+            if rows.shape != (self.n,):
+                raise LabelError(
+                    f"take(): a mask needs {self.n} truth values, got shape {rows.shape}"
+                )
+            return np.flatnonzero(rows)
+        if rows.ndim != 1 or (rows.size and not np.issubdtype(rows.dtype, np.integer)):
+            raise LabelError(
+                f"take() wants numbers of items or a mask, got {rows.dtype} of shape {rows.shape}"
+            )
+        wrong = rows[(rows < 0) | (rows >= self.n)]
+        if wrong.size:
+            raise LabelError(f"take(): there is no item {wrong[0]}, as there are {self.n}")
+        return rows.astype(np.int64)
+
+    def select(self, functions: Sequence[str | int]) -> LabelMatrix:
+        """Keep some functions, by name or number, in the order given; items and classes stay.
+
+        Raises
+        ------
+        LabelError
+            If there is no such function; the message lists those there are.
+
+        >>> votes = LabelMatrix.from_dense([[1, 0]], classes=[0, 1], functions=["a", "b"])
+        >>> votes.select(["b"]).votes.tolist(), votes.select([]).m
+        ([[0]], 0)
+        """
+        chosen = [self._column(each) for each in functions]
+        return replace(
+            self,
+            votes=self.votes[:, chosen],
+            functions=tuple(self.functions[j] for j in chosen),
+            sources=tuple(self.sources[j] for j in chosen) if self.sources else (),
+        )
+
+    def _column(self, function: str | int) -> int:
+        if isinstance(function, str):
+            if function in self.functions:
+                return self.functions.index(function)
+        elif 0 <= function < self.m:
+            return int(function)
+        raise LabelError(
+            f"there is no function {function!r}. Functions: {', '.join(self.functions) or 'none'}"
+        )
+
+    def summary(
+        self,
+        truth: ArrayLike | None = None,
+        slices: Mapping[str, Bools] | None = None,
+    ) -> Summary:
+        """Say how much each function votes, how often others differ, and how well it does.
+
+        Parameters
+        ----------
+        truth
+            Shape (n,): number of the true class in ``classes``, -1 where it is not known.
+        slices
+            Name → n truth values: the same figures for these items alone.
+
+        Raises
+        ------
+        LabelError
+            If shapes do not fit, or the truth names a class that there is not.
+        """
+        from vquery.supervise.votes.summary import summarised
+
+        return summarised(self, truth, slices or {})
+
+    def to_arrow(self) -> pa.Table:
+        """Return one row a vote (schema VOTE), by item, then in the order of the functions.
+
+        Items that nobody votes on have no row.
+        """
+        from vquery.supervise.votes.tables import to_arrow
+
+        return to_arrow(self)
+
+    @classmethod
+    def from_arrow(
+        cls,
+        votes: Any,
+        *,
+        classes: Sequence[Hashable] | None = None,
+        functions: Sequence[str] | None = None,
+        items: pa.Table | None = None,
+    ) -> LabelMatrix:
+        """Make a label matrix of a table with one row a vote; see `to_arrow`.
+
+        Parameters
+        ----------
+        votes
+            Columns ``item``, ``function`` and ``vote``, and maybe those of a time and ``seconds``.
+        classes
+            Their order, each found by its text; by default the texts in alphabetical order.
+        functions
+            Their order; by default that in which they occur.
+        items
+            All items; by default those that have a vote, by number.
+
+        Raises
+        ------
+        SchemaError
+            If a column is missing, or ``items`` lack an item.
+        LabelError
+            If a function votes twice on an item, or a vote is none of the classes.
+        """
+        from vquery.supervise.votes.tables import from_arrow
+
+        return from_arrow(votes, classes=classes, functions=functions, items=items)
+
+    def to_pandas(self) -> Any:
+        """Return a ``pandas.DataFrame`` of n rows: a column a function, None where it abstains.
+
+        Raises
+        ------
+        MissingDependencyError
+            If pandas is not installed.
+        """
+        from vquery.engine.bring import required
+
+        pandas = required("pandas", "to_pandas()")
+        values = np.array([*self.classes, None], dtype=object)[self.votes]
+        index = None if self.items is None else self.items["item"].to_pylist()
+        return pandas.DataFrame(values, columns=list(self.functions), index=index)
+
     def __len__(self) -> int:
         return len(self.votes)
+
+    def __repr__(self) -> str:
+        said = np.count_nonzero(self.votes != ABSTAIN)
+        return (
+            f"<LabelMatrix: {said:,} votes of {self.m} functions on {self.n:,} items for "
+            f"{', '.join(map(str, self.classes))}>"
+        )
+
+    def _repr_html_(self) -> str:
+        return self.summary().html()
 
 
 def durations(items: pa.Table | None, n: int) -> Floats:
@@ -145,7 +337,47 @@ def durations(items: pa.Table | None, n: int) -> Floats:
     return length if length.any() else np.ones(n)
 
 
-def _check_classes(classes: tuple[Hashable, ...], abstain: Hashable) -> None:
+def coded_votes(
+    array: NDArray[Any], classes: tuple[Hashable, ...], abstain: Hashable, functions: Sequence[str]
+) -> Codes:
+    """Turn values into numbers of classes, -1 for ``abstain``.
+
+    Raises
+    ------
+    LabelError
+        If a value is neither; it names the row and the function.
+
+    >>> coded_votes(np.array([["no", ""]]), ("no", "yes"), "", ["a", "b"]).tolist()
+    [[0, -1]]
+    """
+    check_classes(classes, abstain)
+    coded = np.full(array.shape, ABSTAIN - 1, np.int16)
+    coded[array == abstain] = ABSTAIN
+    for code, value in enumerate(classes):
+        coded[array == value] = code
+    bad = np.argwhere(coded < ABSTAIN)
+    if len(bad):
+        row, column = bad[0].tolist()
+        raise LabelError(
+            f"votes, row {row}, function {column} ({functions[column]}): expected one of "
+            f"{list(classes)} or {abstain!r} to abstain, got {array[row, column]} "
+            f"({len(bad)} such votes)"
+        )
+    return coded
+
+
+def check_classes(classes: tuple[Hashable, ...], abstain: Hashable) -> None:
+    """Refuse classes that are none, not all different, too many, or the abstention.
+
+    Raises
+    ------
+    LabelError
+        Naming them.
+
+    >>> check_classes((0, 1), abstain=0)
+    Traceback (most recent call last):
+    vquery.errors.LabelError: classes must be different values other than abstain=0, got [0, 1]
+    """
     if not classes or len(set(classes)) < len(classes) or abstain in classes:
         raise LabelError(
             f"classes must be different values other than abstain={abstain!r}, got {list(classes)}"
