@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 TILE = 16
 """Rows that are worked on together while another row is in the cache."""
+LINE = 16
+"""Doubles between the sums of two tasks: two cache lines, which are fetched in pairs."""
 FEWEST = 32
 """Places of a list; where there are more, fewer rows are one task."""
 
@@ -42,6 +45,15 @@ __all__ = [
 
 def _plain_cuts(rows: int, chunk: int | None = None) -> list[int]:
     return [*range(0, rows, max(chunk or CHUNK, 1)), rows]
+
+
+def _apart(tasks: int, *shape: int) -> Doubles:
+    """Zeros (tasks, *shape), so far apart that no two tasks write to one cache line.
+
+    Sums that share a line make threads wait for one another at every row: two were as slow as one.
+    """
+    size = math.prod(shape)
+    return np.zeros((tasks, size + LINE))[:, :size].reshape(tasks, *shape)
 
 
 def layout(indptr: Rows, indices: Rows, data: Rows, order: Int64s, places: int) -> Edges:
@@ -129,7 +141,7 @@ def product(
 ) -> Doubles:
     """See :func:`vquery_kernels.propagation.product`."""
     columns = x.shape[1]
-    dots = np.zeros((len(cuts) - 1, columns))
+    dots = _apart(len(cuts) - 1, columns)
     given = ((0,) * columns, *edges, x, out, diagonal, inverse)
     threads.run(lambda k: product_rows(*given, cuts[k], cuts[k + 1], dots[k]), len(dots))
     return np.asarray(dots.sum(0))
@@ -146,7 +158,7 @@ def update(
 ) -> tuple[Doubles, Doubles, Doubles]:
     """See :func:`vquery_kernels.propagation.update`."""
     columns, cuts = x.shape[1], found.cuts
-    dots = np.zeros((len(cuts) - 1, 3, columns))
+    dots = _apart(len(cuts) - 1, 3, columns)
     sums = np.zeros((found.number, columns))
     lanes = (0,) * columns
     given = lanes, x, residual, step, moved, inverse, length, found.group, sums
@@ -172,7 +184,7 @@ def turn(
 def spread(edges: Edges, gain: Floats, base: Floats, x: Floats, out: Floats) -> Doubles:
     """See :func:`vquery_kernels.propagation.spread`."""
     cuts = _plain_cuts(x.shape[0], FEWEST * CHUNK // max(edges.target.shape[1], FEWEST))
-    dots = np.zeros((len(cuts) - 1, x.shape[1]))
+    dots = _apart(len(cuts) - 1, x.shape[1])
     given = ((0,) * x.shape[1], *edges, x, base, out, gain)
     threads.run(lambda k: spread_rows(*given, cuts[k], cuts[k + 1], dots[k]), len(dots))
     return np.asarray(dots.sum(0))
