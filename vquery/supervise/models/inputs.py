@@ -1,0 +1,169 @@
+"""Checks of what a label model is given: votes, balance, precision, groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vquery.errors import LabelError, QueryError, SchemaError
+from vquery.supervise.votes.matrix import LabelMatrix
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from numpy.typing import ArrayLike, NDArray
+
+    Floats = NDArray[np.float64]
+
+PRECISION_VOTES = 100.0
+"""Votes that a stated precision counts for, as if a person had checked so many."""
+SUM_ERROR = 1e-6
+"""Shares may miss 1 by so much in sum."""
+
+
+def read_votes(
+    votes: LabelMatrix | ArrayLike,
+    classes: Sequence[Hashable] | None,
+    abstain: Hashable,
+    functions: tuple[str, ...] | None = None,
+) -> LabelMatrix:
+    """Bring votes to the classes, in their order, and to the functions, in theirs.
+
+    Parameters
+    ----------
+    classes
+        None takes those of the matrix, or of an array all values other than ``abstain``, sorted.
+    functions
+        Names that must be there; None takes them as they are.
+
+    Raises
+    ------
+    LabelError
+        If votes hold classes that the model does not know.
+    SchemaError
+        If functions are not those that the model was fitted on.
+    """
+    matrix = votes if isinstance(votes, LabelMatrix) else _dense(votes, classes, abstain)
+    if classes is not None and tuple(classes) != matrix.classes:
+        matrix = _recoded(matrix, tuple(classes))
+    if functions is None or functions == matrix.functions:
+        return matrix
+    named = isinstance(votes, LabelMatrix)
+    if not named and len(functions) == matrix.m:
+        return matrix
+    if set(functions) != set(matrix.functions):
+        raise SchemaError(
+            f"votes must be of the {len(functions)} functions that the model was fitted on "
+            f"({_some(functions)}), got {matrix.m} ({_some(matrix.functions)}); fit a new model"
+        )
+    order = [matrix.functions.index(name) for name in functions]
+    return LabelMatrix(
+        matrix.votes[:, order], matrix.classes, functions, matrix.items, matrix.seconds
+    )
+
+
+def _dense(votes: ArrayLike, classes: Sequence[Hashable] | None, abstain: Hashable) -> LabelMatrix:
+    array = np.asarray(votes)
+    if array.ndim != 2:
+        raise SchemaError(f"votes must have shape (items, functions), got {array.shape}")
+    if classes is None:
+        if array.dtype.kind == "f" and np.isnan(array).any():
+            row, column = np.argwhere(np.isnan(array))[0].tolist()
+            raise LabelError(
+                f"votes, row {row}, function {column}: expected a class or {abstain!r} to abstain, "
+                "got nan"
+            )
+        classes = [value for value in np.unique(array).tolist() if value != abstain]
+        if not classes:
+            raise LabelError(
+                "votes: every function abstains on every item, so no class is known; "
+                "name them: LabelModel(classes=[…])"
+            )
+    return LabelMatrix.from_dense(array, classes=classes, abstain=abstain)
+
+
+def _recoded(matrix: LabelMatrix, classes: tuple[Hashable, ...]) -> LabelMatrix:
+    place = {name: code for code, name in enumerate(classes)}
+    table = np.array([place.get(name, -2) for name in matrix.classes] + [-1], np.int16)
+    votes = table[matrix.votes]
+    bad = np.argwhere(votes == -2)
+    if len(bad):
+        row, column = bad[0].tolist()
+        raise LabelError(
+            f"votes, row {row}, function {matrix.functions[column]}: expected one of "
+            f"{list(classes)}, got {matrix.classes[matrix.votes[row, column]]!r} "
+            f"({len(bad)} such votes)"
+        )
+    return LabelMatrix(
+        votes, classes, matrix.functions, matrix.items, matrix.seconds, matrix.sources
+    )
+
+
+def read_balance(balance: Any, classes: tuple[Hashable, ...]) -> Floats | None:
+    """Shares of the classes in their order, of a sequence or a mapping {class: share}.
+
+    >>> read_balance({"no": 0.9, "yes": 0.1}, ("yes", "no"))
+    array([0.1, 0.9])
+    """
+    if balance is None:
+        return None
+    if isinstance(balance, Mapping):
+        if set(balance) != set(classes):
+            raise LabelError(
+                f"balance must name each of the classes {list(classes)}, got {list(balance)}"
+            )
+        balance = [balance[name] for name in classes]
+    share = np.asarray(balance, np.float64)
+    good = share.shape == (len(classes),) and bool((share > 0).all())
+    if not good or abs(share.sum() - 1) > SUM_ERROR:
+        raise LabelError(
+            f"balance must be {len(classes)} shares above 0 that sum to 1, one for each of "
+            f"{list(classes)}, got {np.asarray(balance).tolist()}"
+        )
+    return share / share.sum()
+
+
+def read_precision(precision: Any, functions: tuple[str, ...]) -> dict[int, tuple[float, float]]:
+    """Stated precision by number of function: (share of its votes that are right, votes checked).
+
+    >>> read_precision({"b": 0.9, "a": (0.8, 20)}, ("a", "b"))
+    {1: (0.9, 100.0), 0: (0.8, 20.0)}
+    """
+    if precision is None:
+        return {}
+    if not isinstance(precision, Mapping):
+        raise QueryError(
+            "precision must be a mapping {function: share right} or {function: (share right, votes "
+            f"checked)}}, got {type(precision).__name__}"
+        )
+    out = {}
+    for name, said in precision.items():
+        if name not in functions:
+            raise LabelError(f"precision names {name!r}, which is no function: {_some(functions)}")
+        share, checked = said if isinstance(said, Sequence) else (said, PRECISION_VOTES)
+        if not (0 < share < 1 and checked > 0):
+            raise LabelError(
+                f"precision of {name!r} must lie between 0 and 1, and the votes checked above 0; "
+                f"got {said!r}"
+            )
+        out[functions.index(name)] = (float(share), float(checked))
+    return out
+
+
+def read_groups(groups: Any, n: int) -> list[Hashable] | None:
+    """One hashable an item, as a list."""
+    if groups is None:
+        return None
+    listed = (
+        groups.to_pylist() if hasattr(groups, "to_pylist") else list(np.asarray(groups, object))
+    )
+    if len(listed) != n:
+        raise LabelError(f"groups must name one group an item: expected {n}, got {len(listed)}")
+    return listed
+
+
+def _some(names: Sequence[str], shown: int = 8) -> str:
+    rest = f", … {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + rest

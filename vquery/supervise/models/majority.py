@@ -1,0 +1,64 @@
+"""The smoothed share of votes, and what is said where two classes are equally likely."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Codes = NDArray[np.int16]
+    Floats = NDArray[np.float64]
+
+SMOOTHING = 1.0
+"""Votes that the class balance counts for. Without them two votes that agree are certainty."""
+SAME = 1e-9
+"""Probabilities nearer to each other than this are equal: sums are rounded differently."""
+
+
+def vote_share(votes: Codes, balance: Floats, weights: Floats | None = None) -> Floats:
+    """Share of the votes for each class, smoothed with the balance; the balance without any vote.
+
+    Parameters
+    ----------
+    votes
+        Shape (n, m), -1 to abstain.
+    balance
+        Shape (k,).
+    weights
+        Shape (m,): what a vote of each function counts; 1 by default.
+
+    >>> vote_share(np.array([[1, 1], [-1, -1]], np.int16), np.array([0.5, 0.5])).round(3).tolist()
+    [[0.167, 0.833], [0.5, 0.5]]
+    """
+    share = np.empty((len(votes), len(balance)))
+    for code in range(len(balance)):
+        cast = votes == code
+        share[:, code] = cast.sum(axis=1) if weights is None else cast @ weights
+    share += SMOOTHING * balance
+    return share / share.sum(axis=1, keepdims=True)
+
+
+def decide(probability: Floats, ties: int | str | None = None) -> Codes:
+    """The most likely class of each row, and -1 where two are equally likely.
+
+    Parameters
+    ----------
+    ties
+        None or "none" leaves -1; a code takes that class where it is one of the equal ones, and
+        leaves -1 elsewhere; "first" takes the class that comes first.
+
+    >>> decide(np.array([[0.5, 0.5], [0.2, 0.8]])), decide(np.array([[0.5, 0.5]]), 1)
+    (array([-1,  1], dtype=int16), array([1], dtype=int16))
+    """
+    best = probability.argmax(axis=1).astype(np.int16)
+    equal = probability >= probability.max(axis=1, keepdims=True) - SAME
+    tied = equal.sum(axis=1) > 1
+    if ties == "first":
+        return best
+    best[tied] = -1
+    if isinstance(ties, int):
+        best[tied & equal[:, ties]] = ties
+    return best
