@@ -29,6 +29,7 @@ TIME_FIELDS = [
     pa.field("start_us", US, nullable=False),
     pa.field("end_us", US, nullable=False),
 ]
+_SPAN = [(field.name, field.type) for field in TIME_FIELDS]
 BOX_FIELDS = [pa.field(name, pa.float32()) for name in BOX]
 
 
@@ -113,6 +114,18 @@ SEED = _schema(
 )
 """The human labels in force; a null label says "none of them"."""
 
+SEED_SPAN = _schema(
+    *TIME_FIELDS,
+    ("concept", pa.string()),
+    ("label", pa.string()),
+    ("by", pa.string()),
+    ("at_us", US),
+)
+"""The human labels of spans in force, which do not overlap within a concept; null as for SEED."""
+
+HUMAN_LABEL = pa.schema([*SEED, *(pa.field(name, kind) for name, kind in _SPAN)])
+"""Labels of detections (SEED; video and times are null) and of spans (``detection_id`` is null)."""
+
 SOFT_LABEL = _schema(
     ("detection_id", pa.int64()),
     ("video", pa.string()),
@@ -129,8 +142,49 @@ SOFT_LABEL = _schema(
 )
 """The outcome of a propagation, one row an item."""
 
+VOTE = _schema(
+    pa.field("item", pa.int64(), nullable=False),
+    ("video", pa.string()),  # null, as are the times, where items have no time
+    ("start_us", US),
+    ("end_us", US),
+    pa.field("function", pa.string(), nullable=False),
+    pa.field("vote", pa.string(), nullable=False),
+    ("seconds", pa.float64()),  # how much the item weighs in shares of time
+)
+"""What one label function says of one item; where it abstains there is no row."""
+
 LABEL_BEFORE = pa.schema([*SOFT_LABEL, pa.field("replaced_by", pa.int64())])
 """What a propagation replaced, and which run did: kept so that the run can be undone."""
+
+VIOLATION = _schema(
+    ("violation", pa.int64()),  # from 1, in the order in which they were found
+    ("rule", pa.string()),
+    *TIME_FIELDS,
+    ("items", pa.list_(pa.int64())),  # ids of the rows that cannot be true together
+    ("before", pa.string()),
+    ("after", pa.string()),  # null: nobody can say what is right
+    ("severity", pa.float32()),  # 0 to 1, comparable within one rule
+    ("action", pa.string()),  # remove, add, relabel; null where nothing is corrected
+    ("weight", pa.float32()),  # how far the correction is believed; null without one
+)
+"""What cannot be, one row a finding."""
+
+CORRECTION = _schema(
+    ("violation", pa.int64()),
+    ("rule", pa.string()),
+    ("action", pa.string()),
+    ("item", pa.int64()),  # the row that is corrected; below 0: the row that is added
+    *TIME_FIELDS,
+    *BOX_FIELDS,
+    ("score", pa.float32()),
+    ("neighbours", pa.list_(pa.int64())),  # the rows that an added one lies between
+    ("column", pa.string()),  # what a relabelled row gets another value of
+    ("before", pa.string()),
+    ("after", pa.string()),
+    ("weight", pa.float32()),
+    ("run_id", pa.int64()),  # null until it is kept
+)
+"""What is done about violations, one row for each row that changes."""
 
 RUN = _schema(
     ("run_id", pa.int64()),

@@ -189,6 +189,9 @@ def info_text(facts: Mapping[str, Any]) -> str:
     for concept, labels in facts["human_labels"].items():
         said = ", ".join(f"{label} {count}" for label, count in labels.items())
         lines.append(f"  human labels of {concept!r}: {said}")
+    for concept, labels in facts["human_spans"].items():
+        said = ", ".join(f"{label} {count}" for label, count in labels.items())
+        lines.append(f"  spans labelled by people, {concept!r}: {said}")
     if facts.get("cache_bytes"):
         size = facts["cache_bytes"] / 1e6
         lines.append(f"  neighbour lists kept to be searched faster: {size:,.1f} MB")

@@ -31,6 +31,7 @@ def info(store: Store) -> dict[str, Any]:
             "hours": round(seconds / 3600, 3),
             "rows": {name: n for name, n in rows.items() if n and name not in {"videos", "runs"}},
             "human_labels": counts(seeds),
+            "human_spans": counts(store.span_labels(snapshot=snapshot)),
             "propagated": _propagated(store, snapshot, seeds),
             "runs": rows["runs"],
             "cache_bytes": cache.size(store.path),
@@ -77,5 +78,7 @@ def html(store: Store) -> str:
     rows += [[name, count] for name, count in facts["rows"].items()]
     for concept, labels in facts["human_labels"].items():
         rows += [[f"human {concept}: {label}", count] for label, count in labels.items()]
+    for concept, labels in facts["human_spans"].items():
+        rows += [[f"human {concept}, spans: {label}", count] for label, count in labels.items()]
     rows += [[f"propagated {c}", one["labelled"]] for c, one in facts["propagated"].items()]
     return fragment(heading(store.path.name), table_html(["what", "rows"], rows))

@@ -1,4 +1,7 @@
-"""Human labels: the rows they are for, seeds from files, and label actions in words."""
+"""Human labels: the rows they are for, seeds from files, and label actions in words.
+
+Rows with ``detection_id`` are labelled as detections, rows with video and times as spans.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vquery import schema
 from vquery.api.tables import PUBLIC_DETECTION
+from vquery.engine.bring import any_table
 from vquery.engine.intervals import Intervals
 from vquery.errors import LabelError
-from vquery.schema import IDS_PER_VIDEO
+from vquery.schema import IDS_PER_VIDEO, KEYS
+from vquery.store.events import ON_DETECTIONS
 from vquery.store.labels import detection_ids
 
 if TYPE_CHECKING:
@@ -43,19 +49,69 @@ def label(
     by: str | None = None,
     query: str | None = None,
 ) -> int:
-    """Label detections as one action, found by ``query``; see `Collection.label`."""
+    """Label detections or spans as one action, found by ``query``; see `Collection.label`."""
     if not concept.isidentifier() or (concept != "name" and concept in PUBLIC_DETECTION.names):
         raise LabelError(
             f"{concept!r} cannot name a concept, since it names a column: use letters, digits and "
             f"'_', and none of {', '.join(PUBLIC_DETECTION.names)}"
         )
-    ids = ids_of(rows)
-    with store.snapshot() as snapshot:
-        check_known(ids, snapshot)
     if query is None and isinstance(rows, Intervals):
         query = rows.explain()
-    store.label(ids, concept, _checked(value), who=by or login(), query=query)
+    found, said = _collected(rows), _checked(value)
+    if is_spans(found):
+        with store.snapshot() as snapshot:
+            spans = known_spans(found, snapshot)
+        store.label_spans(spans, concept, said, who=by or login(), query=query)
+        return int(spans.num_rows)
+    ids = ids_of(found)
+    with store.snapshot() as snapshot:
+        check_known(ids, snapshot)
+    store.label(ids, concept, said, who=by or login(), query=query)
     return len(np.unique(ids))
+
+
+def _collected(rows: Any) -> Any:
+    """Return a relation or a table of another library as an Arrow table, anything else as it is."""
+    found = rows.collect() if isinstance(rows, Intervals) else rows
+    if not isinstance(found, (pa.Array, pa.ChunkedArray)) and hasattr(found, "__arrow_c_stream__"):
+        found = pa.table(found)
+    return found
+
+
+def is_spans(rows: Any) -> bool:
+    """Whether rows are labelled by their time: they have a video, a start and no detection.
+
+    >>> is_spans(pa.table({"video": ["a"], "start": [0.0], "end": [2.5]})), is_spans([7])
+    (True, False)
+    """
+    if not isinstance(rows, pa.Table) or "detection_id" in rows.column_names:
+        return False
+    return "video" in rows.column_names and bool({"start", "start_us"} & set(rows.column_names))
+
+
+def known_spans(rows: pa.Table, snapshot: Snapshot) -> pa.Table:
+    """Return ``video, start_us, end_us`` of rows in their order, with the videos' own names.
+
+    Raises
+    ------
+    LabelError
+        If there are no rows, or of a video that the collection does not have.
+    SchemaError
+        If the columns are not those of intervals.
+    """
+    if not rows.num_rows:
+        raise LabelError("the label hits nothing: no rows were given")
+    numbered = rows.append_column("row_given", pa.array(np.arange(rows.num_rows)))
+    spans = any_table(numbered, "rows to label").collect().sort_by("row_given").select(list(KEYS))
+    own = {name: name for name in snapshot.videos()["video"].to_pylist()} | snapshot.aliases()
+    given = spans["video"].to_pylist()
+    missing = sorted({str(name) for name in given if name not in own})
+    if missing:
+        raise LabelError(
+            f"rows to label: video {missing[0]!r} is not in the collection ({len(missing)} such "
+            "videos): `videos` lists those there are"
+        )
+    return spans.set_column(0, "video", pa.array([own[name] for name in given], pa.string()))
 
 
 def ids_of(rows: Rows, *, none: str = "the label hits nothing: no rows were given") -> Ints:
@@ -72,16 +128,15 @@ def ids_of(rows: Rows, *, none: str = "the label hits nothing: no rows were give
     Traceback (most recent call last):
     vquery.errors.LabelError: the label hits nothing: no rows were given
     """
-    found = rows.collect() if isinstance(rows, Intervals) else rows
-    if not isinstance(found, (pa.Array, pa.ChunkedArray)) and hasattr(found, "__arrow_c_stream__"):
-        found = pa.table(found)
+    found = _collected(rows)
     if not len(found):
         raise LabelError(none)
     if isinstance(found, pa.Table):
         if "detection_id" not in found.column_names:
             raise LabelError(
                 "labels are for detections, so rows need a column 'detection_id'; these have "
-                f"{', '.join(found.column_names)}. Take rows of db.faces"
+                f"{', '.join(found.column_names)}. Take rows of db.faces, or label spans of time, "
+                "which need 'video' and times"
             )
         found = found["detection_id"]
     elif not isinstance(found, (pa.Array, pa.ChunkedArray)):
@@ -172,9 +227,36 @@ def _described(store: Store, event: Event | None) -> str | None:
     if rows is not None and "label" in rows.column_names:
         labels = [_shown(one) for one in pc.unique(rows["label"]).to_pylist()]
         given = f" {labels[0]}" if len(labels) == 1 else f" {len(labels)} values"
-    things = "detection" if count == 1 else "detections"
+    things = "detection" if event.action in ON_DETECTIONS else "span"
+    things += "" if count == 1 else "s"
     concept = event.payload["concept"]
-    return f"{event.action} of {concept!r}:{given} for {count} {things}, by {event.who}"
+    return f"{event.action.split()[0]} of {concept!r}:{given} for {count} {things}, by {event.who}"
+
+
+def every(store: Store, concept: str | None) -> pa.Table:
+    """Return the labels of detections, then those of spans (schema HUMAN_LABEL)."""
+    said = [store.labels(concept), store.span_labels(concept)]
+    tables = [schema.conform(one, schema.HUMAN_LABEL, what="labels") for one in said]
+    return pa.concat_tables(tables).combine_chunks()
+
+
+def as_intervals(store: Store, concept: str) -> Intervals:
+    """Return the labels of a concept as intervals; see `Collection.labelled`."""
+    with store.snapshot() as snapshot:
+        seeds = store.labels(concept, snapshot)
+        columns = ["detection_id", *KEYS]
+        videos = snapshot.videos()
+        ids = seeds["detection_id"].to_numpy()
+        here = pc.is_in(videos["video_id"], value_set=pa.array(np.unique(ids // IDS_PER_VIDEO)))
+        among = videos.filter(here)["video"].to_pylist()
+        rows = snapshot.read("detections", columns=columns, videos=among)
+        spans = store.span_labels(concept, snapshot)
+    of_detections = seeds.join(rows, "detection_id", join_type="inner")
+    tables = [
+        schema.conform(one, schema.HUMAN_LABEL, what="labels") for one in (of_detections, spans)
+    ]
+    found = pa.concat_tables(tables).select([*KEYS, "label", "detection_id", "by", "at_us"])
+    return any_table(found, f"labels of {concept}")
 
 
 def counts(seeds: pa.Table) -> dict[str, dict[str, int]]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Supervised:
-    """What people say of detections, and what follows from it."""
+    """What people say of detections and spans, and what follows from it."""
 
     _store: Store
 
@@ -33,12 +33,17 @@ class Supervised:
             """Detected faces."""
 
     def label(self, rows: Rows, concept: str, value: Values, *, by: str | None = None) -> int:
-        """Label detections as one undoable action; return how many.
+        """Label detections, or spans of time, as one undoable action; return how many.
+
+        Rows without ``detection_id`` but with video and times (shots, cues, any relation) label
+        what happens then: the latest word wins at each moment, so that earlier spans of the
+        concept are cut where it overlaps them.
 
         Parameters
         ----------
         rows
-            A relation, table or data frame with ``detection_id``, or ids.
+            A relation, table or data frame with ``detection_id``, or with ``video``, ``start`` and
+            ``end``; or ids of detections.
         concept
             What is labelled, such as "name".
         value
@@ -49,7 +54,8 @@ class Supervised:
         Raises
         ------
         LabelError
-            If there are no rows, ids that do not exist, or two labels for one detection.
+            If there are no rows, ids or videos that do not exist, rows that have neither, or two
+            labels for one detection or moment.
         """
         return labelling.label(self._store, rows, concept, value, by=by)
 
@@ -65,8 +71,20 @@ class Supervised:
         return labelling.label(self._store, ids, concept, values, by=by, query=f"seeds of {path}")
 
     def labels(self, concept: str | None = None) -> pa.Table:
-        """Return the human labels in force (schema SEED), of one concept or of all."""
-        return self._store.labels(concept)
+        """Return the human labels in force (schema HUMAN_LABEL), of one concept or of all.
+
+        Labels of detections have no time here, those of spans no ``detection_id``; `labelled` gives
+        both as intervals.
+        """
+        return labelling.every(self._store, concept)
+
+    def labelled(self, concept: str) -> Intervals:
+        """Return what people labelled of a concept, as intervals with ``label``.
+
+        Further columns are ``detection_id`` (null for spans), ``by`` and ``at_us``; the label null
+        says "none of them". Spans do not overlap one another.
+        """
+        return labelling.as_intervals(self._store, concept)
 
     def undo(self) -> str | None:
         """Take back the last label action; return what it was, None if there was none."""

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Mapping
 
-UNDOABLE = frozenset({"label", "unlabel"})
+LABEL_SPANS, UNLABEL_SPANS = "label spans", "unlabel spans"
+ON_DETECTIONS = frozenset({"label", "unlabel"})
+UNDOABLE = ON_DETECTIONS | {LABEL_SPANS, UNLABEL_SPANS}
 MAX_ROWS_BYTES = 256 << 20
 
 
@@ -31,7 +33,8 @@ class Event:
     at_us : int
         When, in microseconds since 1970.
     action : str
-        "label", "unlabel", "undo", "redo", or another word: then it is only kept.
+        "label", "unlabel" (of detections), "label spans", "unlabel spans", "undo", "redo", or
+        another word: then it is only kept.
     who, query : str or None
         The person, and the query that found the rows.
     generation : int
@@ -39,7 +42,8 @@ class Event:
     payload : dict
         What the action says; for undo and redo ``{"event": event_id}``.
     rows : pyarrow.Table or None
-        The rows it is about; for labels ``detection_id`` and ``label``.
+        The rows it is about; for labels ``detection_id`` and ``label``, for those of spans
+        ``video, start_us, end_us`` and ``label``.
     """
 
     event_id: int

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from vquery import schema
 from vquery.errors import LabelError
-from vquery.store.events import Event, in_force
+from vquery.store.events import ON_DETECTIONS, Event, in_force
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -50,7 +50,7 @@ def label_rows(ids: Ids, label: Labels) -> pa.Table:
     if label is None or isinstance(label, str):
         labels = pa.repeat(pa.scalar(label, pa.string()), len(items))
     else:
-        labels = _one_array(label, pa.string())
+        labels = one_array(label, pa.string())
         if len(labels) != len(items):
             raise LabelError(f"{len(items)} detections but {len(labels)} labels; give one each")
     order = np.argsort(items, kind="stable")
@@ -78,7 +78,7 @@ def detection_ids(ids: Ids) -> npt.NDArray[np.int64]:
     LabelError
         Saying which rule is broken.
     """
-    items = _one_array(ids, pa.int64())
+    items = one_array(ids, pa.int64())
     if len(items) == 0:
         raise LabelError("the label hits nothing: no rows were given")
     if items.null_count or pc.min(items).as_py() < 1:
@@ -86,7 +86,14 @@ def detection_ids(ids: Ids) -> npt.NDArray[np.int64]:
     return np.asarray(items.to_numpy())
 
 
-def _one_array(values: object, kind: pa.DataType) -> pa.Array:
+def one_array(values: object, kind: pa.DataType) -> pa.Array:
+    """Return values as one array of a type.
+
+    Raises
+    ------
+    LabelError
+        If they cannot have this type.
+    """
     try:
         if isinstance(values, pa.ChunkedArray):
             return values.combine_chunks().cast(kind)
@@ -115,7 +122,8 @@ def derive(events: Iterable[Event], concept: str | None = None) -> pa.Table:
     """
     acts: dict[str, list[Event]] = {}
     for event in in_force(events):
-        if concept is None or event.payload["concept"] == concept:
+        mine = concept is None or event.payload["concept"] == concept
+        if mine and event.action in ON_DETECTIONS:
             acts.setdefault(event.payload["concept"], []).append(event)
     found = [_latest(name, acts[name]) for name in sorted(acts)]
     return pa.concat_tables([schema.SEED.empty_table(), *found]).combine_chunks()

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vquery.errors import LabelError, StoreError
-from vquery.store import disk, labels, names, parts
+from vquery.store import disk, labels, names, parts, spans
 from vquery.store.catalog import FILE, Catalog, text
-from vquery.store.events import Event, EventLog
+from vquery.store.events import LABEL_SPANS, UNDOABLE, UNLABEL_SPANS, Event, EventLog
 from vquery.store.lock import LEASES, LOCK, WriterLock
 from vquery.store.snapshot import Snapshot
 from vquery.store.writer import Writer
@@ -171,8 +171,9 @@ class Store:
         StoreError
             If the payload cannot be JSON or a text is too long.
         """
-        if action in ("label", "unlabel"):
-            raise StoreError(f"use the method {action}(), which checks the rows")
+        if action in UNDOABLE:
+            method = action.replace(" ", "_")
+            raise StoreError(f"use the method {method}(), which checks the rows")
         return self._events.append(action, payload, who=who, query=query)
 
     def label(
@@ -213,6 +214,41 @@ class Store:
         payload = {"concept": _concept(concept)}
         return self._events.append("unlabel", payload, who=who, query=query, rows=rows)
 
+    def label_spans(
+        self,
+        rows: pa.Table,
+        concept: str,
+        label: labels.Labels,
+        *,
+        who: str | None,
+        query: str | None = None,
+    ) -> int:
+        """Label spans of time: one action, undone as one. Returns its event_id.
+
+        Parameters
+        ----------
+        rows : pyarrow.Table (n,)
+            ``video, start_us, end_us``; where earlier labels overlap them they are cut.
+        concept, label, who, query
+            As for `label`.
+
+        Raises
+        ------
+        LabelError
+            If there are no rows, a span cannot be, or two labels overlap.
+        """
+        found = spans.span_rows(rows, label)
+        payload = {"concept": _concept(concept)}
+        return self._events.append(LABEL_SPANS, payload, who=who, query=query, rows=found)
+
+    def unlabel_spans(
+        self, rows: pa.Table, concept: str, *, who: str | None, query: str | None = None
+    ) -> int:
+        """Take labels off spans, so that nothing is known of them. Returns the event_id."""
+        found = spans.span_rows(rows, None).drop_columns("label")
+        payload = {"concept": _concept(concept)}
+        return self._events.append(UNLABEL_SPANS, payload, who=who, query=query, rows=found)
+
     def undo(self, who: str | None = None) -> Event | None:
         """Take back the last label action, of ``who`` or (None) of anybody.
 
@@ -233,8 +269,12 @@ class Store:
         return self._events.read(None if snapshot is None else snapshot.last_event)
 
     def labels(self, concept: str | None = None, snapshot: Snapshot | None = None) -> pa.Table:
-        """Return the human labels in force (SEED), of one concept or of all."""
+        """Return the human labels of detections in force (SEED), of one concept or of all."""
         return labels.derive(self.events(snapshot), concept)
+
+    def span_labels(self, concept: str | None = None, snapshot: Snapshot | None = None) -> pa.Table:
+        """Return the human labels of spans in force (SEED_SPAN), of one concept or of all."""
+        return spans.derive_spans(self.events(snapshot), concept)
 
     def contents(self) -> dict[str, pa.Table]:
         """Return all rows of all tables and the labels, without what differs between equals.
@@ -245,6 +285,7 @@ class Store:
         with self.snapshot() as snapshot:
             found = dict(snapshot.contents())
             found["labels"] = self.labels(snapshot=snapshot).drop_columns(["at_us"])
+            found["span_labels"] = self.span_labels(snapshot=snapshot).drop_columns(["at_us"])
         return found
 
 

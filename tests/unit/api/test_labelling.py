@@ -114,9 +114,52 @@ def test_what_cannot_be_labelled_is_refused_and_nothing_is_kept(db, rows, value,
     assert db.labels().num_rows == 0
 
 
-def test_a_relation_without_ids_or_rows_is_refused(db):
-    with pytest.raises(LabelError, match=r"Take rows of db\.faces"):
-        db.label(db.shots, "name", "Ann")
+def test_rows_without_ids_are_labelled_as_spans(db):
+    shots = db.shots.collect()
+    assert db.label(db.shots, "commercial", "yes", by="Miriam") == shots.num_rows
+    assert "shots" in db._store.events()[0].query
+    first = shots.slice(0, 1).to_pylist()[0]
+    middle = first["start_us"] / 1e6 + 0.1
+    part = pa.table({"video": [first["video"]], "start": [middle], "end": [middle + 0.1]})
+    assert db.label(part, "commercial", None) == 1
+    rows = db.labelled("commercial").collect()
+    assert rows.column_names[:5] == ["video", "start_us", "end_us", "label", "detection_id"]
+    assert rows.num_rows == shots.num_rows + 2
+    assert rows["label"].to_pylist()[:3] == ["yes", None, "yes"]
+    assert db.labels("commercial")["detection_id"].null_count == shots.num_rows + 2
+    assert db.undo() == f"label of 'commercial': none of them for 1 span, by {db_user()}"
+    assert db.labelled("commercial").count() == shots.num_rows
+    assert db.info()["human_spans"] == {"commercial": {"yes": shots.num_rows}}
+
+
+def test_labels_of_detections_and_spans_are_told_apart(db):
+    db.label([ANN], "name", "Ann")
+    db.label(db.shots.limit(1), "name", "Bob")
+    rows = db.labels("name").to_pylist()
+    assert [(row["detection_id"], row["label"]) for row in rows] == [(ANN, "Ann"), (None, "Bob")]
+    assert [row["video"] for row in rows] == [None, "a.mp4"]
+    times = db.labelled("name").collect().to_pylist()
+    assert {(row["label"], row["start_us"]) for row in times} == {("Ann", 0), ("Bob", 0)}
+    assert db.faces.filter(face.name == "Bob").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("row", "value", "told"),
+    [
+        ({"video": "z.mp4", "start": 0.0, "end": 1.0}, "x", "video 'z.mp4' is not in the coll"),
+        ({"video": "a.mp4", "start": 0.0, "end": 1.0}, 7, "a label is a text"),
+        ({"video": "a.mp4", "name": "x"}, "x", r"Take rows of db\.faces, or label spans"),
+    ],
+)
+def test_spans_that_cannot_be_labelled(db, row, value, told):
+    with pytest.raises(LabelError, match=told):
+        db.label(pa.Table.from_pylist([row]), "commercial", value)
+    with pytest.raises(LabelError, match="no rows"):
+        db.label(db.shots.filter(vq.row.start < -1), "commercial", "x")
+    assert db.labels().num_rows == 0
+
+
+def test_a_relation_without_rows_is_refused(db):
     with pytest.raises(LabelError, match="no rows"):
         db.label(db.faces.filter(face.score > 2), "name", "Ann")
     with pytest.raises(LabelError, match="concept"):
