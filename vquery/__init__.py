@@ -108,6 +108,7 @@ if TYPE_CHECKING:
     from vquery.graph.extension import extend_votes
     from vquery.graph.items import knn_graph
     from vquery.graph.propagate import propagate, propagate_concepts
+    from vquery.supervise.models.label_model import LabelModel
 
 _HOMES = {
     "vquery.api.collection": "Collection",
@@ -142,6 +143,7 @@ _HOMES = {
     "vquery.graph.extension": "extend_votes",
     "vquery.graph.items": "knn_graph",
     "vquery.graph.propagate": "propagate propagate_concepts",
+    "vquery.supervise.models.label_model": "LabelModel",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
@@ -154,6 +156,7 @@ __all__ = [
     "IngestError",
     "Intervals",
     "LabelError",
+    "LabelModel",
     "LockedError",
     "MediaError",
     "MissingDependencyError",
