@@ -189,6 +189,19 @@ def test_inverse(module, size):
 
 
 @pytest.mark.parametrize("module", [reference, cpu])
+@pytest.mark.parametrize("columns", propagation.WIDTHS)
+@pytest.mark.parametrize("size", [0, 1, 7, 8, 9, 128, 300])
+def test_times(module, columns, size):
+    rng = np.random.default_rng(size)
+    matrix = rng.standard_normal((size, size)).astype(np.float32)
+    x = rng.standard_normal((size, columns)).astype(np.float32)
+    out = np.full((size + 1, columns), 7, np.float32)
+    module.times(matrix, x, out[:-1])
+    np.testing.assert_allclose(out[:-1], matrix.astype(float) @ x, rtol=1e-4, atol=1e-4)
+    assert (out[-1] == 7).all()
+
+
+@pytest.mark.parametrize("module", [reference, cpu])
 @several
 @given(problem=problems(), steps=st.integers(0, 3))
 def test_propagation_steps(module, problem, steps):

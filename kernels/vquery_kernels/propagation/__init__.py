@@ -29,6 +29,7 @@ __all__ = [
     "propagate",
     "remainder",
     "spread",
+    "times",
     "turn",
     "unpack",
     "update",
@@ -210,6 +211,17 @@ def inverse(matrix: Doubles) -> Floats:
     """
     made: Floats = _module(matrix.size).inverse(matrix)
     return made
+
+
+def times(matrix: Floats, x: Floats, out: Floats) -> None:
+    """Write ``out = matrix x`` for a dense matrix (k, k) of some hundred rows and ``x`` (k, w).
+
+    >>> matrix, out = np.ones((2, 2), np.float32), np.zeros((2, 1), np.float32)
+    >>> times(matrix, np.ones((2, 1), np.float32), out)
+    >>> out.tolist()
+    [[2.0], [2.0]]
+    """
+    _module(matrix.size).times(matrix, x, out)
 
 
 def spread(edges: Edges, gain: Floats, base: Floats, x: Floats, out: Floats) -> Doubles:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vquery_kernels import threads
-from vquery_kernels.cpu import compiled, summed
+from vquery_kernels.cpu import compiled
 from vquery_kernels.propagation import CHUNK, Clusters, Edges
+from vquery_kernels.propagation.dense import inverse, times
 from vquery_kernels.propagation.grouping import clusters
 from vquery_kernels.propagation.rows import product_rows, spread_rows, turn_rows, update_rows
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
     Rows = npt.NDArray[Any]
 
-TILE = 16
-"""Rows that are worked on together while another row is in the cache."""
 LINE = 16
 """Doubles between the sums of two tasks: two cache lines, which are fetched in pairs."""
 FEWEST = 32
@@ -37,6 +36,7 @@ __all__ = [
     "propagate",
     "remainder",
     "spread",
+    "times",
     "turn",
     "unpack",
     "update",
@@ -316,64 +316,3 @@ def _remain(
             other, strength = indices[e], data[e]
             for c in range(right.shape[1]):
                 out[i, c] += strength * x[other, c]
-
-
-def inverse(matrix: Doubles) -> Floats:
-    """See :func:`vquery_kernels.propagation.inverse`."""
-    k = matrix.shape[0]
-    factor, turned = matrix.copy(), np.zeros((k, k))
-    if not _factorise(factor):
-        raise np.linalg.LinAlgError("the matrix is not positive definite")
-    out = np.empty((k, k), np.float32)
-    # long rows first: what is left for the end is short, so that threads end together
-    tiles = -(-k // TILE)
-    threads.run(lambda tile: _invert_columns(factor, tile * TILE, turned), tiles)
-    threads.run(lambda tile: _multiply_rows(turned, tile * TILE, out), tiles)
-    return out
-
-
-@summed
-def _dot(a: Rows, b: Rows) -> float:
-    total = 0.0
-    for i in range(a.size):
-        total += a[i] * b[i]
-    return total
-
-
-@compiled
-def _factorise(a: Rows) -> bool:
-    """Cholesky's factor in the lower half, in place; tell whether the matrix is positive."""
-    for begin in range(0, a.shape[0], TILE):
-        end = min(begin + TILE, a.shape[0])
-        for j in range(end):
-            for i in range(max(begin, j), end):
-                left = a[i, j] - _dot(a[i, :j], a[j, :j])
-                if i > j:
-                    a[i, j] = left / a[j, j]
-                elif left > 0:
-                    a[i, i] = np.sqrt(left)
-                else:
-                    return False
-    return True
-
-
-@compiled
-def _invert_columns(factor: Rows, begin: int, turned: Rows) -> None:
-    """Write some columns of the factor's inverse, as rows."""
-    end = min(begin + TILE, factor.shape[0])
-    for i in range(begin, factor.shape[0]):
-        for j in range(begin, min(end, i + 1)):
-            if i == j:
-                turned[j, j] = 1.0 / factor[j, j]
-            else:
-                turned[j, i] = -_dot(factor[i, j:i], turned[j, j:i]) / factor[i, i]
-
-
-@compiled
-def _multiply_rows(turned: Rows, begin: int, out: Rows) -> None:
-    """Multiply columns of the factor's inverse: some rows of the inverse, and their mirror."""
-    end = min(begin + TILE, out.shape[0])
-    for j in range(begin, out.shape[0]):
-        for i in range(begin, min(end, j + 1)):
-            out[i, j] = _dot(turned[i, j:], turned[j, j:])
-            out[j, i] = out[i, j]

@@ -267,6 +267,11 @@ def inverse(matrix: Doubles) -> Floats:
     return np.linalg.inv(matrix).astype(np.float32)
 
 
+def times(matrix: Floats, x: Floats, out: Floats) -> None:
+    """See :func:`vquery_kernels.propagation.times`."""
+    out[:] = matrix.astype(np.float64) @ x
+
+
 def spread(edges: Edges, gain: Floats, base: Floats, x: Floats, out: Floats) -> Doubles:
     """See :func:`vquery_kernels.propagation.spread`."""
     out[:] = base + gain[:, None] * _gathered(edges, x)

@@ -26,7 +26,7 @@ WIDE = 8
 """Columns from which on an empty place costs more than a wrong guess of the length."""
 
 
-class _Row:
+class Row:
     """Writes vector instructions on rows of ``width`` numbers, given by address."""
 
     def __init__(self, builder: Any, width: int) -> None:
@@ -34,10 +34,12 @@ class _Row:
         self.single, self.double = (ir.VectorType(each, width) for each in (SINGLE, DOUBLE))
 
     def load(self, address: Any, kind: Any, align: int = 4) -> Any:
+        """Read what lies at an address."""
         pointer = self.builder.inttoptr(address, kind.as_pointer())
         return self.builder.load(pointer, align=align)
 
     def store(self, value: Any, address: Any, align: int = 4) -> None:
+        """Write to an address."""
         pointer = self.builder.inttoptr(address, value.type.as_pointer())
         self.builder.store(value, pointer, align=align)
 
@@ -49,15 +51,19 @@ class _Row:
         return self.builder.shuffle_vector(first, empty, lanes)
 
     def times(self, a: Any, b: Any) -> Any:
+        """Multiply; sums and products may be joined, and sums taken in any order."""
         return self.builder.fmul(a, b, flags=FAST)
 
     def plus(self, a: Any, b: Any) -> Any:
+        """Add."""
         return self.builder.fadd(a, b, flags=FAST)
 
     def minus(self, a: Any, b: Any) -> Any:
+        """Subtract."""
         return self.builder.fsub(a, b, flags=FAST)
 
     def widened(self, value: Any) -> Any:
+        """Singles as doubles."""
         return self.builder.fpext(value, self.double)
 
     def add_to(self, address: Any, value: Any) -> None:
@@ -106,7 +112,7 @@ class _Row:
 
 
 def _write_gather(
-    row: _Row,
+    row: Row,
     total: Any,
     lists: tuple[Any, ...],
     rest: tuple[Any, ...],
@@ -121,7 +127,7 @@ def _write_gather(
 @written
 def _product(builder: Any, width: int, *given: Any) -> None:
     """``q = a p - W p`` of one row; adds ``p q`` to the sum at an address."""
-    row = _Row(builder, width)
+    row = Row(builder, width)
     lists, rest, (table, own, result, diagonal, dots) = given[:3], given[3:6], given[6:]
     nothing = ir.Constant(row.single, [0.0] * row.width)
     total = _write_gather(row, nothing, lists, rest, table)
@@ -134,7 +140,7 @@ def _product(builder: Any, width: int, *given: Any) -> None:
 @written
 def _spread(builder: Any, width: int, *given: Any) -> None:
     """``out = base + gain W x`` of one row; adds ``(out - x)²`` to the sum at an address."""
-    row = _Row(builder, width)
+    row = Row(builder, width)
     lists, rest, (table, own, base, result, gain, dots) = given[:3], given[3:6], given[6:]
     nothing = ir.Constant(row.single, [0.0] * row.width)
     total = _write_gather(row, nothing, lists, rest, table)
@@ -148,7 +154,7 @@ def _spread(builder: Any, width: int, *given: Any) -> None:
 @written
 def _update(builder: Any, width: int, *given: Any) -> None:
     """``x += a p``, ``r -= a q`` of one row; adds ``r r``, ``r r / d`` and ``r`` to three sums."""
-    row = _Row(builder, width)
+    row = Row(builder, width)
     x, residual, step, moved, inverse, length, norm, energy, sums = given
     ahead = row.load(length, row.single)
     gone = row.plus(row.load(x, row.single), row.times(ahead, row.load(step, row.single)))
@@ -166,7 +172,7 @@ def _update(builder: Any, width: int, *given: Any) -> None:
 @written
 def _turn(builder: Any, width: int, *given: Any) -> None:
     """``p = r / a + lift + b p`` of one row."""
-    row = _Row(builder, width)
+    row = Row(builder, width)
     residual, step, inverse, keep, lift = given
     scaled = row.times(row.load(residual, row.single), row.spread(inverse, row.single))
     kept = row.times(row.load(keep, row.single), row.load(step, row.single))

@@ -106,7 +106,7 @@ class Fast:
     whole: bool = False
     _diagonal: Floats = field(init=False)
     _inverse: Floats = field(init=False)
-    _lift: kernel.Edges | None = field(init=False, default=None)
+    _lift: Floats | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         order = self.made.found.order
@@ -235,12 +235,11 @@ class Fast:
         """Solve the coarse problem for ``sums`` (clusters, w); one row of zeros is added."""
         out = np.zeros((len(sums) + 1, sums.shape[1]), np.float32)
         if len(sums):
-            given = np.ones(len(sums), np.float32), np.zeros_like(out[:-1])
-            kernel.spread(self._coarse(), *given, sums.astype(np.float32), out[:-1])
+            kernel.times(self._coarse(), sums.astype(np.float32), out[:-1])
         return out
 
-    def _coarse(self) -> kernel.Edges:
-        """Invert the coarse matrix: every cluster a neighbour of every other."""
+    def _coarse(self) -> Floats:
+        """Invert the coarse matrix."""
         if self._lift is None:
             found = self.made.found
             matrix = kernel.coarse(self.edges, self._diagonal, self._inverse, found)
@@ -248,13 +247,9 @@ class Fast:
             own[own <= 0] = 1.0  # a cluster without free nodes
             matrix[np.diag_indices_from(matrix)] = own * (1 + RIDGE)
             try:
-                weight = kernel.inverse(matrix)
+                self._lift = kernel.inverse(matrix)
             except np.linalg.LinAlgError as error:
                 raise SchemaError("the system of a graph must be positive definite") from error
-            k = len(weight)
-            index = np.ascontiguousarray(np.broadcast_to(np.arange(k, dtype=np.int32), (k, k)))
-            rest = np.zeros(k + 1, np.int64), np.empty(0, np.int32), np.empty(0, np.float32)
-            self._lift = kernel.Edges(index, weight, np.full(k, k, np.int32), *rest)
         return self._lift
 
     @property
