@@ -109,6 +109,7 @@ if TYPE_CHECKING:
     from vquery.graph.items import knn_graph
     from vquery.graph.propagate import propagate, propagate_concepts
     from vquery.supervise.models.label_model import LabelModel
+    from vquery.supervise.stays import stays
 
 _HOMES = {
     "vquery.api.collection": "Collection",
@@ -144,6 +145,7 @@ _HOMES = {
     "vquery.graph.items": "knn_graph",
     "vquery.graph.propagate": "propagate propagate_concepts",
     "vquery.supervise.models.label_model": "LabelModel",
+    "vquery.supervise.stays": "stays",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
@@ -238,6 +240,7 @@ __all__ = [
     "span",
     "started_by",
     "starts",
+    "stays",
     "std",
     "time_intersection",
     "time_overlaps",
