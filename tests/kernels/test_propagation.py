@@ -13,7 +13,7 @@ from vquery_kernels.propagation import grouping, reference, width
 
 pytest.importorskip("numba")
 
-from vquery_kernels.propagation import cpu
+from vquery_kernels.propagation import cpu, exact
 
 several = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 NUMBERS = {"rtol": 2e-5, "atol": 2e-5}
@@ -23,6 +23,7 @@ NUMBERS = {"rtol": 2e-5, "atol": 2e-5}
 def chunk(request, monkeypatch):
     monkeypatch.setattr(reference, "CHUNK", request.param)
     monkeypatch.setattr(cpu, "CHUNK", request.param)
+    monkeypatch.setattr(exact, "CHUNK", request.param)
     monkeypatch.setattr(threads, "CHUNK", request.param)
     monkeypatch.setenv("VQUERY_THREADS", "2")
 
@@ -216,14 +217,32 @@ def test_propagation_steps(module, problem, steps):
 
 @pytest.mark.parametrize("module", [reference, cpu])
 @several
-@given(graph=graphs(), columns=st.integers(0, 3))
+@given(graph=graphs(), columns=st.integers(0, 17))
 def test_remainder(module, graph, columns):
     rng, matrix = graph
     n = matrix.shape[0]
     diagonal, x, right = rng.random(n), rng.random((n, columns)), rng.random((n, columns))
-    found = module.remainder(*rows_of(matrix), diagonal, x, right)
+    if columns % 2:
+        matrix.indptr, matrix.indices = (i.astype(np.int64) for i in rows_of(matrix)[:2])
+    found = module.remainder(*rows_of(matrix), diagonal, x, right, rng.permutation(n))
     expected = right - diagonal[:, None] * x + matrix.astype(float).toarray() @ x
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("module", [reference, cpu])
+@several
+@given(seed=st.integers(0, 2**32 - 1), columns=st.integers(0, 5))
+def test_unsure(module, seed, columns):
+    rng = np.random.default_rng(seed)
+    x, late, residual = rng.random((3, rng.integers(1, 20), columns)) * [[[1]], [[0.2]], [[0.3]]]
+    diagonal = rng.random(len(x))
+    found = module.unsure(x, late, residual, diagonal, 1.5, 0.4)
+    for i, row in enumerate(x):
+        expected = any(r > 0.4 * diagonal[i] * sum(row) for r in residual[i])
+        if columns > 1:
+            second, best = sorted(row)[-2:]
+            expected |= best - second < 1.5 * max(late[i])
+        assert found[i] == expected
 
 
 def test_widths_hold_the_columns():

@@ -32,6 +32,7 @@ __all__ = [
     "times",
     "turn",
     "unpack",
+    "unsure",
     "update",
     "width",
 ]
@@ -283,11 +284,34 @@ def unpack(
 def remainder(
     indptr: npt.NDArray[Any],
     indices: npt.NDArray[Any],
-    data: Doubles,
+    data: npt.NDArray[Any],
     diagonal: Doubles,
     x: Doubles,
     right: Doubles,
+    order: Int64s | None = None,
 ) -> Doubles:
-    """Return ``right - diagonal · x + W x`` in float64, (n, c): the true residual of a solution."""
-    left: Doubles = _module(x.size).remainder(indptr, indices, data, diagonal, x, right)
+    """Return ``right - diagonal · x + W x`` in float64, (n, c): the true residual of a solution.
+
+    Rows are worked on in ``order`` (n,), which is faster where neighbours are close in it.
+    """
+    order = np.arange(len(x)) if order is None else order
+    given = indptr, indices, data, diagonal, x, right, order
+    left: Doubles = _module(x.size).remainder(*given)
     return left
+
+
+def unsure(
+    x: Doubles, late: Doubles, residual: Doubles, diagonal: Doubles, wider: float, local: float
+) -> npt.NDArray[np.bool_]:
+    """Tell at which rows the largest of ``x`` (n, c) is not settled, shape (n,).
+
+    Where it exceeds the second by less than ``wider`` times the most that is still to come
+    (``late``), or the residual is more than ``local`` of ``diagonal`` times the row's sum.
+
+    >>> x, late = np.array([[0.6, 0.4], [0.501, 0.499]]), np.full((2, 2), 0.001)
+    >>> unsure(x, late, np.zeros((2, 2)), np.ones(2), 3.0, 1.0).tolist()
+    [False, True]
+    """
+    given = x, late, residual, diagonal, wider, local
+    found: npt.NDArray[np.bool_] = _module(x.size).unsure(*given)
+    return found

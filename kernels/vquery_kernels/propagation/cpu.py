@@ -11,6 +11,7 @@ from vquery_kernels import threads
 from vquery_kernels.cpu import compiled
 from vquery_kernels.propagation import CHUNK, Clusters, Edges
 from vquery_kernels.propagation.dense import inverse, times
+from vquery_kernels.propagation.exact import remainder, unsure
 from vquery_kernels.propagation.grouping import clusters
 from vquery_kernels.propagation.rows import product_rows, spread_rows, turn_rows, update_rows
 
@@ -39,6 +40,7 @@ __all__ = [
     "times",
     "turn",
     "unpack",
+    "unsure",
     "update",
 ]
 
@@ -284,35 +286,3 @@ def _unpack(
         for c in range(columns.size):
             before = into[order[i], columns[c]] if keep > 0 else 0.0
             into[order[i], columns[c]] = before + block[i, c] * factor[c]
-
-
-def remainder(
-    indptr: Rows, indices: Rows, data: Doubles, diagonal: Doubles, x: Doubles, right: Doubles
-) -> Doubles:
-    """See :func:`vquery_kernels.propagation.remainder`."""
-    out = np.empty_like(right)
-    cuts = _plain_cuts(right.shape[0])
-    given = indptr, indices, data, diagonal, x, right
-    threads.run(lambda k: _remain(*given, cuts[k], cuts[k + 1], out), len(cuts) - 1)
-    return out
-
-
-@compiled
-def _remain(
-    indptr: Rows,
-    indices: Rows,
-    data: Rows,
-    diagonal: Rows,
-    x: Rows,
-    right: Rows,
-    low: int,
-    high: int,
-    out: Rows,
-) -> None:
-    for i in range(low, high):
-        for c in range(right.shape[1]):
-            out[i, c] = right[i, c] - diagonal[i] * x[i, c]
-        for e in range(indptr[i], indptr[i + 1]):
-            other, strength = indices[e], data[e]
-            for c in range(right.shape[1]):
-                out[i, c] += strength * x[other, c]

@@ -290,13 +290,32 @@ def propagate(
 
 
 def remainder(
-    indptr: Rows, indices: Rows, data: Doubles, diagonal: Doubles, x: Doubles, right: Doubles
+    indptr: Rows,
+    indices: Rows,
+    data: Rows,
+    diagonal: Doubles,
+    x: Doubles,
+    right: Doubles,
+    order: Int64s,
 ) -> Doubles:
     """See :func:`vquery_kernels.propagation.remainder`."""
+    del order
     out = right - diagonal[:, None] * x
     source = np.repeat(np.arange(indptr.size - 1), np.diff(indptr))
     np.add.at(out, source, data[:, None] * x[indices])
     return np.asarray(out)
+
+
+def unsure(
+    x: Doubles, late: Doubles, residual: Doubles, diagonal: Doubles, wider: float, local: float
+) -> npt.NDArray[np.bool_]:
+    """See :func:`vquery_kernels.propagation.unsure`."""
+    mass = diagonal * np.abs(x).sum(axis=1)
+    found: npt.NDArray[np.bool_] = np.abs(residual).max(axis=1, initial=0.0) > local * mass
+    if x.shape[1] > 1:
+        best = np.sort(x, axis=1)[:, -2:]
+        found |= best[:, 1] - best[:, 0] < wider * late.max(axis=1, initial=0.0)
+    return found
 
 
 def pack(given: Doubles, order: Int64s, columns: Int64s, factor: Doubles, out: Floats) -> None:

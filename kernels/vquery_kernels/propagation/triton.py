@@ -28,6 +28,7 @@ if importlib.util.find_spec("numba") is None:
         times,
         turn,
         unpack,
+        unsure,
         update,
     )
 else:
@@ -42,6 +43,7 @@ else:
         times,
         turn,
         unpack,
+        unsure,
         update,
     )
 
@@ -63,6 +65,7 @@ __all__ = [
     "times",
     "turn",
     "unpack",
+    "unsure",
     "update",
 ]
 

@@ -144,14 +144,16 @@ class Fast:
                 break
             before = done.left[active] * size[active]
             first = own if done.iterations == 0 and start is None else None
-            old = done.x[:, active], done.residual
+            still_zero = start is None and done.iterations == 0
+            old = None if still_zero else done.x.copy(), done.residual
             left_steps = max_iter - done.iterations
             self._correct(done, active, size[active], tol, left_steps, first, watch=watch)
             done.residual = self.remainder(done.x, right)
             worse = _lengths(done.residual[:, active]) > before
             if worse.any():
-                done.x[:, active[worse]] = old[0][:, worse]
-                done.residual[:, active[worse]] = old[1][:, active[worse]]
+                back = active[worse]
+                done.x[:, back] = 0.0 if old[0] is None else old[0][:, back]
+                done.residual[:, back] = old[1][:, back]
             if own is not None:
                 size = own.scale * np.abs(done.x[own.nodes, np.arange(len(size))])
                 size[size == 0] = 1.0
@@ -196,7 +198,7 @@ class Fast:
         if self.whole:
             data, own = -data, np.zeros_like(own)
         rows = self.matrix.indptr, self.matrix.indices, data, own
-        left = kernel.remainder(*rows, x, right)
+        left = kernel.remainder(*rows, x, right, self.made.found.order)
         left[~self.free] = 0.0
         return left
 
@@ -317,7 +319,10 @@ class _Run:
         if self.before is None:
             return np.abs(self.x)
         share = np.minimum(_divided(np.sqrt(self.norm), self.fallen), 1.0)
-        return np.asarray(np.abs(self.x - self.before) * share.astype(np.float32))
+        late = np.subtract(self.x, self.before, out=self.before)
+        np.abs(late, out=late)
+        late *= share.astype(np.float32)
+        return late
 
 
 def _lengths(columns: Weights) -> Weights:

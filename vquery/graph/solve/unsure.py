@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
+from vquery_kernels import propagation as kernel
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     Weights = NDArray[np.float64]
@@ -15,9 +16,6 @@ WIDER = 3.0
 """The error is judged from the last changes, and taken so many times as large."""
 LOCAL = 1e-3
 """Residual of a node, relative to what flows through it, that is too large to trust its scores."""
-
-BLOCK = 4096
-"""Nodes at a time, so that they stay in the cache."""
 
 
 def unsure(x: Weights, late: Weights, residual: Weights, diagonal: Weights) -> NDArray[np.bool_]:
@@ -42,21 +40,9 @@ def unsure(x: Weights, late: Weights, residual: Weights, diagonal: Weights) -> N
     ndarray
         Shape (n,). With one class no node is unsure by the first test.
 
+    >>> import numpy as np
     >>> x, no = np.array([[0.6, 0.4], [0.501, 0.499]]), np.zeros((2, 2))
     >>> unsure(x, no + 0.001, no, np.ones(2)).tolist()
     [False, True]
     """
-    found = np.empty(len(x), bool)
-    for begin in range(0, len(x), BLOCK):
-        part = slice(begin, begin + BLOCK)
-        found[part] = _unsure(x[part], late[part], residual[part], diagonal[part])
-    return found
-
-
-def _unsure(x: Weights, late: Weights, residual: Weights, diagonal: Weights) -> NDArray[np.bool_]:
-    mass = diagonal * np.abs(x).sum(axis=1)
-    found: NDArray[np.bool_] = np.abs(residual).max(axis=1, initial=0.0) > LOCAL * mass
-    if x.shape[1] > 1:
-        best = np.partition(x, x.shape[1] - 2, axis=1)[:, -2:]
-        found |= best[:, 1] - best[:, 0] < WIDER * late.max(axis=1)
-    return found
+    return kernel.unsure(x, late, residual, diagonal, WIDER, LOCAL)
