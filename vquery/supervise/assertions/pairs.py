@@ -1,0 +1,66 @@
+"""Rows that are there at the same time, and how far their boxes overlap."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vquery_kernels.overlap_join import overlap_join
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from vquery.supervise.assertions.rows import Rows
+
+    Ints = NDArray[np.int64]
+    Floats = NDArray[np.float64]
+
+TOGETHER = 0.5
+"""Least share of the shorter row's time that two boxes of one moment have in common: rounded times
+let a row end a little after the next one starts."""
+
+
+def together(rows: Rows, group: Ints, *, least: float = TOGETHER) -> tuple[Ints, Ints]:
+    """Pair rows of one video and group that share time, each pair once, sorted.
+
+    Parameters
+    ----------
+    group
+        Shape (n,); rows of group -1 take no part.
+    least
+        Share of the shorter one's time, instants last one tick.
+
+    Notes
+    -----
+    O(n log n + pairs).
+    """
+    taking = np.flatnonzero(group >= 0)
+    key = np.unique(np.c_[rows.video[taking], group[taking]], axis=0, return_inverse=True)[1]
+    start = rows.start[taking]
+    end = np.maximum(rows.end[taking], start + 1)
+    side = (key.reshape(-1).astype(np.int64), start, end)
+    left, right = (found.astype(np.int64) for found in overlap_join(*side, *side))
+    once = left < right
+    left, right = left[once], right[once]
+    shared = np.minimum(end[left], end[right]) - np.maximum(start[left], start[right])
+    shorter = np.minimum(end[left] - start[left], end[right] - start[right])
+    enough = shared > least * shorter if least else shared > 0
+    left, right = taking[left[enough]], taking[right[enough]]
+    order = np.lexsort((right, left))
+    return left[order], right[order]
+
+
+def iou_of(box: Floats, other: Floats) -> Floats:
+    """Intersection over union of two boxes a row, shapes (k, 4); 0 without area, NaN without box.
+
+    >>> iou_of(np.array([[0, 0, 2, 2.0], [0, 0, 0, 0]]), np.array([[1, 0, 3, 2.0], [0, 0, 0, 0]]))
+    array([0.33333333, 0.        ])
+    """
+    low, high = np.maximum(box[:, :2], other[:, :2]), np.minimum(box[:, 2:], other[:, 2:])
+    shared = np.maximum(high - low, 0).prod(axis=1)
+    area = (box[:, 2:] - box[:, :2]).prod(axis=1) + (other[:, 2:] - other[:, :2]).prod(axis=1)
+    union = area - shared
+    out = np.where(np.isnan(union), np.nan, 0.0)
+    np.divide(shared, union, out=out, where=union > 0)
+    return out
