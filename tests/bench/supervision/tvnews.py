@@ -1,0 +1,291 @@
+"""Logos of social media on television, from a vision model alone: voters, rules, label models.
+
+``python -m tests.bench.supervision.tvnews DATA`` prints the tables of ``tvnews.md``. Voters are
+three runs of a vision model over 24 whole episodes, an item is a second. No label made by people
+chooses anything but in the part that says so, which leaves out the episode that it scores.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+import vquery as vq
+from vquery import row
+from vquery.metrics.bootstrap import interval_of_sums
+from vquery.metrics.segments import runs_of, segment_score
+from vquery.supervise.votes.matrix import LabelMatrix
+
+sys.path.insert(0, str(Path(__file__).parents[3] / "examples" / "queries"))
+from loaders import PICTURE, advertisements
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+RUNS = ("gpt4o_run1", "gpt4o_run2", "gpt4o_run5")
+CHANNELS = ("CNN", "FOXNEWS", "MSNBC")
+NO, YES, UNKNOWN = 0, 1, -1
+CLASSES = ("No", "Yes")
+SECOND = 1_000_000
+HALF = 0.5
+SHORTEST = (1, 2, 3, 4, 5)
+"""Seconds that a logo has to stay, of which leaving one episode out chooses."""
+AGREE = (2, 3)
+"""Runs that have to say yes, of which leaving one episode out chooses."""
+DRAWS = 2000
+
+
+@dataclass(frozen=True)
+class Television:
+    """Seconds of all episodes, in order, and what is known of them.
+
+    ``items`` has ``item, video, start_us, end_us``; ``truth`` says where people saw a logo, and
+    every second that they did not list has none; ``saw`` and ``answered`` are, by run, the spans
+    where it says yes and where it says anything.
+    """
+
+    items: pa.Table
+    episode: np.ndarray
+    channel: np.ndarray
+    truth: np.ndarray
+    saw: Mapping[str, vq.Intervals]
+    answered: Mapping[str, vq.Intervals]
+    adverts: vq.Intervals
+
+    @property
+    def seconds(self) -> vq.Intervals:
+        return vq.from_arrow(self.items.drop_columns("item"), name="seconds")
+
+    def covered(self, spans: vq.Intervals) -> np.ndarray:
+        """Which seconds are covered for half or more."""
+        return self.seconds.coverage(spans).collect()["coverage"].to_numpy() >= HALF
+
+
+def answers(folder: Path, name: str) -> Iterator[tuple[str, int, int, str]]:
+    """Episode, first second, the one after the last, and the answer, of all files of a name.
+
+    A file names pictures ``EPISODE-SECOND.jpg``, or ``EPISODE-FIRST-LAST.jpg`` for those that do
+    not change.
+    """
+    for path in sorted((folder / "tvnews_frames").glob(f"{name}_*.csv")):
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            for line in csv.DictReader(file):
+                found = PICTURE.fullmatch(line["filename"].removeprefix("/"))
+                if found is None:
+                    raise ValueError(f"{path.name}: no picture is named {line['filename']!r}")
+                first, last = int(found["first"]), int(found["last"] or found["first"])
+                yield found["episode"], first, last + 1, line["Social Media Logo"].strip()
+
+
+def spans(rows: Sequence[tuple[str, int, int, str]], name: str) -> vq.Intervals:
+    video, start, end, _ = zip(*rows, strict=True)
+    return vq.from_arrow(pa.table({"video": video, "start": start, "end": end}), name=name)
+
+
+@cache
+def television(folder: Path) -> Television:
+    said = {run: list(answers(folder, run)) for run in RUNS}
+    length: dict[str, int] = {}
+    for video, _, end, _ in (each for rows in said.values() for each in rows):
+        length[video] = max(length.get(video, 0), end)
+    names = sorted(length)
+    start = np.concatenate([np.arange(length[name]) for name in names]) * SECOND
+    episode = np.repeat(np.arange(len(names)), [length[name] for name in names])
+    items = pa.table(
+        {
+            "item": np.arange(len(start)),
+            "video": pa.array(np.array(names)[episode]),
+            "start_us": start,
+            "end_us": start + SECOND,
+        }
+    )
+    known = {name: np.zeros(length[name], bool) for name in names}
+    for video, first, end, answer in answers(folder, "gold"):
+        known[video][first:end] = answer == "Yes"
+    channel = np.array([next(each for each in CHANNELS if name.startswith(each)) for name in names])
+    return Television(
+        items,
+        episode,
+        channel[episode],
+        np.concatenate([known[name] for name in names]),
+        {run: spans([row for row in rows if row[3] == "Yes"], run) for run, rows in said.items()},
+        {run: spans(rows, run) for run, rows in said.items()},
+        advertisements(folder).filter(row.type == "ad"),
+    )
+
+
+def seen(tv: Television, run: str, shortest: float = 0, adverts: bool = False) -> vq.Intervals:
+    """What a run saw, as a label function: outside advertisements, for long enough."""
+    hits = tv.saw[run].minus(tv.adverts) if adverts else tv.saw[run]
+    return hits.coalesce().filter(row.duration >= shortest)
+
+
+def lasting(tv: Television) -> dict[str, float]:
+    """How long a logo has to stay, for each run from the lengths of its own runs."""
+    return {run: vq.stays(tv.saw[run].coalesce().collect(), step=1).shortest for run in RUNS}
+
+
+def votes(tv: Television, shortest: Mapping[str, float], adverts: bool) -> LabelMatrix:
+    """The label matrix: yes where the rule holds, else no; abstain where a run gives no answer."""
+    columns = []
+    for run in RUNS:
+        yes = tv.covered(seen(tv, run, shortest.get(run, 0), adverts))
+        columns.append(np.where(yes, YES, np.where(tv.covered(tv.answered[run]), NO, UNKNOWN)))
+    return LabelMatrix(np.stack(columns, 1).astype(np.int16), CLASSES, RUNS, tv.items)
+
+
+def agreement(matrix: LabelMatrix, least: int) -> np.ndarray:
+    return (matrix.votes == YES).sum(1) >= least
+
+
+def sums(tv: Television, found: np.ndarray) -> np.ndarray:
+    """Of each episode: seconds right, found, true; segments hit, found, true."""
+    out = []
+    for number in range(tv.episode[-1] + 1):
+        mine = tv.episode == number
+        one, true = found[mine], tv.truth[mine]
+        score = segment_score(runs_of(one), runs_of(true))
+        row = ((one & true).sum(), one.sum(), true.sum(), score.found_hits, score.found, score.true)
+        out.append(row)
+    return np.array(out, float)
+
+
+def frame_f1(total: np.ndarray) -> np.ndarray:
+    both = total[:, 1] + total[:, 2]
+    return np.divide(2 * total[:, 0], both, out=np.full(len(total), np.nan), where=both > 0)
+
+
+def segment_f1(total: np.ndarray) -> np.ndarray:
+    return frame_f1(total[:, 3:])
+
+
+def by_channel(tv: Television, parts: np.ndarray) -> dict[str, tuple[float, float]]:
+    """Frame F1 and segment F1 of each channel and of all."""
+    channel = tv.channel[np.searchsorted(tv.episode, np.arange(len(parts)))]
+    out = {}
+    for name in (*CHANNELS, "all"):
+        total = parts[(channel == name) | (name == "all")].sum(0, keepdims=True)
+        out[name] = (float(frame_f1(total)[0]), float(segment_f1(total)[0]))
+    return out
+
+
+def left_out(tv: Television, within_channel: bool = False) -> dict[bool, np.ndarray]:
+    """Sums of a rule chosen on all other episodes, with and without the advertisement rule.
+
+    Rules are how many runs agree and how long a logo stays; the best pooled frame F1 is taken, then
+    the best segment F1, then the first. ``within_channel`` looks at other episodes of the channel
+    only.
+    """
+    out = {}
+    channel = tv.channel[np.searchsorted(tv.episode, np.arange(tv.episode[-1] + 1))]
+    for adverts in (False, True):
+        tried = np.stack(
+            [
+                sums(tv, agreement(votes(tv, dict.fromkeys(RUNS, shortest), adverts), least))
+                for least, shortest in product(AGREE, SHORTEST)
+            ]
+        )
+        chosen = np.zeros_like(tried[0])
+        for number in range(len(chosen)):
+            others = np.arange(len(chosen)) != number
+            if within_channel:
+                others &= channel == channel[number]
+            total = tried[:, others].sum(1)
+            best = max(range(len(tried)), key=lambda i, t=total: (frame_f1(t)[i], segment_f1(t)[i]))
+            chosen[number] = tried[best, number]
+        out[adverts] = chosen
+    return out
+
+
+def causes(tv: Television, run: str, shortest: float) -> dict[str, int]:
+    """Seconds that a run gets wrong, by what could tell it without labels."""
+    wrong = tv.covered(tv.saw[run]) & ~tv.truth
+    flash = ~tv.covered(seen(tv, run, shortest))
+    advert = tv.covered(tv.adverts)
+    missed = tv.truth & ~tv.covered(tv.saw[run])
+    return {
+        "flashes": int((wrong & flash & ~advert).sum()),
+        "in adverts": int((wrong & ~flash & advert).sum()),
+        "both": int((wrong & flash & advert).sum()),
+        "long, in the programme": int((wrong & ~flash & ~advert).sum()),
+        "missed": int(missed.sum()),
+    }
+
+
+def soft(tv: Television, matrix: LabelMatrix, **settings: object) -> tuple[str, np.ndarray]:
+    """Chance of a logo in each second by a label model; ``per_channel`` lets runs differ."""
+    per_channel = settings.pop("per_channel", False)
+    model = vq.LabelModel(**settings).fit(matrix, groups=tv.channel if per_channel else None)
+    if per_channel:
+        return model.method_, model.predict_proba(matrix, groups=tv.channel)[:, YES]
+    return model.method_, model.predict_proba(matrix)[:, YES]
+
+
+def label_free(tv: Television) -> Iterator[tuple[str, np.ndarray]]:
+    """Every way that no human label had a part in, with what it finds."""
+    shortest = lasting(tv)
+    plain = votes(tv, {}, adverts=False)
+    for column, run in enumerate(RUNS):
+        yield run, plain.votes[:, column] == YES
+    for adverts, suffix in ((False, ""), (True, ", advertisements")):
+        plain = votes(tv, {}, adverts)
+        yield f"majority vote{suffix}", agreement(plain, 2)
+        yield f"Dawid-Skene{suffix}", soft(tv, plain, method="dawid-skene")[1] > HALF
+        yield f"label model{suffix}", soft(tv, plain)[1] > HALF
+    for adverts, suffix in ((False, ""), (True, ", advertisements")):
+        ruled = votes(tv, shortest, adverts)
+        yield f"majority vote, stays{suffix}", agreement(ruled, 2)
+        yield f"Dawid-Skene, stays{suffix}", soft(tv, ruled, method="dawid-skene")[1] > HALF
+        yield f"**label model, stays{suffix}**", soft(tv, ruled)[1] > HALF
+
+
+def line(tv: Television, name: str, parts: np.ndarray) -> str:
+    """One row of a table: frame and segment F1 with intervals over episodes, then channels."""
+    figures = by_channel(tv, parts)
+    cells = []
+    for place, statistic in enumerate((frame_f1, segment_f1)):
+        found = interval_of_sums(statistic, parts, draws=DRAWS)
+        cells.append(f"{figures['all'][place]:.3f} [{found.low:.3f}, {found.high:.3f}]")
+    cells += [f"{figures[each][0]:.3f} / {figures[each][1]:.3f}" for each in CHANNELS]
+    return f"| {name} | " + " | ".join(cells) + " |"
+
+
+HEAD = """| | frame F1 | segment F1 at IoU .5 | CNN | Fox | MSNBC |
+|---|---|---|---|---|---|"""
+
+
+def main(folder: Path) -> None:
+    tv = television(folder)
+    shortest = lasting(tv)
+    print(
+        f"{tv.episode[-1] + 1} episodes, {len(tv.episode)} seconds, {tv.truth.sum()} with a logo\n"
+    )
+    print(
+        "| seconds wrong | " + " | ".join(causes(tv, RUNS[0], 1)) + " |\n|---|---|---|---|---|---|"
+    )
+    for run in RUNS:
+        print(f"| {run} | " + " | ".join(map(str, causes(tv, run, shortest[run]).values())) + " |")
+    print()
+    for run in RUNS:
+        print(f"- {run}: {vq.stays(tv.saw[run].coalesce().collect(), step=1).note}")
+    print(f"\n{HEAD}")
+    for name, found in label_free(tv):
+        print(line(tv, name, sums(tv, found)), flush=True)
+    print(f"\nChosen on the other episodes:\n\n{HEAD}")
+    for within, where in ((False, "all channels"), (True, "of the channel")):
+        for adverts, parts in left_out(tv, within).items():
+            print(line(tv, f"{where}{', advertisements' if adverts else ''}", parts), flush=True)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m tests.bench.supervision.tvnews DATA")
+    main(Path(sys.argv[1]))
