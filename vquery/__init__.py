@@ -108,6 +108,14 @@ if TYPE_CHECKING:
     from vquery.graph.extension import extend_votes
     from vquery.graph.items import knn_graph
     from vquery.graph.propagate import propagate, propagate_concepts
+    from vquery.supervise.assertions.appear import appear
+    from vquery.supervise.assertions.checked import Checked, check, corrected
+    from vquery.supervise.assertions.consistent import consistent
+    from vquery.supervise.assertions.findings import Assertion
+    from vquery.supervise.assertions.flicker import flicker
+    from vquery.supervise.assertions.multibox import multibox
+    from vquery.supervise.assertions.never import never
+    from vquery.supervise.assertions.no_overlap import no_overlap
     from vquery.supervise.models.label_model import LabelModel
     from vquery.supervise.stays import stays
 
@@ -144,6 +152,14 @@ _HOMES = {
     "vquery.graph.extension": "extend_votes",
     "vquery.graph.items": "knn_graph",
     "vquery.graph.propagate": "propagate propagate_concepts",
+    "vquery.supervise.assertions.appear": "appear",
+    "vquery.supervise.assertions.checked": "Checked check corrected",
+    "vquery.supervise.assertions.consistent": "consistent",
+    "vquery.supervise.assertions.findings": "Assertion",
+    "vquery.supervise.assertions.flicker": "flicker",
+    "vquery.supervise.assertions.multibox": "multibox",
+    "vquery.supervise.assertions.never": "never",
+    "vquery.supervise.assertions.no_overlap": "no_overlap",
     "vquery.supervise.models.label_model": "LabelModel",
     "vquery.supervise.stays": "stays",
 }
@@ -152,7 +168,9 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names.spli
 # What would hide a builtin is reached as vquery.open, vquery.sum …, never by a star import.
 __all__ = [
     "ABSTAIN",
+    "Assertion",
     "Cache",
+    "Checked",
     "Collection",
     "ExportError",
     "IngestError",
@@ -171,17 +189,21 @@ __all__ = [
     "above",
     "after",
     "aligned",
+    "appear",
     "arg_max",
     "arg_min",
     "before",
     "below",
     "boxes_overlap",
     "caption",
+    "check",
     "choose_graph",
     "coalesce",
     "concat",
     "concept",
+    "consistent",
     "contains",
+    "corrected",
     "count",
     "count_overlaps",
     "coverage",
@@ -195,6 +217,7 @@ __all__ = [
     "finished_by",
     "finishes",
     "first",
+    "flicker",
     "frames",
     "from_arrow",
     "from_duckdb",
@@ -218,7 +241,10 @@ __all__ = [
     "merge",
     "met_by",
     "minutes",
+    "multibox",
     "n_unique",
+    "never",
+    "no_overlap",
     "overlapped_by",
     "overlaps",
     "param",
