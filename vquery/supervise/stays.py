@@ -28,6 +28,8 @@ NARROWEST = 0.1
 PARAMETERS = 4
 """Share and median of stays, their spread, and how flashes end."""
 ROUNDS, STILL = 500, 1e-9
+NO_STEP = 0.0
+"""Step between samples where there is no run to tell it from."""
 HALF = 0.5
 
 
@@ -107,15 +109,17 @@ def stays(runs: ArrayLike | pa.Table, step: float | None = None) -> Stays:
     '3 runs are too few to tell flashes from stays (20 are needed): none is left out'
     """
     lengths = _lengths(runs)
-    step = float(lengths.min()) if step is None and lengths.size else step
-    if lengths.size and (step is None or not 0 < step < np.inf):
+    if step is None:
+        step = lengths.min() if lengths.size else NO_STEP
+    elif not 0 < step < np.inf:
         raise LabelError(f"step must be a positive number of seconds, got {step!r}")
-    if lengths.size < FEWEST or step is None:
+    step = float(step)
+    if lengths.size < FEWEST:
         note = (
             f"{lengths.size} runs are too few to tell flashes from stays"
             f" ({FEWEST} are needed): none is left out"
         )
-        return _one_kind(lengths, step or 0.0, 0.0, note)
+        return _one_kind(lengths, step, 0.0, note)
     cells, count = np.unique(np.maximum(np.rint(lengths / step), 1), return_counts=True)
     found = _fit(cells, count)
     gain = _gain(cells, count, found)

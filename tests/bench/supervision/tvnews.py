@@ -34,6 +34,11 @@ RUNS = ("gpt4o_run1", "gpt4o_run2", "gpt4o_run5")
 CHANNELS = ("CNN", "FOXNEWS", "MSNBC")
 NO, YES, UNKNOWN = 0, 1, -1
 CLASSES = ("No", "Yes")
+COLUMNS = {
+    "logo": ("Social Media Logo", "Social Media Logo"),
+    "screenshot": ("Social Media Post Screenshot", "Social Media Screenshot"),
+}
+"""Of a question: its column in the answers of a run, and in those of people."""
 SECOND = 1_000_000
 HALF = 0.5
 SHORTEST = (1, 2, 3, 4, 5)
@@ -69,7 +74,7 @@ class Television:
         return self.seconds.coverage(spans).collect()["coverage"].to_numpy() >= HALF
 
 
-def answers(folder: Path, name: str) -> Iterator[tuple[str, int, int, str]]:
+def answers(folder: Path, name: str, column: str) -> Iterator[tuple[str, int, int, str]]:
     """Episode, first second, the one after the last, and the answer, of all files of a name.
 
     A file names pictures ``EPISODE-SECOND.jpg``, or ``EPISODE-FIRST-LAST.jpg`` for those that do
@@ -82,7 +87,7 @@ def answers(folder: Path, name: str) -> Iterator[tuple[str, int, int, str]]:
                 if found is None:
                     raise ValueError(f"{path.name}: no picture is named {line['filename']!r}")
                 first, last = int(found["first"]), int(found["last"] or found["first"])
-                yield found["episode"], first, last + 1, line["Social Media Logo"].strip()
+                yield found["episode"], first, last + 1, line[column].strip()
 
 
 def spans(rows: Sequence[tuple[str, int, int, str]], name: str) -> vq.Intervals:
@@ -91,8 +96,9 @@ def spans(rows: Sequence[tuple[str, int, int, str]], name: str) -> vq.Intervals:
 
 
 @cache
-def television(folder: Path) -> Television:
-    said = {run: list(answers(folder, run)) for run in RUNS}
+def television(folder: Path, question: str = "logo") -> Television:
+    of_run, of_people = COLUMNS[question]
+    said = {run: list(answers(folder, run, of_run)) for run in RUNS}
     length: dict[str, int] = {}
     for video, _, end, _ in (each for rows in said.values() for each in rows):
         length[video] = max(length.get(video, 0), end)
@@ -108,7 +114,7 @@ def television(folder: Path) -> Television:
         }
     )
     known = {name: np.zeros(length[name], bool) for name in names}
-    for video, first, end, answer in answers(folder, "gold"):
+    for video, first, end, answer in answers(folder, "gold", of_people):
         known[video][first:end] = answer == "Yes"
     channel = np.array([next(each for each in CHANNELS if name.startswith(each)) for name in names])
     return Television(
@@ -258,6 +264,18 @@ def line(tv: Television, name: str, parts: np.ndarray) -> str:
     return f"| {name} | " + " | ".join(cells) + " |"
 
 
+def lead(tv: Television, found: np.ndarray, other: np.ndarray) -> str:
+    """By how much one way beats another one, on the same draws of episodes."""
+    parts = np.concatenate((sums(tv, found), sums(tv, other)), axis=1)
+    cells = []
+    for statistic in (frame_f1, segment_f1):
+        each = interval_of_sums(
+            lambda total, of=statistic: of(total[:, :6]) - of(total[:, 6:]), parts, draws=DRAWS
+        )
+        cells.append(f"{each.value:+.3f} [{each.low:+.3f}, {each.high:+.3f}]")
+    return f"frame F1 {cells[0]}, segment F1 {cells[1]}"
+
+
 HEAD = """| | frame F1 | segment F1 at IoU .5 | CNN | Fox | MSNBC |
 |---|---|---|---|---|---|"""
 
@@ -279,6 +297,19 @@ def main(folder: Path) -> None:
     print(f"\n{HEAD}")
     for name, found in label_free(tv):
         print(line(tv, name, sums(tv, found)), flush=True)
+    ruled = votes(tv, shortest, adverts=True)
+    ours, plain = soft(tv, ruled)[1] > HALF, votes(tv, {}, adverts=False)
+    print("\nLabel model on what stays outside advertisements, less others:\n")
+    for name, other in (
+        (RUNS[1], plain.votes[:, 1] == YES),
+        ("majority vote", agreement(plain, 2)),
+        ("majority vote, advertisements", agreement(votes(tv, {}, adverts=True), 2)),
+    ):
+        print(f"- {name}: {lead(tv, ours, other)}")
+    print(f"\nScreenshots, with the same rules:\n\n{HEAD}")
+    other = television(folder, "screenshot")
+    for name, found in label_free(other):
+        print(line(other, name, sums(other, found)), flush=True)
     print(f"\nChosen on the other episodes:\n\n{HEAD}")
     for within, where in ((False, "all channels"), (True, "of the channel")):
         for adverts, parts in left_out(tv, within).items():
