@@ -149,15 +149,16 @@ class Fast:
             left_steps = max_iter - done.iterations
             self._correct(done, active, size[active], tol, left_steps, first, watch=watch)
             done.residual = self.remainder(done.x, right)
-            worse = _lengths(done.residual[:, active]) > before
+            left = _lengths(done.residual)
+            worse = left[active] > before
             if worse.any():
                 back = active[worse]
                 done.x[:, back] = 0.0 if old[0] is None else old[0][:, back]
                 done.residual[:, back] = old[1][:, back]
+                left[back] = before[worse]
             if own is not None:
                 size = own.scale * np.abs(done.x[own.nodes, np.arange(len(size))])
                 size[size == 0] = 1.0
-            left = _lengths(done.residual)
             done.left = left / size
             stuck[active] = left[active] > STALLED * before
         lost = np.flatnonzero(done.left > max(tol, LOST))

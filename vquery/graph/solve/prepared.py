@@ -22,6 +22,8 @@ CLUSTERS, NODES_EACH = 1_024, 128
 """Clusters of the coarse problem at most, and nodes in one of them: inverting it costs the third
 power of their number, and should stay below what the iterations cost."""
 
+BLOCK = 256
+"""Nodes that are sorted among themselves where a cluster is larger."""
 STRIDE = 7
 """A second sum, over every seventh weight, tells exchanged weights apart."""
 
@@ -64,12 +66,31 @@ def prepared(matrix: sparse.csr_array, *, whole: bool = False) -> Prepared:
     rows = matrix.indptr, matrix.indices, matrix.data
     most = min(CLUSTERS, matrix.shape[0] // NODES_EACH)
     order = clusters(*rows[:2], -matrix.data if whole else matrix.data, most)
+    order = _evened(order, np.diff(matrix.indptr))
     _, component = csgraph.connected_components(matrix, directed=False)
     degree = row_sums(matrix)
     degree.setflags(write=False)
     made = Prepared(layout(*rows, order.order), order, np.asarray(component, np.int64), degree)
     _kept[key] = _Kept(weakref.ref(matrix, lambda _: _kept.pop(key, None)), stamp, made)
     return made
+
+
+def _evened(found: Clusters, length: Ints) -> Clusters:
+    """Sort the nodes of each cluster by the lengths of their lists, ``BLOCK`` at a time.
+
+    A processor foretells how long the next list is when it is as long as the one before; that saves
+    a third of a product, and neighbours stay as close as a cluster is wide.
+
+    >>> found = Clusters(np.arange(4), np.array([0, 0, 1, 1], np.int32), 2, np.array([0, 4]))
+    >>> _evened(found, np.array([1, 0, 3, 2])).order.tolist()
+    [1, 0, 3, 2]
+    """
+    place = np.arange(len(found.order))
+    begins = place % BLOCK == 0
+    begins[1:] |= found.group[1:] != found.group[:-1]
+    near = np.minimum(length[found.order], 255).astype(np.int64)
+    key = np.cumsum(begins) << 40 | near << 32 | place
+    return found._replace(order=found.order[np.sort(key) & 0xFFFFFFFF])
 
 
 def row_sums(matrix: sparse.csr_array) -> Weights:

@@ -82,7 +82,8 @@ def added(
             return after, _again(after, scores, nodes, rows)
         columns = problem.columns(nodes)
         change = np.asarray(np.linalg.solve(columns[nodes], rows - scores[nodes]), np.float64)
-    corrected = scores + columns @ change
+    corrected = columns @ change
+    corrected += scores
     corrected[nodes] = rows
     return _noted(problem, after), corrected
 
