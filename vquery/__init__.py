@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from vquery.api.collection import Collection
     from vquery.api.opening import create
     from vquery.api.opening import open as open
+    from vquery.api.voting import votes
     from vquery.engine.bring import from_duckdb, from_pandas, from_polars
     from vquery.engine.concept import ABSTAIN, concept
     from vquery.engine.intervals import Intervals
@@ -116,12 +117,15 @@ if TYPE_CHECKING:
     from vquery.supervise.assertions.multibox import multibox
     from vquery.supervise.assertions.never import never
     from vquery.supervise.assertions.no_overlap import no_overlap
+    from vquery.supervise.assertions.switches import switches
     from vquery.supervise.models.label_model import LabelModel
     from vquery.supervise.stays import stays
+    from vquery.supervise.votes.matrix import LabelMatrix
 
 _HOMES = {
     "vquery.api.collection": "Collection",
     "vquery.api.opening": "create open",
+    "vquery.api.voting": "votes",
     "vquery.engine.running.cache": "Cache",
     "vquery.engine.concept": "ABSTAIN concept",
     "vquery.engine.intervals": "Intervals",
@@ -160,8 +164,10 @@ _HOMES = {
     "vquery.supervise.assertions.multibox": "multibox",
     "vquery.supervise.assertions.never": "never",
     "vquery.supervise.assertions.no_overlap": "no_overlap",
+    "vquery.supervise.assertions.switches": "switches",
     "vquery.supervise.models.label_model": "LabelModel",
     "vquery.supervise.stays": "stays",
+    "vquery.supervise.votes.matrix": "LabelMatrix",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
@@ -176,6 +182,7 @@ __all__ = [
     "IngestError",
     "Intervals",
     "LabelError",
+    "LabelMatrix",
     "LabelModel",
     "LockedError",
     "MediaError",
@@ -268,9 +275,11 @@ __all__ = [
     "starts",
     "stays",
     "std",
+    "switches",
     "time_intersection",
     "time_overlaps",
     "udf",
+    "votes",
     "when",
 ]
 

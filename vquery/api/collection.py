@@ -12,6 +12,7 @@ from vquery.api.outside import Outside
 from vquery.api.relations import FACE, Detections, detections_of, relation, table_names
 from vquery.api.supervised import Supervised
 from vquery.api.tables import crop
+from vquery.api.voting import Voting
 from vquery.store.store import Store
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from vquery.index.report import IndexReport, Progress
 
 
-class Collection(Supervised, Checking, Outside):
+class Collection(Supervised, Voting, Checking, Outside):
     """Videos and everything known of them, in one folder ``NAME.vq``.
 
     Tables are read as they were when they were asked for: ``db.faces`` taken after a label shows
