@@ -136,11 +136,30 @@ SOFT_LABEL = _schema(
     ("margin", pa.float32()),
     ("reached", pa.bool_()),
     ("calibrated", pa.bool_()),
-    ("source", pa.string()),  # human, propagated
-    ("why", pa.string()),  # JSON: the seeds that contribute most and their weight
+    ("source", pa.string()),  # human, propagated, fused
+    ("why", pa.string()),  # JSON: what contributes most (seeds, or sources) and its weight
     ("run_id", pa.int64()),
 )
-"""The outcome of a propagation, one row an item."""
+"""The outcome of a propagation or a fusion, one row an item."""
+
+SOFT_INTERVAL = _schema(
+    *TIME_FIELDS,
+    ("item", pa.int64()),  # its number among the items that were voted on
+    ("concept", pa.string()),
+    ("label", pa.string()),  # null: unknown, tied, or below the threshold
+    ("best", pa.string()),  # the most probable label, even below the threshold
+    ("probability", pa.float32()),  # of `best`
+    ("margin", pa.float32()),
+    ("reached", pa.bool_()),
+    ("calibrated", pa.bool_()),
+    ("source", pa.string()),  # human, fused
+    ("why", pa.string()),  # JSON: the sources that contribute most and their weight
+    ("run_id", pa.int64()),
+)
+"""The outcome of a fusion over items that are spans of time, one row an item."""
+
+INTERVAL_BEFORE = pa.schema([*SOFT_INTERVAL, pa.field("replaced_by", pa.int64())])
+"""What a fusion replaced, as LABEL_BEFORE."""
 
 VOTE = _schema(
     pa.field("item", pa.int64(), nullable=False),
@@ -154,7 +173,7 @@ VOTE = _schema(
 """What one label function says of one item; where it abstains there is no row."""
 
 LABEL_BEFORE = pa.schema([*SOFT_LABEL, pa.field("replaced_by", pa.int64())])
-"""What a propagation replaced, and which run did: kept so that the run can be undone."""
+"""What a propagation or fusion replaced, and which run did: kept so that it can be undone."""
 
 VIOLATION = _schema(
     ("violation", pa.int64()),  # from 1, in the order in which they were found
@@ -170,6 +189,7 @@ VIOLATION = _schema(
 """What cannot be, one row a finding."""
 
 CORRECTION = _schema(
+    ("correction", pa.int64()),  # from 1, in the order in which they are applied
     ("violation", pa.int64()),
     ("rule", pa.string()),
     ("action", pa.string()),
@@ -182,7 +202,8 @@ CORRECTION = _schema(
     ("before", pa.string()),
     ("after", pa.string()),
     ("weight", pa.float32()),
-    ("run_id", pa.int64()),  # null until it is kept
+    ("over", pa.string()),  # the table that it is of; null until it is kept, like the next
+    ("run_id", pa.int64()),
 )
 """What is done about violations, one row for each row that changes."""
 

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from vquery.engine.intervals import Intervals
+from vquery.errors import QueryError
+from vquery.expr.relations import Scan
 from vquery.supervise.assertions.checked import check as check_table
 from vquery.supervise.assertions.checked import checked_rules
+from vquery.supervise.assertions.correcting import apply
 from vquery.supervise.assertions.never import Never
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from vquery.api.relations import Detections
+    import pyarrow as pa
+
     from vquery.engine.concept import Concept
-    from vquery.engine.intervals import Intervals
     from vquery.store.store import Store
     from vquery.supervise.assertions.checked import Checked
     from vquery.supervise.assertions.findings import Assertion
+
+FACES = "faces"
+UNNAMED = "rows"
+"""What messages call rows that have no name in the collection."""
 
 
 class Checking:
@@ -25,10 +33,6 @@ class Checking:
     _store: Store
 
     if TYPE_CHECKING:
-
-        @property
-        def faces(self) -> Detections:
-            """Detected faces."""
 
         @property
         def shots(self) -> Intervals:
@@ -74,10 +78,72 @@ class Checking:
             rule.resolved(self._asked) if isinstance(rule, Never) else rule
             for rule in checked_rules(assertions)
         ]
-        rows = self.faces if over is None else over
-        if isinstance(rows, str):
-            rows = self[rows]
-        return check_table(rows, rules, shots=self.shots, name="over")
+        rows, name = over, UNNAMED
+        if over is None or isinstance(over, str):
+            name = over or FACES
+            rows = self[name]
+        return check_table(rows, rules, shots=self.shots, name=name)
+
+    def correct(self, checked: Checked) -> int:
+        """Keep the corrections of a check; they are in force for `corrected` from then on.
+
+        They take the place of those that the table had before, so check the table itself and not
+        what `corrected` gives. `undo_run` takes the last three back, one after the other.
+
+        Parameters
+        ----------
+        checked
+            What `check` gave for a table by name, or for the faces.
+
+        Returns
+        -------
+        int
+            The run, as `runs` lists it and `undo_run` takes it.
+
+        Raises
+        ------
+        QueryError
+            If rows without a name were checked.
+        LabelError
+            If there is nothing to correct, or rows have changed since they were checked.
+        """
+        from vquery.api import correcting
+
+        if checked.over == UNNAMED:
+            raise QueryError(
+                "correct() keeps corrections of a table: check it by its name, as in "
+                'check([…], over="faces"); for other rows there is vq.corrected(rows, checked)'
+            )
+        apply(self[checked.over].collect(), checked.corrections)  # refuses rows that are gone
+        return correcting.correct(self._store, checked, checked.over)
+
+    def corrections(self, over: str | None = None) -> pa.Table:
+        """Return the corrections in force (schema CORRECTION), of one table or of all."""
+        from vquery.api import correcting
+
+        with self._store.snapshot() as snapshot:
+            return correcting.in_force(snapshot, over)
+
+    def corrected(self, name: str = FACES) -> Intervals:
+        """Return a table with the corrections in force applied.
+
+        It has two more columns: ``correction``, the rule that changed a row last (null: none did),
+        and ``weight``, how far its changes are believed (1: it is as it was found). Rows that were
+        added have ids below 0.
+
+        Raises
+        ------
+        StoreError
+            If there is no such table.
+        LabelError
+            When it is read: if rows that were corrected are gone.
+        """
+        from vquery.api import correcting
+
+        relation, snapshot = self[name], self._store.snapshot()
+        log = correcting.in_force(snapshot, name)
+        made = correcting.CorrectedTable(snapshot, relation, log, f"corrected {name}")
+        return Intervals(Scan(made))
 
     def _asked(self, query: str | Concept | Callable[..., Intervals]) -> Intervals:
         return self.query(query) if isinstance(query, str) else self.concept(query)

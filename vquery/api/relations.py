@@ -21,6 +21,9 @@ OTHER_WAYS = {
     "labels": "db.labels()",
     "soft_labels": 'db.faces.with_labels("name")',
     "soft_labels_before": "db.undo_run()",
+    "soft_intervals": 'db.fused("commercial")',
+    "soft_intervals_before": "db.undo_run()",
+    "corrections": 'db.corrections("faces")',
 }
 """Tables that are no relations of intervals, and how to get at what they hold."""
 

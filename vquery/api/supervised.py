@@ -244,12 +244,13 @@ class Supervised:
         """Take a propagation back: its concept has again what it had before. Human labels stay.
 
         The last three runs of each concept can be undone, one after the other; what came before
-        them is let go. `runs` says which runs are undone, and by which.
+        them is let go. `runs` says which runs are undone, and by which. Corrections that `correct`
+        kept are taken back likewise.
 
         Parameters
         ----------
         run_id
-            The propagation; by default the last one that is in force.
+            The propagation or correction; by default the last one that is in force.
 
         Returns
         -------
@@ -259,11 +260,14 @@ class Supervised:
         Raises
         ------
         StoreError
-            If there is no such run, it is no propagation, was undone before, was replaced by
+            If there is no such run, it is neither, was undone before, was replaced by
             another one that must be undone first, or what it replaced is kept no more.
         """
+        from vquery.api import correcting
         from vquery.api.propagation import keeping
 
+        if correcting.is_next(self._store, run_id):
+            return correcting.undo(self._store, run_id)
         return keeping.undo(self._store, run_id)
 
     def suggest(

@@ -25,6 +25,9 @@ BUILT_IN: dict[str, pa.Schema] = {
     "words": schema.WORD,
     "soft_labels": schema.SOFT_LABEL,
     "soft_labels_before": schema.LABEL_BEFORE,
+    "soft_intervals": schema.SOFT_INTERVAL,
+    "soft_intervals_before": schema.INTERVAL_BEFORE,
+    "corrections": schema.CORRECTION,
 }
 """Tables that every collection has and that are stored in parts."""
 
@@ -43,6 +46,9 @@ _IDS = {
     "words": ("word_id",),
     "soft_labels": ("detection_id", "concept"),
     "soft_labels_before": ("replaced_by", "detection_id", "concept"),
+    "soft_intervals": ("concept", "item"),
+    "soft_intervals_before": ("replaced_by", "concept", "item"),
+    "corrections": ("run_id", "correction"),
 }
 UNDONE = "undone/"
 """With the number of a run: the unit of work that took the run back, in one transaction with it."""

@@ -41,6 +41,8 @@ class Checked:
         How many rows were checked.
     notes
         What could not be looked at, and why.
+    over
+        What the rows are called.
     """
 
     violations: pa.Table
@@ -48,6 +50,7 @@ class Checked:
     rules: tuple[str, ...]
     rows: int
     notes: tuple[str, ...] = ()
+    over: str = "table"
 
     @property
     def counts(self) -> dict[str, int]:
@@ -118,7 +121,7 @@ class Checked:
 def check(
     table: Any, assertions: Sequence[Assertion], *, shots: Any = None, name: str = "table"
 ) -> Checked:
-    """Hold the rows of a table against assertions.
+    """Hold the rows of a table against assertions; see `Collection.check` for one of a collection.
 
     Rules that correct are taken in the order multibox, switches, consistent, flicker, appear,
     whatever order they are given in, and each sees the rows as those before have corrected them;
@@ -154,27 +157,21 @@ def check(
     table = interval_rows(table, name)
     times = None if shots is None else interval_rows(shots, "shots")
     count, lowest = table.num_rows, 0
-    found: list[pa.Table] = []
-    fixed: list[pa.Table] = []
+    found, fixed = schema.VIOLATION.empty_table(), schema.CORRECTION.empty_table()
     notes: list[str] = []
-    total = 0
     for rule in sorted(rules, key=lambda one: one.rank):
         result = rule.find(rows_of(table, times, lowest))
         notes += [f"{rule.name}: {note}" for note in result.notes]
-        found.append(_numbered(result.violations, total + 1))
-        total += result.violations.num_rows
+        first = found.num_rows + 1
+        found = pa.concat_tables([found, _shifted(result.violations, first)])
         if result.corrections.num_rows:
-            done = _numbered(result.corrections, total + 1 - result.violations.num_rows)
-            fixed.append(done)
+            done = _shifted(result.corrections, first)
+            fixed = pa.concat_tables([fixed, done])
             table = apply(table, done)
             lowest = min(lowest, pc.min(done["item"]).as_py())
-    return Checked(
-        pa.concat_tables(found or [schema.VIOLATION.empty_table()]),
-        pa.concat_tables(fixed or [schema.CORRECTION.empty_table()]),
-        tuple(rule.name for rule in rules),
-        count,
-        tuple(notes),
-    )
+    order = pa.array(np.arange(1, fixed.num_rows + 1))
+    fixed = fixed.set_column(0, schema.CORRECTION.field("correction"), order)
+    return Checked(found, fixed, tuple(rule.name for rule in rules), count, tuple(notes), name)
 
 
 def corrected(table: Any, checked: Checked | pa.Table, *, name: str = "table") -> pa.Table:
@@ -232,6 +229,7 @@ def interval_rows(table: Any, name: str) -> pa.Table:
     return rows
 
 
-def _numbered(table: pa.Table, first: int) -> pa.Table:
+def _shifted(table: pa.Table, first: int) -> pa.Table:
+    """Let violations count from ``first``."""
     numbers = pc.add(table["violation"], first)
     return table.set_column(table.column_names.index("violation"), "violation", numbers)
