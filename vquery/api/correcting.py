@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery import schema
-from vquery.api.propagation.keeping import Undone
+from vquery.api.propagation.keeping import Undone, newest
 from vquery.api.tables import OfCollection, crop
 from vquery.errors import LabelError, StoreError
 from vquery.store.names import UNDONE
@@ -86,9 +86,8 @@ def is_next(store: Store, run_id: int | None) -> bool:
                 run["run_id"] == run_id and run["command"] == COMMAND
                 for run in snapshot.runs().to_pylist()
             )
-        newest = max(_latest(_log(snapshot)).values(), default=0)
-        labels = snapshot.read("soft_labels", columns=["run_id"])["run_id"]
-        return bool(newest > (pc.max(labels).as_py() or 0))
+        last = max(_latest(_log(snapshot)).values(), default=0)
+        return last > newest(snapshot)
 
 
 def undo(store: Store, run_id: int | None) -> Uncorrected:

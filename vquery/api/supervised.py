@@ -217,7 +217,7 @@ class Supervised:
         return self.faces.select("detection_id") if rows is None else rows
 
     def propagation(self, concept: str = "name") -> Propagation:
-        """Return what was propagated of a concept last and is in force.
+        """Return what was propagated of a concept last: it is in force, or a fusion of it is.
 
         Its graph is built again when it is asked for, of the labels as they were then.
 
@@ -241,16 +241,16 @@ class Supervised:
             return keeping.runs(snapshot)
 
     def undo_run(self, run_id: int | None = None) -> Undone:
-        """Take a propagation back: its concept has again what it had before. Human labels stay.
+        """Take a propagation or fusion back: its concept has again what it had before.
 
-        The last three runs of each concept can be undone, one after the other; what came before
-        them is let go. `runs` says which runs are undone, and by which. Corrections that `correct`
-        kept are taken back likewise.
+        Human labels stay. The last three runs of each concept can be undone, one after the other;
+        what came before them is let go. `runs` says which runs are undone, and by which.
+        Corrections that `correct` kept are taken back likewise.
 
         Parameters
         ----------
         run_id
-            The propagation or correction; by default the last one that is in force.
+            The propagation, fusion or correction; by default the last one that is in force.
 
         Returns
         -------
@@ -260,7 +260,7 @@ class Supervised:
         Raises
         ------
         StoreError
-            If there is no such run, it is neither, was undone before, was replaced by
+            If there is no such run, it is none of them, was undone before, was replaced by
             another one that must be undone first, or what it replaced is kept no more.
         """
         from vquery.api import correcting

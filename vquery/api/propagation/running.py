@@ -135,11 +135,11 @@ def _rows(store: Store, table: pa.Table) -> pa.Table:
 
 
 def stored(store: Store, concept: str) -> Propagation:
-    """Read what was propagated of a concept; see `Collection.propagation`."""
+    """Read what was propagated of a concept last; see `Collection.propagation`."""
     with store.snapshot() as snapshot:
-        soft = snapshot.read("soft_labels")
-        table = soft.filter(pc.equal(soft["concept"], concept)).sort_by("detection_id")
+        table = keeping.last_propagated(snapshot, concept)
         if not table.num_rows:
+            soft = snapshot.read("soft_labels", columns=["concept"])
             there = sorted(soft["concept"].unique().to_pylist())
             hint = f"; propagated are {', '.join(map(repr, there))}" if there else ""
             raise LabelError(
