@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import logsumexp
-
-from vquery.supervise.models.majority import vote_share
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from vquery.supervise.models.patterns import Design, Patterns
+    from vquery.supervise.models.pairs import Pairs
+    from vquery.supervise.models.patterns import Design
 
     Floats = NDArray[np.float64]
 
@@ -26,7 +24,7 @@ TOLERANCE = 1e-7
 """EM ends when the objective gains less than this an item …"""
 MOST_STEPS = 200
 """… or after so many steps."""
-PRIOR_VOTES = 2.0
+PRIOR_ITEMS = 2.0
 """Items of each class that the prior counts for, a function."""
 PRIOR_RIGHT = 2.0
 """How many times more the prior has a vote right than wrong in each other way."""
@@ -44,6 +42,10 @@ class Fit:
         Shape (m, k, k + 1): P(vote | class), to abstain last.
     balance
         Shape (k,).
+    posterior
+        Shape (p, k): class probabilities of the distinct rows.
+    together
+        For each pair that errs together (k, (k + 1)²): P(both votes | class).
     objective
         Log posterior density (up to a constant) after each step; it never falls.
     converged
@@ -52,12 +54,33 @@ class Fit:
 
     confusion: Floats
     balance: Floats
+    posterior: Floats
+    together: tuple[Floats, ...]
     objective: tuple[float, ...]
     converged: bool
 
 
-def prior_counts(design: Design, counts: Floats) -> Floats:
-    """Pseudo-counts (m, k, k + 1): a few items of each class, right more often than wrong.
+@dataclass(frozen=True, slots=True, eq=False)
+class Prior:
+    """Counts that are added to those of the votes.
+
+    Attributes
+    ----------
+    votes
+        Shape (m, k, k + 1).
+    balance
+        Shape (k,): counts of the classes.
+    given
+        Shape (k,): the class balance where it is known, or None.
+    """
+
+    votes: Floats
+    balance: Floats
+    given: Floats | None = None
+
+
+def weak_prior(design: Design, counts: Floats, given: Floats | None) -> Prior:
+    """Count a few items of each class that are right more often than wrong.
 
     A function abstains in the prior as often as it does, whatever the class: a rare class must not
     look as if functions spoke up on it.
@@ -67,20 +90,14 @@ def prior_counts(design: Design, counts: Floats) -> Floats:
     silent = (symbols[:, k] + 1) / (symbols.sum(axis=1) + 2)
     right = np.full((k, k), 1.0) + (PRIOR_RIGHT - 1) * np.eye(k)
     right /= right.sum(axis=1, keepdims=True)
-    out = np.empty((len(symbols), k, k + 1))
-    out[:, :, :k] = (1 - silent)[:, None, None] * right
-    out[:, :, k] = silent[:, None]
-    return PRIOR_VOTES * out
+    votes = np.empty((len(symbols), k, k + 1))
+    votes[:, :, :k] = (1 - silent)[:, None, None] * right
+    votes[:, :, k] = silent[:, None]
+    return Prior(PRIOR_ITEMS * votes, np.full(k, PRIOR_BALANCE), given)
 
 
 def fit(
-    design: Design,
-    counts: Floats,
-    start: Floats,
-    *,
-    prior: Floats,
-    balance: Floats | None = None,
-    balance_prior: Floats | None = None,
+    design: Design, counts: Floats, start: Floats, prior: Prior, pairs: Pairs | None = None
 ) -> Fit:
     """Find confusion and balance at which the posterior density is highest near a start.
 
@@ -92,65 +109,66 @@ def fit(
         Distinct rows (p) and how often each occurs.
     start
         Shape (p, k): class probabilities to begin with; they decide which class is which.
-    prior
-        Shape (m, k, k + 1): counts that are added to those of the votes.
-    balance
-        Shape (k,): where it is known; else it is estimated.
-    balance_prior
-        Shape (k,): counts that are added to those of the classes.
+    pairs
+        Functions that err together: their votes are one vote of many symbols.
 
     Notes
     -----
-    The objective is Σ counts · log Σ_k π_k Π_j θ_jk + Σ prior · log θ + Σ balance_prior · log π.
+    The objective is Σ counts · log Σ_k π_k Π_j θ_jk + Σ prior · log θ + Σ prior · log π.
     """
-    k = start.shape[1]
-    extra = np.full(k, PRIOR_BALANCE) if balance_prior is None else balance_prior
     posterior, objective, converged = start, [], False
-    total = counts.sum()
+    enough = TOLERANCE * max(float(counts.sum()), 1.0)
     while True:
-        share, confusion = _maximise(design, counts, posterior, prior, balance, extra)
-        posterior, value = expect(design, counts, confusion, share)
-        value += float((prior * np.log(confusion)).sum())
+        mass = posterior * counts[:, None]
+        confusion = _shares(design.cast(mass) + prior.votes)
+        balance = prior.given
         if balance is None:
-            value += float((extra * np.log(share)).sum())
+            balance = _shares(mass.sum(axis=0) + prior.balance)
+        together = () if pairs is None else pairs.maximise(mass, prior.votes)
+        joint = design.total(np.log(confusion)) + np.log(balance)
+        if pairs is not None:
+            joint += pairs.beyond(confusion, together)
+        posterior, likelihood = posterior_of(joint)
+        value = float(counts @ likelihood) + _density(confusion, balance, together, prior, pairs)
         objective.append(value)
-        if len(objective) > 1 and value - objective[-2] < TOLERANCE * max(total, 1.0):
-            converged = True
+        converged = len(objective) > 1 and value - objective[-2] < enough
         if converged or len(objective) >= MOST_STEPS:
-            return Fit(confusion, share, tuple(objective), converged)
+            return Fit(confusion, balance, posterior, together, tuple(objective), converged)
 
 
-def _maximise(
-    design: Design,
-    counts: Floats,
-    posterior: Floats,
-    prior: Floats,
-    balance: Floats | None,
-    extra: Floats,
-) -> tuple[Floats, Floats]:
-    mass = posterior * counts[:, None]
-    confusion = design.cast(mass) + prior
-    confusion /= confusion.sum(axis=2, keepdims=True)
-    if balance is not None:
-        return balance, confusion
-    share = mass.sum(axis=0) + extra
-    return share / share.sum(), confusion
+def posterior_of(joint: Floats) -> tuple[Floats, Floats]:
+    """Normalise log joint probabilities (p, k) in place: probabilities, and log sums (p,).
 
-
-def expect(
-    design: Design, counts: Floats, confusion: Floats, balance: Floats
-) -> tuple[Floats, float]:
-    """Class probabilities (p, k) of distinct rows, and the log-likelihood of all items."""
-    joint = design.total(np.log(confusion))
-    joint += np.log(balance)
-    likelihood = logsumexp(joint, axis=1)
-    joint -= likelihood[:, None]
-    return np.exp(joint, out=joint), float(counts @ likelihood)
-
-
-def start_of(patterns: Patterns, k: int, balance: Floats | None, weights: Floats | None) -> Floats:
-    """Class probabilities (p, k) to begin with: the smoothed share of votes.
-
-    Smoothing is even where the balance is not given.
+    >>> posterior_of(np.log([[0.1, 0.3]]))[0].round(2).tolist()
+    [[0.25, 0.75]]
     """
-    return vote_share(patterns.votes, np.full(k, 1 / k) if balance is None else balance, weights)
+    top = joint.max(axis=1, keepdims=True)
+    joint -= top
+    np.exp(joint, out=joint)
+    total = joint.sum(axis=1, keepdims=True)
+    joint /= total
+    return joint, (np.log(total) + top)[:, 0]
+
+
+def _shares(counts: Floats) -> Floats:
+    return np.asarray(counts / counts.sum(axis=-1, keepdims=True))
+
+
+def _density(
+    confusion: Floats,
+    balance: Floats,
+    together: tuple[Floats, ...],
+    prior: Prior,
+    pairs: Pairs | None,
+) -> float:
+    """Log density of the parameters under the prior; a pair counts once, not its two functions."""
+    alone = np.ones(len(confusion), bool)
+    value = 0.0
+    if pairs is not None:
+        alone[pairs.members.ravel()] = False
+        for (a, b), table in zip(pairs.members, together, strict=True):
+            value += float((pairs.prior(a, b, prior.votes) * np.log(table)).sum())
+    value += float((prior.votes[alone] * np.log(confusion[alone])).sum())
+    if prior.given is None:
+        value += float((prior.balance * np.log(balance)).sum())
+    return value

@@ -122,7 +122,7 @@ def read_balance(balance: Any, classes: tuple[Hashable, ...]) -> Floats | None:
             f"balance must be {len(classes)} shares above 0 that sum to 1, one for each of "
             f"{list(classes)}, got {np.asarray(balance).tolist()}"
         )
-    return share / share.sum()
+    return np.asarray(share / share.sum())
 
 
 def read_precision(precision: Any, functions: tuple[str, ...]) -> dict[int, tuple[float, float]]:
@@ -153,7 +153,7 @@ def read_precision(precision: Any, functions: tuple[str, ...]) -> dict[int, tupl
 
 
 def read_groups(groups: Any, n: int) -> list[Hashable] | None:
-    """One hashable an item, as a list."""
+    """One hashable an item, as a list; None is no group."""
     if groups is None:
         return None
     listed = (
@@ -161,7 +161,36 @@ def read_groups(groups: Any, n: int) -> list[Hashable] | None:
     )
     if len(listed) != n:
         raise LabelError(f"groups must name one group an item: expected {n}, got {len(listed)}")
+    if None in listed:
+        raise LabelError(f"groups: item {listed.index(None)} has none; name one for each item")
     return listed
+
+
+def read_temper(temper: Any) -> float | None:
+    """Factor on the evidence, None to find it."""
+    if isinstance(temper, str) and temper == "auto":
+        return None
+    if isinstance(temper, bool) or not isinstance(temper, int | float) or not 0 < temper <= 1:
+        raise QueryError(f'temper must be "auto" or a number above 0 and at most 1, got {temper!r}')
+    return float(temper)
+
+
+def read_pairs(pairs: Any, functions: tuple[str, ...]) -> tuple[tuple[int, int], ...] | None:
+    """Numbers of functions that err together, None to find them; no function twice.
+
+    >>> read_pairs([("b", "a")], ("a", "b", "c"))
+    ((1, 0),)
+    """
+    if isinstance(pairs, str) and pairs == "auto":
+        return None
+    named = [tuple(pair) for pair in pairs]
+    flat = [name for pair in named for name in pair]
+    if any(len(pair) != 2 for pair in named) or len(set(flat)) < len(flat):
+        raise LabelError(f"pairs must be pairs of functions, no function twice; got {named}")
+    unknown = [name for name in flat if name not in functions]
+    if unknown:
+        raise LabelError(f"pairs name {unknown[0]!r}, which is no function: {_some(functions)}")
+    return tuple((functions.index(a), functions.index(b)) for a, b in named)
 
 
 def _some(names: Sequence[str], shown: int = 8) -> str:

@@ -1,4 +1,4 @@
-"""The smoothed share of votes, and what is said where two classes are equally likely."""
+"""The smoothed share of votes, and which class it decides for."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Bools = NDArray[np.bool_]
     Codes = NDArray[np.int16]
     Floats = NDArray[np.float64]
 
@@ -38,27 +39,16 @@ def vote_share(votes: Codes, balance: Floats, weights: Floats | None = None) -> 
         cast = votes == code
         share[:, code] = cast.sum(axis=1) if weights is None else cast @ weights
     share += SMOOTHING * balance
-    return share / share.sum(axis=1, keepdims=True)
+    return np.asarray(share / share.sum(axis=1, keepdims=True))
 
 
-def decide(probability: Floats, ties: int | str | None = None) -> Codes:
-    """The most likely class of each row, and -1 where two are equally likely.
+def decide(probability: Floats, silent: Bools) -> Codes:
+    """Take the most likely class of each row; -1 where two are equally likely, or nobody votes.
 
-    Parameters
-    ----------
-    ties
-        None or "none" leaves -1; a code takes that class where it is one of the equal ones, and
-        leaves -1 elsewhere; "first" takes the class that comes first.
-
-    >>> decide(np.array([[0.5, 0.5], [0.2, 0.8]])), decide(np.array([[0.5, 0.5]]), 1)
-    (array([-1,  1], dtype=int16), array([1], dtype=int16))
+    >>> none = np.zeros(2, bool)
+    >>> decide(np.array([[0.5, 0.5], [0.2, 0.8]]), none).tolist()
+    [-1, 1]
     """
-    best = probability.argmax(axis=1).astype(np.int16)
+    best = probability.argmax(axis=1)
     equal = probability >= probability.max(axis=1, keepdims=True) - SAME
-    tied = equal.sum(axis=1) > 1
-    if ties == "first":
-        return best
-    best[tied] = -1
-    if isinstance(ties, int):
-        best[tied & equal[:, ties]] = ties
-    return best
+    return np.where(silent | (equal.sum(axis=1) > 1), -1, best).astype(np.int16)

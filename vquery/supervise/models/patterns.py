@@ -78,7 +78,23 @@ class Patterns:
     @property
     def silent(self) -> NDArray[np.bool_]:
         """Shape (p,): rows in which all functions abstain."""
-        return (self.votes < 0).all(axis=1)
+        return np.asarray((self.votes < 0).all(axis=1))
+
+    def sample(self, size: int) -> Patterns:
+        """Take items at equal steps through all rows, which draws rows as often as they occur.
+
+        All rows stay where there are at most ``size`` of them; ``place`` is empty.
+
+        >>> rows = Patterns(np.array([[0], [1]], np.int16), np.array([3.0, 1.0]), np.empty(0))
+        >>> rows.sample(1).counts
+        array([4.])
+        """
+        if len(self.counts) <= size:
+            return Patterns(self.votes, self.counts, np.empty(0, np.int64))
+        up = np.cumsum(self.counts)
+        taken = np.searchsorted(up, (np.arange(size) + 0.5) * (up[-1] / size))
+        rows, times = np.unique(taken, return_counts=True)
+        return Patterns(self.votes[rows], times * (up[-1] / size), np.empty(0, np.int64))
 
     def merged(self, other: Patterns, classes: int) -> Patterns:
         """Add the counts of other rows; ``place`` is that of the rows of both, one after another.
@@ -172,7 +188,7 @@ def _digits(votes: Codes, symbols: int) -> Ints:
 
 
 def _row_codes(votes: Codes, classes: int) -> tuple[Ints | None, int]:
-    """Number rows such that equal rows have equal numbers below a size; None if most differ."""
+    """Give each row a number below a size, equal rows the same; None where most differ."""
     symbols, n = classes + 1, len(votes)
     step = max(1, int(np.log(DENSE_CODES) / np.log(symbols)))
     code, size = np.zeros(n, np.int64), 1

@@ -1,0 +1,302 @@
+"""From distinct rows of votes to a label model: what to believe, and how much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from vquery.supervise.models import left_out
+from vquery.supervise.models.dawid_skene import Fit, Prior, fit, posterior_of, weak_prior
+from vquery.supervise.models.majority import vote_share
+from vquery.supervise.models.pairs import Pairs, next_pair
+from vquery.supervise.models.patterns import Design, Patterns
+from vquery.supervise.models.triplets import triplets
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+
+FEWEST_FUNCTIONS = 3
+"""Two functions that differ say nothing about which of them is right."""
+FEWEST_VOTES = 1.5
+"""Votes on an item with votes, in the mean, below which functions hardly meet."""
+FEWEST_ITEMS = 10.0
+"""Items of a class below which what functions say of it cannot be learnt."""
+SAMPLE_VOTES = 200_000
+"""Votes that are left out to compare models and to temper them."""
+FEWEST_SAMPLED = 500
+MOST_DOUBT = 1.0
+"""Doubt of the smoothed vote: one vote for the class balance."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Settings:
+    """What the user decides; see `vquery.LabelModel`.
+
+    ``pairs`` are numbers of functions, None looks for them; ``precision`` as from `read_precision`.
+    """
+
+    method: str = "auto"
+    given: Floats | None = None
+    precision: dict[int, tuple[float, float]] = field(default_factory=dict)
+    temper: float | None = None
+    pairs: tuple[tuple[int, int], ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Estimate:
+    """A label model in numbers.
+
+    Attributes
+    ----------
+    method
+        "majority", "dawid-skene" or "triplets".
+    balance, confusion
+        Shapes (k,) and (m, k, k + 1), to abstain last.
+    weights
+        Shape (m,): what a vote counts in the smoothed vote.
+    members, together
+        Pairs that err together, (pairs, 2), and P(both votes | class), each (k, (k + 1)²).
+    temper, doubt
+        Factor on the evidence; votes that the balance counts for against those of an item.
+    notes
+        What was decided and why.
+    scores
+        Mean log-likelihood of a left-out vote by way to get it; empty where not compared.
+    """
+
+    method: str
+    balance: Floats
+    confusion: Floats
+    weights: Floats
+    members: Ints = field(default_factory=lambda: np.empty((0, 2), np.int64))
+    together: tuple[Floats, ...] = ()
+    temper: float = 1.0
+    doubt: float = 0.0
+    notes: tuple[str, ...] = ()
+    scores: dict[str, float] = field(default_factory=dict)
+
+    def evidence(self, patterns: Patterns) -> Floats:
+        """Log-likelihood (p, k) of distinct rows without the balance, zeros for silent ones."""
+        k = len(self.balance)
+        if self.method == "majority":
+            share = vote_share(patterns.votes, self.balance, self.weights)
+            out = np.log(share / self.balance)
+        else:
+            out = Design(patterns.votes, k).total(np.log(self.confusion))
+            if len(self.members):
+                pairs = Pairs(self.members, patterns.votes, k)
+                out += pairs.beyond(self.confusion, self.together)
+            out *= self.temper
+            if self.doubt:
+                out = self._doubted(out, patterns)
+        out[patterns.silent] = 0.0
+        return np.asarray(out)
+
+    def _doubted(self, evidence: Floats, patterns: Patterns) -> Floats:
+        share, _ = posterior_of(evidence + np.log(self.balance))
+        cast = (patterns.votes >= 0).sum(axis=1)[:, None]
+        mixed = (cast * share + self.doubt * self.balance) / (cast + self.doubt)
+        return np.asarray(np.log(mixed / self.balance))
+
+
+def estimate(patterns: Patterns, k: int, settings: Settings) -> Estimate:
+    """Fit a label model to distinct rows of votes.
+
+    ``method="auto"`` takes Dawid and Skene's where its parameters are identified, and it foretells
+    left-out votes at least as well as the smoothed vote; else the smoothed vote.
+    """
+    weights = _weights(settings, patterns.votes.shape[1], k)
+    vote = _by_vote(patterns, k, settings, weights)
+    if settings.method == "majority":
+        return replace(vote, notes=("Votes are counted, as asked for.",))
+    if settings.method == "triplets":
+        found = triplets(patterns, settings.given)
+        return _tempered(patterns, replace(vote, method="triplets", **found), settings)
+    why = _unidentified(patterns, settings)
+    if why and settings.method == "auto":
+        return replace(vote, notes=(f"{why} So votes are counted.",))
+    model = _by_model(patterns, k, settings, weights)
+    if why:
+        model = replace(model, notes=(f"{why} Do not rely on the model.", *model.notes))
+    return _better(patterns, model, vote) if settings.method == "auto" else model
+
+
+def _by_vote(patterns: Patterns, k: int, settings: Settings, weights: Floats) -> Estimate:
+    even = np.full(k, 1 / k) if settings.given is None else settings.given
+    share = vote_share(patterns.votes, even, weights)
+    design = Design(patterns.votes, k)
+    prior = weak_prior(design, patterns.counts, even)
+    confusion = design.cast(share * patterns.counts[:, None]) + prior.votes
+    confusion /= confusion.sum(axis=2, keepdims=True)
+    return Estimate("majority", even, confusion, weights)
+
+
+def _by_model(patterns: Patterns, k: int, settings: Settings, weights: Floats) -> Estimate:
+    design = Design(patterns.votes, k)
+    even = np.full(k, 1 / k) if settings.given is None else settings.given
+    start = vote_share(patterns.votes, even, weights)
+    prior = weak_prior(design, patterns.counts, settings.given)
+    prior = _stated(prior, patterns, settings, start)
+    plain = fit(design, patterns.counts, start, prior)
+    notes = []
+    order = _alignment(patterns.counts, start, plain.posterior)
+    if (order != np.arange(k)).any():
+        plain = fit(design, patterns.counts, plain.posterior[:, order], prior)
+        notes.append("Classes came out exchanged against the votes and were put back.")
+    if not plain.converged:
+        notes.append(f"Not converged after {len(plain.objective)} steps.")
+    model = Estimate("dawid-skene", plain.balance, plain.confusion, weights, notes=tuple(notes))
+    model = _tempered(patterns, model, settings)
+    return _paired(patterns, design, prior, plain, model, settings)
+
+
+def _paired(
+    patterns: Patterns,
+    design: Design,
+    prior: Prior,
+    found: Fit,
+    model: Estimate,
+    settings: Settings,
+) -> Estimate:
+    """Make pairs that err together one function of many votes, one pair after the other."""
+    k, members = len(found.balance), list(settings.pairs or ())
+    pairs = None
+    while settings.pairs is None or pairs is None:
+        if settings.pairs is None:
+            pair = next_pair(patterns, found.posterior, members)
+            if pair is None:
+                break
+            members.append(pair)
+        if not members:
+            break
+        pairs = Pairs(np.array(members), patterns.votes, k)
+        found = fit(design, patterns.counts, found.posterior, prior, pairs)
+    if pairs is None:
+        return model
+    out = replace(
+        model,
+        balance=found.balance,
+        confusion=found.confusion,
+        members=pairs.members,
+        together=found.together,
+    )
+    if settings.temper is None:
+        part = patterns.sample(_sampled(patterns))
+        out = replace(out, temper=left_out.temper_of(part.counts, _units(part, out), found.balance))
+    return out
+
+
+def _tempered(patterns: Patterns, model: Estimate, settings: Settings) -> Estimate:
+    if settings.temper is not None:
+        return replace(model, temper=settings.temper)
+    part = patterns.sample(_sampled(patterns))
+    factor = left_out.temper_of(part.counts, _units(part, model), model.balance)
+    if factor == 1.0:
+        return model
+    doubt = min(MOST_DOUBT, 1 / factor - 1)
+    note = (
+        f"Functions err together: left-out votes are foretold best with evidence times {factor:.2f}"
+        f", so that the class balance counts for {doubt:.2f} votes on each item."
+    )
+    return replace(model, temper=factor, doubt=doubt, notes=(*model.notes, note))
+
+
+def _units(patterns: Patterns, model: Estimate) -> Floats:
+    """Log-likelihoods (units, p, k) of votes; a pair is one unit."""
+    each = left_out.evidence_of(patterns, model.confusion)
+    if not len(model.members):
+        return each
+    pairs = Pairs(model.members, patterns.votes, len(model.balance))
+    both = [
+        np.log(table)[:, code].T for table, code in zip(model.together, pairs.codes, strict=True)
+    ]
+    return np.concatenate((np.delete(each, model.members.ravel(), axis=0), np.stack(both)))
+
+
+def _better(patterns: Patterns, model: Estimate, vote: Estimate) -> Estimate:
+    """Take the model unless a class is lost, or left-out votes are foretold better by counting."""
+    balance = model.balance * patterns.counts.sum()
+    voted = np.isin(np.arange(len(balance)), patterns.votes)
+    if (balance[voted] < FEWEST_ITEMS).any():
+        why = f"Fewer than {FEWEST_ITEMS:.0f} items are left to a class, so votes are counted."
+        return replace(vote, notes=(why,))
+    part = patterns.sample(_sampled(patterns))
+    shares = left_out.model_shares(part, model.confusion, model.balance, model.temper)
+    scores = {
+        "model": left_out.score(part, shares),
+        "vote": left_out.score(part, left_out.vote_shares(part, vote.balance)),
+    }
+    if scores["model"] >= scores["vote"]:
+        why = "Dawid and Skene's model foretells left-out votes better than counting"
+        why += f": {scores['model']:.4f} against {scores['vote']:.4f} nats."
+        return replace(model, scores=scores, notes=(why, *model.notes))
+    why = "Counting votes foretells left-out votes better than Dawid and Skene's model"
+    why += f": {scores['vote']:.4f} against {scores['model']:.4f} nats. So votes are counted."
+    return replace(vote, scores=scores, notes=(why,))
+
+
+def _unidentified(patterns: Patterns, settings: Settings) -> str:
+    """Say why parameters cannot be told from the votes; empty where they can."""
+    low, high = patterns.votes.min(axis=0, initial=0), patterns.votes.max(axis=0, initial=-1)
+    if len(patterns.votes):
+        low = patterns.votes.min(axis=0)
+    telling = np.flatnonzero(low != high)
+    if len(telling) and all(j in settings.precision for j in telling):
+        return ""
+    if len(telling) < FEWEST_FUNCTIONS:
+        return (
+            f"Only {len(telling)} of {patterns.votes.shape[1]} functions say different things of "
+            f"different items; {FEWEST_FUNCTIONS} are needed to tell how good each is."
+        )
+    cast = (patterns.votes >= 0).sum(axis=1)
+    mean = float(patterns.counts @ cast / max(patterns.counts @ (cast > 0), 1e-300))
+    if mean < FEWEST_VOTES:
+        return (
+            f"Items with votes have {mean:.2f} of them in the mean; {FEWEST_VOTES} are needed to "
+            "tell how good each function is."
+        )
+    return ""
+
+
+def _alignment(counts: Floats, start: Floats, posterior: Floats) -> Ints:
+    """Which class of the fit is each class of the votes."""
+    agreement = start.T @ (posterior * counts[:, None])
+    return np.asarray(linear_sum_assignment(agreement, maximize=True)[1])
+
+
+def _weights(settings: Settings, m: int, k: int) -> Floats:
+    """Weigh votes: 1, or by how much a stated precision is better than chance."""
+    out = np.ones(m)
+    for j, (share, _) in settings.precision.items():
+        out[j] = max(0.0, 2 * (share - 1 / k) / (1 - 1 / k)) if k > 1 else 1.0
+    return out
+
+
+def _stated(prior: Prior, patterns: Patterns, settings: Settings, start: Floats) -> Prior:
+    """Add the votes that a person has checked, as it were, and as many abstentions as go along."""
+    k = start.shape[1]
+    share = settings.given
+    if share is None:
+        share = patterns.counts @ start / patterns.counts.sum()
+    votes = prior.votes.copy()
+    for j, (right, checked) in settings.precision.items():
+        symbol = np.bincount(patterns.votes[:, j] % (k + 1), patterns.counts, minlength=k + 1)
+        cast = symbol[:k].sum()
+        if not cast:
+            continue
+        for v in range(k):
+            others = np.where(np.arange(k) == v, 0, share)
+            of = np.where(np.arange(k) == v, right, (1 - right) * others / others.sum())
+            votes[j, :, v] += checked * symbol[v] / cast * of
+        votes[j, :, k] += checked * symbol[k] / cast * share
+    return replace(prior, votes=votes)
+
+
+def _sampled(patterns: Patterns) -> int:
+    return int(max(FEWEST_SAMPLED, SAMPLE_VOTES // max(1, patterns.votes.shape[1])))

@@ -1,0 +1,49 @@
+"""Parameters of groups of items, such as channels, drawn to those of all items."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vquery.supervise.models.dawid_skene import Prior, fit
+from vquery.supervise.models.pairs import Pairs
+from vquery.supervise.models.patterns import Design
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from vquery.supervise.models.estimate import Estimate
+    from vquery.supervise.models.patterns import Patterns
+
+    Floats = NDArray[np.float64]
+
+SHRINKAGE = 50.0
+"""Items that the whole counts for in each group: a group of as many is half itself."""
+
+
+def of_group(patterns: Patterns, whole: Estimate, given: Floats | None) -> Estimate:
+    """Fit the items of a group, starting from and drawn to the model of all items.
+
+    Temper and doubt stay those of the whole; a smoothed vote has nothing to learn and stays too.
+    """
+    if whole.method == "majority":
+        return whole
+    k = len(whole.balance)
+    design = Design(patterns.votes, k)
+    prior = Prior(
+        SHRINKAGE * whole.balance[None, :, None] * whole.confusion,
+        SHRINKAGE * whole.balance,
+        given,
+    )
+    joint = design.total(np.log(whole.confusion)) + np.log(whole.balance)
+    pairs = None
+    if len(whole.members):
+        pairs = Pairs(whole.members, patterns.votes, k)
+        joint += pairs.beyond(whole.confusion, whole.together)
+    start = np.exp(joint - np.logaddexp.reduce(joint, axis=1)[:, None])
+    found = fit(design, patterns.counts, start, prior, pairs)
+    return replace(
+        whole, balance=found.balance, confusion=found.confusion, together=found.together, notes=()
+    )

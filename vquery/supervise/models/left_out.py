@@ -1,0 +1,106 @@
+"""How well the votes of all functions but one foretell those of that one: no labels needed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from vquery.supervise.models.dawid_skene import posterior_of
+from vquery.supervise.models.majority import vote_share
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from vquery.supervise.models.patterns import Patterns
+
+    Floats = NDArray[np.float64]
+
+LEAST_TEMPER = 0.05
+"""Evidence is never cut to less than this: below, twenty functions would be one."""
+CLEAR_NATS = 2.0
+"""What tempering must gain in the mean over functions, in nats: two standard errors."""
+SMALLEST = 0.5
+"""Count that is added to each vote when what a function says of a class is counted anew."""
+
+
+def temper_of(counts: Floats, evidence: Floats, balance: Floats) -> float:
+    """Factor in (0, 1] on the evidence with which left-out votes are foretold best.
+
+    Functions that err together make the evidence of the others too strong, so that a left-out vote
+    contradicts it more often than it says. Mistakes that *all* functions share leave no such trace.
+
+    Parameters
+    ----------
+    counts
+        Shape (p,): how often each row occurs.
+    evidence
+        Shape (functions or pairs of them, p, k): log-likelihood of the votes of each.
+    balance
+        Shape (k,).
+    """
+    whole = evidence.sum(axis=0)
+
+    def loss(factor: float) -> float:
+        total = 0.0
+        for each in evidence:
+            share, _ = posterior_of(np.log(balance) + factor * (whole - each))
+            total -= float(counts @ np.log((share * np.exp(each)).sum(axis=1)))
+        return total
+
+    best = minimize_scalar(
+        loss, bounds=(LEAST_TEMPER, 1.0), method="bounded", options={"xatol": 0.01}
+    )
+    if loss(1.0) - best.fun < CLEAR_NATS * max(1, len(evidence)):
+        return 1.0
+    return float(best.x)
+
+
+def score(patterns: Patterns, shares: Iterator[Floats]) -> float:
+    """Mean log-likelihood of a left-out vote, abstentions too, given classes (p, k) without it.
+
+    What each function says of each class is counted from these classes, so that any two ways to
+    get classes of votes compare.
+    """
+    m = patterns.votes.shape[1]
+    total, n = 0.0, float(patterns.counts.sum())
+    for j, share in enumerate(shares):
+        k = share.shape[1]
+        symbol = patterns.votes[:, j] % (k + 1)
+        mass = share * patterns.counts[:, None]
+        table = np.stack([np.bincount(symbol, c, minlength=k + 1) for c in mass.T]) + SMALLEST
+        table /= table.sum(axis=1, keepdims=True)
+        total += float(patterns.counts @ np.log((share * table[:, symbol].T).sum(axis=1)))
+    return float(total / max(n * m, 1.0))
+
+
+def model_shares(
+    patterns: Patterns, confusion: Floats, balance: Floats, temper: float
+) -> Iterator[Floats]:
+    """For each function the classes (p, k) that the others give by Dawid and Skene."""
+    evidence = evidence_of(patterns, confusion)
+    whole = evidence.sum(axis=0)
+    for each in evidence:
+        yield posterior_of(np.log(balance) + temper * (whole - each))[0]
+
+
+def vote_shares(patterns: Patterns, balance: Floats) -> Iterator[Floats]:
+    """For each function the smoothed share (p, k) of the votes of the others."""
+    for j in range(patterns.votes.shape[1]):
+        yield vote_share(np.delete(patterns.votes, j, axis=1), balance)
+
+
+def single_shares(patterns: Patterns, balance: Floats, best: int) -> Iterator[Floats]:
+    """For each function the smoothed vote (p, k) of one of them; for that one nothing is known."""
+    alone = vote_share(patterns.votes[:, [best]], balance)
+    for j in range(patterns.votes.shape[1]):
+        yield np.broadcast_to(balance, alone.shape) if j == best else alone
+
+
+def evidence_of(patterns: Patterns, confusion: Floats) -> Floats:
+    """Log-likelihoods (m, p, k) of each function's votes alone."""
+    logs, symbols = np.log(confusion), patterns.votes % confusion.shape[2]
+    return np.stack([table[:, column].T for table, column in zip(logs, symbols.T, strict=True)])
