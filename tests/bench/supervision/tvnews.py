@@ -140,12 +140,17 @@ def lasting(tv: Television) -> dict[str, float]:
 
 
 def votes(tv: Television, shortest: Mapping[str, float], adverts: bool) -> LabelMatrix:
-    """The label matrix: yes where the rule holds, else no; abstain where a run gives no answer."""
-    columns = []
+    """Ask each run about each second: yes where its rule holds, else no; no answer is no vote."""
+    functions = {}
     for run in RUNS:
-        yes = tv.covered(seen(tv, run, shortest.get(run, 0), adverts))
-        columns.append(np.where(yes, YES, np.where(tv.covered(tv.answered[run]), NO, UNKNOWN)))
-    return LabelMatrix(np.stack(columns, 1).astype(np.int16), CLASSES, RUNS, tv.items)
+        hits = seen(tv, run, shortest.get(run, 0), adverts)
+        rest = tv.answered[run].minus(hits)
+        said = [
+            part.mutate(vote=vq.lit(vote)).select("vote")
+            for part, vote in ((hits, "Yes"), (rest, "No"))
+        ]
+        functions[run] = said[0].union(said[1])
+    return vq.votes(functions, over=tv.items, classes=CLASSES)
 
 
 def agreement(matrix: LabelMatrix, least: int) -> np.ndarray:
