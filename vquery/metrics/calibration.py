@@ -146,12 +146,27 @@ def calibration_sums(
     >>> calibration_sums([0.2, 0.9], [1, 1], bins=2).tolist()
     [[1.0, 0.2, 1.0], [1.0, 0.9, 1.0]]
     """
-    _check_bins(bins)
     items = judged(probability, truth, weights)
-    chance, right = _claims(items)
-    into = _bin(chance, bins)
+    into, chance, right = claims(items, bins)
     columns = (items.weights, items.weights * chance, items.weights * right)
     return np.stack([np.bincount(into, each, minlength=bins) for each in columns], axis=1)
+
+
+def claims(items: Judged, bins: int) -> tuple[Ints, Floats, Floats]:
+    """Tell of each item its bin, the probability claimed and whether it is so, each (n,).
+
+    >>> claims(judged([0.2, 0.9], [0, 1]), 10)
+    (array([2, 9]), array([0.2, 0.9]), array([0., 1.]))
+    """
+    if bins < 1:
+        raise SchemaError(f"bins must be at least 1, got {bins}")
+    if items.probability.shape[1] == 2:
+        chance, right = items.probability[:, 1], items.truth == 1
+    else:
+        chance = items.probability.max(axis=1)
+        right = items.probability.argmax(axis=1) == items.truth
+    into = np.minimum((chance * bins).astype(np.int64), bins - 1)
+    return into, chance, right.astype(np.float64)
 
 
 def reliability(
@@ -181,7 +196,7 @@ def reliability(
     """
     items = judged(probability, truth, weights)
     weight, chance, right = calibration_sums(probability, truth, bins, weights).T
-    into = _bin(_claims(items)[0], bins)
+    into = claims(items, bins)[0]
     squares = np.bincount(into, items.weights**2, minlength=bins).astype(np.float64)
     there = weight > 0
     share = _per(right, weight)
@@ -278,23 +293,6 @@ def _table(probability: ArrayLike) -> Floats:
             f"probability, row {off[0]}: the classes must sum to 1, got {given[off[0]].sum():.6g}"
         )
     return given
-
-
-def _claims(items: Judged) -> tuple[Floats, Floats]:
-    """Tell what is claimed of each item, and whether it is so, each (n,)."""
-    if items.probability.shape[1] == 2:
-        return items.probability[:, 1], (items.truth == 1).astype(np.float64)
-    best = items.probability.argmax(axis=1)
-    return items.probability.max(axis=1), (best == items.truth).astype(np.float64)
-
-
-def _bin(chance: Floats, bins: int) -> Ints:
-    return np.minimum((chance * bins).astype(np.int64), bins - 1)
-
-
-def _check_bins(bins: int) -> None:
-    if bins < 1:
-        raise SchemaError(f"bins must be at least 1, got {bins}")
 
 
 def _mean(values: Floats, weights: Floats) -> float | None:
