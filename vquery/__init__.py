@@ -119,6 +119,8 @@ if TYPE_CHECKING:
     from vquery.supervise.assertions.no_overlap import no_overlap
     from vquery.supervise.assertions.switches import switches
     from vquery.supervise.models.label_model import LabelModel
+    from vquery.supervise.proof import Assessment, assess, label_errors, out_of_fold
+    from vquery.supervise.slices import slice as slice
     from vquery.supervise.stays import stays
     from vquery.supervise.votes.matrix import LabelMatrix
 
@@ -168,6 +170,8 @@ _HOMES = {
     "vquery.supervise.models.label_model": "LabelModel",
     "vquery.supervise.stays": "stays",
     "vquery.supervise.votes.matrix": "LabelMatrix",
+    "vquery.supervise.proof": "Assessment assess label_errors out_of_fold",
+    "vquery.supervise.slices": "slice",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
@@ -175,6 +179,7 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names.spli
 __all__ = [
     "ABSTAIN",
     "Assertion",
+    "Assessment",
     "Cache",
     "Checked",
     "Collection",
@@ -199,6 +204,7 @@ __all__ = [
     "appear",
     "arg_max",
     "arg_min",
+    "assess",
     "before",
     "below",
     "boxes_overlap",
@@ -235,6 +241,7 @@ __all__ = [
     "intersection",
     "iou",
     "knn_graph",
+    "label_errors",
     "lag",
     "last",
     "lead",
@@ -252,6 +259,7 @@ __all__ = [
     "n_unique",
     "never",
     "no_overlap",
+    "out_of_fold",
     "overlapped_by",
     "overlaps",
     "param",
@@ -270,6 +278,7 @@ __all__ = [
     "seconds",
     "share",
     "shot",
+    "slice",
     "span",
     "started_by",
     "starts",
