@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from tests.bench.supervision import spam
 from vquery.graph.extension import extend_votes
 from vquery.graph.items import knn_graph
+from vquery.metrics.calibration import log_loss
+from vquery.supervise.models.label_model import LabelModel
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,3 +68,44 @@ def test_carried_votes_are_few_and_mostly_right(comments):
     assert cast.sum() == 60
     assert right.mean() >= own.mean() - 0.02
     assert carried.problems[9] == "no radius keeps a precision of 0.9"  # right half of the time
+
+
+@pytest.fixture(scope="module")
+def given(data: Path) -> spam.Comments:
+    return spam.comments(data)
+
+
+@pytest.fixture(scope="module")
+def scores(given: spam.Comments) -> dict[str, tuple[float, float]]:
+    """F1 and log-loss of every method."""
+    found = spam.every_method(given).soft
+    return {
+        name: (spam.f1(p > 0.5, given.truth), log_loss(p, given.truth)) for name, p in found.items()
+    }
+
+
+def test_the_label_model_is_better_than_counting(given, scores):
+    score, loss = scores["label model"]
+    assert score >= 0.80
+    assert loss <= 0.36
+    voted = (given.votes.votes >= 0).any(1)
+    assert voted.sum() == 232
+    p = LabelModel().fit(given.train).predict_proba(given.votes)[:, 1]
+    assert spam.f1(p[voted] > 0.5, given.truth[voted]) >= 0.84
+
+
+@pytest.mark.parametrize("share", [0.4, 0.5, 0.6])
+def test_a_balance_that_is_given_flips_nothing(given, share):
+    model = LabelModel(balance=[1 - share, share]).fit(given.train)
+    p = model.predict_proba(given.votes)[:, 1]
+    assert spam.f1(p > 0.5, given.truth) >= 0.70
+
+
+def test_likeness_adds_to_votes(scores):
+    assert scores["majority vote, spread"][0] >= scores["majority vote, smoothed"][0] + 0.05
+    assert scores["label model, spread"][0] >= scores["label model"][0] + 0.02
+
+
+def test_a_linear_model_learns_more_than_the_votes_say(scores):
+    assert scores["linear on label model"][0] >= 0.88
+    assert scores["linear on label model, spread"][0] >= 0.92
