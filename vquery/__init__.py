@@ -118,10 +118,13 @@ if TYPE_CHECKING:
     from vquery.supervise.assertions.never import never
     from vquery.supervise.assertions.no_overlap import no_overlap
     from vquery.supervise.assertions.switches import switches
+    from vquery.supervise.linear import fit_linear, leave_functions_out
     from vquery.supervise.models.label_model import LabelModel
     from vquery.supervise.proof import Assessment, assess, label_errors, out_of_fold
     from vquery.supervise.slices import slice as slice
+    from vquery.supervise.spread import spread_labels
     from vquery.supervise.stays import stays
+    from vquery.supervise.time import Decoded, Transitions, decode
     from vquery.supervise.votes.matrix import LabelMatrix
 
 _HOMES = {
@@ -158,6 +161,8 @@ _HOMES = {
     "vquery.graph.extension": "extend_votes",
     "vquery.graph.items": "knn_graph",
     "vquery.graph.propagate": "propagate propagate_concepts",
+    "vquery.supervise.linear": "fit_linear leave_functions_out",
+    "vquery.supervise.spread": "spread_labels",
     "vquery.supervise.assertions.appear": "appear",
     "vquery.supervise.assertions.checked": "Checked check corrected",
     "vquery.supervise.assertions.consistent": "consistent",
@@ -169,6 +174,7 @@ _HOMES = {
     "vquery.supervise.assertions.switches": "switches",
     "vquery.supervise.models.label_model": "LabelModel",
     "vquery.supervise.stays": "stays",
+    "vquery.supervise.time": "Decoded Transitions decode",
     "vquery.supervise.votes.matrix": "LabelMatrix",
     "vquery.supervise.proof": "Assessment assess label_errors out_of_fold",
     "vquery.supervise.slices": "slice",
@@ -230,6 +236,7 @@ __all__ = [
     "finished_by",
     "finishes",
     "first",
+    "fit_linear",
     "flicker",
     "frames",
     "from_arrow",
@@ -246,6 +253,7 @@ __all__ = [
     "last",
     "lead",
     "least",
+    "leave_functions_out",
     "left",
     "left_of",
     "lit",
@@ -280,6 +288,7 @@ __all__ = [
     "shot",
     "slice",
     "span",
+    "spread_labels",
     "started_by",
     "starts",
     "stays",

@@ -18,9 +18,9 @@ RUN = frozenset(
 """What runs a query or looks at it: a text only builds one."""
 PYTHON_ONLY = frozenset(
     "ABSTAIN Assertion Assessment Cache Checked LabelMatrix LabelModel appear assess check"
-    " choose_graph concept consistent corrected create extend_votes flicker from_arrow"
-    " from_duckdb from_pandas from_polars knn_graph label_errors multibox never no_overlap open"
-    " out_of_fold propagate propagate_concepts slice stays switches udf votes".split()
+    " choose_graph concept consistent corrected create extend_votes fit_linear flicker from_arrow"
+    " from_duckdb from_pandas from_polars knn_graph label_errors leave_functions_out multibox never no_overlap open"
+    " out_of_fold propagate propagate_concepts slice spread_labels stays switches udf votes".split()
 )
 """Names that read, write or take Python functions."""
 INSIDE = frozenset(("lower", "settings", "type", "unit"))
