@@ -27,7 +27,7 @@ FEWEST_VOTES = 1.5
 """Votes on an item with votes, in the mean, below which functions hardly meet."""
 FEWEST_ITEMS = 10.0
 """Items of a class below which what functions say of it cannot be learnt."""
-SAMPLE_VOTES = 200_000
+SAMPLE_VOTES = 50_000
 """Votes that are left out to compare models and to temper them."""
 FEWEST_SAMPLED = 500
 MOST_DOUBT = 1.0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vquery.errors import LabelError, QueryError, SchemaError
-from vquery.supervise.votes.matrix import LabelMatrix
+from vquery.supervise.votes.matrix import ABSTAIN, LabelMatrix
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -81,7 +81,20 @@ def _dense(votes: ArrayLike, classes: Sequence[Hashable] | None, abstain: Hashab
                 "votes: every function abstains on every item, so no class is known; "
                 "name them: LabelModel(classes=[…])"
             )
+    if (
+        abstain == ABSTAIN
+        and list(classes) == list(range(len(classes)))
+        and _are_codes(array, len(classes))
+    ):
+        names = tuple(f"lf{j}" for j in range(array.shape[1]))
+        return LabelMatrix(array.astype(np.int16), tuple(classes), names)
     return LabelMatrix.from_dense(array, classes=classes, abstain=abstain)
+
+
+def _are_codes(array: NDArray[Any], classes: int) -> bool:
+    """Whether all votes are numbers of classes already, as Snorkel's are: nothing to look up."""
+    whole = array.dtype.kind == "i" and bool(array.size)
+    return whole and bool(array.min() >= ABSTAIN) and bool(array.max() < classes)
 
 
 def _recoded(matrix: LabelMatrix, classes: tuple[Hashable, ...]) -> LabelMatrix:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from vquery.supervise.models.dawid_skene import posterior_of
+from vquery.supervise.models.dawid_skene import posterior_of, row_sums
 from vquery.supervise.models.majority import vote_share
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ LEAST_TEMPER = 0.05
 """Evidence is never cut to less than this: below, twenty functions would be one."""
 CLEAR_NATS = 2.0
 """What tempering must gain in the mean over functions, in nats: two standard errors."""
+STEP = 0.05
+"""Evidence is left as it is unless so little less of it is better already."""
 SMALLEST = 0.5
 """Count that is added to each vote when what a function says of a class is counted anew."""
 
@@ -42,19 +44,22 @@ def temper_of(counts: Floats, evidence: Floats, balance: Floats) -> float:
     balance
         Shape (k,).
     """
-    whole = evidence.sum(axis=0)
+    whole, chances = evidence.sum(axis=0), np.exp(evidence)
 
     def loss(factor: float) -> float:
         total = 0.0
-        for each in evidence:
+        for each, chance in zip(evidence, chances, strict=True):
             share, _ = posterior_of(np.log(balance) + factor * (whole - each))
-            total -= float(counts @ np.log((share * np.exp(each)).sum(axis=1)))
+            total -= float((counts * np.log(row_sums(share * chance))).sum())
         return total
 
+    plain = loss(1.0)
+    if loss(1 - STEP) >= plain:
+        return 1.0
     best = minimize_scalar(
-        loss, bounds=(LEAST_TEMPER, 1.0), method="bounded", options={"xatol": 0.01}
+        loss, bounds=(LEAST_TEMPER, 1.0), method="bounded", options={"xatol": STEP / 5}
     )
-    if loss(1.0) - best.fun < CLEAR_NATS * max(1, len(evidence)):
+    if plain - best.fun < CLEAR_NATS * max(1, len(evidence)):
         return 1.0
     return float(best.x)
 
@@ -73,7 +78,8 @@ def score(patterns: Patterns, shares: Iterator[Floats]) -> float:
         mass = share * patterns.counts[:, None]
         table = np.stack([np.bincount(symbol, c, minlength=k + 1) for c in mass.T]) + SMALLEST
         table /= table.sum(axis=1, keepdims=True)
-        total += float(patterns.counts @ np.log((share * table[:, symbol].T).sum(axis=1)))
+        told = row_sums(share * table[:, symbol].T)
+        total += float((patterns.counts * np.log(told)).sum())
     return float(total / max(n * m, 1.0))
 
 
