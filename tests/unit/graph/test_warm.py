@@ -29,12 +29,12 @@ def stories(draw):
     return rng, weights, seeds, steps, draw(st.sampled_from([0.0, 0.1]))
 
 
-@pytest.mark.parametrize("direct", [True, False])
+@pytest.mark.parametrize("most", [1000, 4, -1])  # factorised, in small parts, iterated on
 @given(story=stories())
-def test_corrected_scores_are_those_of_a_new_solve(direct, story):
+def test_corrected_scores_are_those_of_a_new_solve(most, story):
     rng, weights, seeds, steps, leak = story
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(limits, "DIRECT_NODES", 1000 if direct else -1)
+        patch.setattr(limits, "DIRECT_NODES", most)
         patch.setattr(prepared, "NODES_EACH", 1)
         patch.setattr(prepared, "CLUSTERS", 3)
         patch.setattr(warm, "REFRESH", 2)
@@ -88,6 +88,19 @@ def test_a_new_label_costs_one_column(monkeypatch):
     assert widths == [1, 1, 1]
     assert after.warm_steps == 1
     assert problem.seeds.tolist() == list(range(6))
+
+
+def test_a_small_part_is_solved_by_itself(monkeypatch):
+    monkeypatch.setattr(limits, "DIRECT_NODES", 10)
+    parts = [random_graph(np.random.default_rng(i), n, 0.5) for i, n in enumerate((40, 9))]
+    problem = Harmonic(sparse.csr_array(sparse.block_diag(parts)), np.array([0, 40]))
+    scores = problem.solve(np.eye(2))
+    monkeypatch.setattr(type(problem._fast), "solve", None)
+    after, corrected = problem.added(44, scores, np.array([1.0, 0.0]))
+    fresh = Harmonic(sparse.csr_array(parts[1]), np.array([0, 4])).solve(np.eye(2)[::-1])
+    np.testing.assert_array_equal(corrected[:40], scores[:40])
+    np.testing.assert_allclose(corrected[40:], fresh, atol=1e-12)
+    assert after.report.converged
 
 
 def test_after_many_corrections_the_scores_are_iterated_on(monkeypatch):

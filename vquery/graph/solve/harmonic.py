@@ -86,6 +86,7 @@ class Harmonic:
     warm_steps: int = field(init=False, default=0)
     _free: NDArray[np.bool_] = field(init=False)
     _nodes: Ints = field(init=False)
+    _component: Ints = field(init=False)
     _direct: Any = field(init=False, default=None)
     _fast: Fast | None = field(init=False, default=None)
 
@@ -99,6 +100,7 @@ class Harmonic:
             _, component = csgraph.connected_components(self.weights, directed=False)
         else:
             self.total, component = made.degree + self.leak, made.component
+        self._component = component
         seen = np.zeros(n + 1, bool)
         seen[component[self.seeds]] = True
         self.reached = seen[component]
@@ -110,10 +112,14 @@ class Harmonic:
             self.report.method = "conjugate gradients"
             self._fast = Fast(self.weights, made, self.total, self._free)
         elif len(self._nodes):
-            inner = -self.weights[self._nodes][:, self._nodes].astype(np.float64)
-            inner += sparse.diags_array(self.total[self._nodes])
-            self._direct = splu(sparse.csc_array(inner))
+            self._direct = self._factor(self._nodes)
         self.reached.setflags(write=False)
+
+    def _factor(self, nodes: Ints) -> Any:
+        """Factorise the system of some free nodes."""
+        inner = -self.weights[nodes][:, nodes].astype(np.float64)
+        inner += sparse.diags_array(self.total[nodes])
+        return splu(sparse.csc_array(inner))
 
     def solve(self, labels: Weights, *, start: Weights | None = None) -> Weights:
         """Spread ``labels`` (s, c), one row a seed, over the graph.
@@ -200,12 +206,17 @@ class Harmonic:
 
         To the tolerance that clamping the node needs: its new label moves the scores by
         ``g / g_i``, and the right-hand side by ``w_i``, so that is what the residual of ``g`` is
-        taken against: ``g_i |w_i|``.
+        taken against: ``g_i |w_i|``. Where the parts of the graph that hold the nodes are small,
+        the system of those alone is factorised.
         """
         unit = np.zeros((self.weights.shape[0], len(nodes)))
         unit[nodes, np.arange(len(nodes))] = 1.0
         if self._fast is None:
             return self.inner(unit)
+        inside = np.flatnonzero(np.isin(self._component, self._component[nodes]) & self._free)
+        if len(inside) <= limits.DIRECT_NODES:
+            unit[inside] = self._factor(inside).solve(unit[inside])
+            return unit
         pull = np.sqrt(np.asarray(self.weights[nodes].power(2).sum(axis=1, dtype=np.float64)))
         own = Own(nodes, pull.ravel())
         done = self._fast.solve(unit, start=None, tol=self.tol, max_iter=self.max_iter, own=own)
