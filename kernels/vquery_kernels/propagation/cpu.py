@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 LINE = 16
 """Doubles between the sums of two tasks: two cache lines, which are fetched in pairs."""
+PRODUCT_WIDTH, UPDATE_WIDTH = 4, 16
+"""Columns from which on a chunk is worth a task of its own; fewer columns share one."""
 FEWEST = 32
 """Places of a list; where there are more, fewer rows are one task."""
 
@@ -47,6 +49,17 @@ __all__ = [
 
 def _plain_cuts(rows: int, chunk: int | None = None) -> list[int]:
     return [*range(0, rows, max(chunk or CHUNK, 1)), rows]
+
+
+def _joined(cuts: Int64s, times: int) -> Int64s:
+    """Make so many tasks one, where rows are short: starting one takes as long as some work.
+
+    >>> _joined(np.array([0, 3, 5, 9]), 2).tolist(), _joined(np.array([0, 3, 5, 9]), 0).tolist()
+    ([0, 5, 9], [0, 3, 5, 9])
+    """
+    if times < 2:
+        return cuts
+    return np.concatenate([cuts[:-1:times], cuts[-1:]])
 
 
 def _apart(tasks: int, *shape: int) -> Doubles:
@@ -143,6 +156,7 @@ def product(
 ) -> Doubles:
     """See :func:`vquery_kernels.propagation.product`."""
     columns = x.shape[1]
+    cuts = _joined(cuts, PRODUCT_WIDTH // columns)
     dots = _apart(len(cuts) - 1, columns)
     given = ((0,) * columns, *edges, x, out, diagonal, inverse)
     threads.run(lambda k: product_rows(*given, cuts[k], cuts[k + 1], dots[k]), len(dots))
@@ -159,7 +173,8 @@ def update(
     found: Clusters,
 ) -> tuple[Doubles, Doubles, Doubles]:
     """See :func:`vquery_kernels.propagation.update`."""
-    columns, cuts = x.shape[1], found.cuts
+    columns = x.shape[1]
+    cuts = _joined(found.cuts, UPDATE_WIDTH // columns)
     dots = _apart(len(cuts) - 1, 3, columns)
     sums = np.zeros((found.number, columns))
     lanes = (0,) * columns
@@ -178,7 +193,7 @@ def turn(
     found: Clusters,
 ) -> None:
     """See :func:`vquery_kernels.propagation.turn`."""
-    lanes, cuts = (0,) * residual.shape[1], found.cuts
+    lanes, cuts = (0,) * residual.shape[1], _joined(found.cuts, UPDATE_WIDTH // residual.shape[1])
     given = lanes, residual, step, inverse, keep, lift, found.group
     threads.run(lambda k: turn_rows(*given, cuts[k], cuts[k + 1]), len(cuts) - 1)
 
