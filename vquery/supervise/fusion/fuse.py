@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -28,15 +29,8 @@ UNKNOWN = -1
 CALIBRATE = ("auto", "scale", "isotonic", "none")
 TIE = 1e-9
 """Two classes closer than this are tied: their item gets no label."""
-BALANCE, CALIBRATION, HUMAN = "balance", "calibration", "human"
-
-
-class Share(NamedTuple):
-    """What one source adds to the log-odds of the best class over the runner-up."""
-
-    source: str
-    log_odds: float
-    factor: float
+LEAST = 1e-12
+"""Probabilities below this count as this in log-odds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,38 +94,40 @@ class Fusion:
         sure = self.probability.max(axis=1) >= threshold
         return np.where(self.reached & sure & (self.margin > TIE), self.best, UNKNOWN)
 
-    def pair(self, item: int) -> tuple[int, int]:
-        """Return the best class of an item and the one that it is measured against."""
-        order = np.argsort(-self.probability[item], kind="stable")
-        best = int(order[0])
-        if self.human[item] != UNKNOWN:  # all others are 0: ask what the sources say
-            order = np.argsort(-self._unclamped(item), kind="stable")
-        rest = [int(code) for code in order if code != best]
-        return best, rest[0] if rest else best
+    @cached_property
+    def rivals(self) -> Ints:
+        """The class that the best one of each item is measured against, (n,): the runner-up.
 
-    def shares(self, item: int) -> list[Share]:
-        """Split the log-odds of the best class over the runner-up into what each source adds.
-
-        They sum to the log-odds of the fused probability; a human label is not one of them, since
-        it is final.
+        Of an item with a human label it is what the sources say instead.
         """
-        best, other = self.pair(item)
-        found = [Share(BALANCE, float(np.log(self.balance[best] / self.balance[other])), 1.0)]
-        for place, source in enumerate(self.sources):
-            factor = float(self.factors[place] * self.discounts[item, place])
-            apart = source.evidence[item, best] - source.evidence[item, other]
-            if source.says[item]:
-                found.append(Share(source.name, float(factor * apart), factor))
-        if self.steps is not None and self.human[item] == UNKNOWN:
-            chance = self.probability[item]
-            told = float(np.log(chance[best] / chance[other]))
-            found.append(Share(CALIBRATION, told - sum(one.log_odds for one in found), 1.0))
-        return found
+        chance = self.probability.copy()
+        clamped = np.flatnonzero(self.human != UNKNOWN)
+        chance[clamped] = softmax(
+            _joint(self.sources, self._weights(clamped), self.balance, clamped)
+        )
+        chance[np.arange(len(chance)), self.best] = -1.0
+        return np.asarray(chance.argmax(axis=1))
 
-    def _unclamped(self, item: int) -> Floats:
-        evidence = np.array([source.evidence[item] for source in self.sources])
-        weight = self.factors * self.discounts[item]
-        return np.asarray(np.log(self.balance) + weight @ evidence.reshape(-1, len(self.balance)))
+    def _weights(self, rows: Ints) -> Floats:
+        return self.factors * self.discounts[rows]
+
+    def share_table(self) -> Floats:
+        """Split the log-odds of each item's best class over its rival, (n, s + 2).
+
+        Columns are the balance, each source, and what isotonic curves change. Rows sum to the
+        log-odds of the fused probability, but where a human label is final.
+        """
+        rows, best, rival = np.arange(len(self.probability)), self.best, self.rivals
+        found = np.zeros((len(rows), len(self.sources) + 2))
+        found[:, 0] = np.log(self.balance[best] / self.balance[rival])
+        for place, one in enumerate(self.sources):
+            apart = one.evidence[rows, best] - one.evidence[rows, rival]
+            found[:, place + 1] = self.factors[place] * self.discounts[:, place] * apart
+        if self.steps is not None:
+            chance = np.maximum(self.probability, LEAST)
+            told = np.log(chance[rows, best] / chance[rows, rival]) - found.sum(axis=1)
+            found[:, -1] = np.where(self.human == UNKNOWN, told, 0.0)
+        return found
 
 
 def fuse(
@@ -189,11 +185,8 @@ def fuse(
         if value > 0
     ]
     taught = _teach(sources, weight, share, said, groups, calibrate)
-    evidence = sum(
-        (taught.factors[s] * weight[:, s, None] * one.evidence for s, one in enumerate(sources)),
-        start=np.zeros((len(said), len(share))),
-    )
-    chance = softmax(evidence + np.log(share))
+    every = np.arange(len(said))
+    chance = softmax(_joint(sources, taught.factors * weight, share, every))
     if taught.steps is not None:
         spoken = np.any([one.says for one in sources], axis=0)
         chance[spoken] = taught.steps.apply(chance[spoken])
@@ -214,6 +207,14 @@ def fuse(
         calibrated=taught.calibrated,
         checked=taught.checked,
     )
+
+
+def _joint(sources: Sequence[Source], weight: Floats, balance: Floats, rows: Ints) -> Floats:
+    """Sum up the balance and the weighted evidence of some items, (rows, k)."""
+    found = np.tile(np.log(balance), (len(rows), 1))
+    for place, one in enumerate(sources):
+        found += weight[:, place, None] * one.evidence[rows]
+    return found
 
 
 @dataclass(frozen=True)

@@ -97,11 +97,10 @@ def hints(
     probability: ArrayLike,
     balance: ArrayLike,
     *,
+    rest: ArrayLike | None = None,
     left_out: tuple[ArrayLike, ArrayLike] | None = None,
 ) -> Source:
     """Make a source that names one class an item, with the probability that it is right.
-
-    The rest of the probability is spread over the other classes as their balance has it.
 
     Parameters
     ----------
@@ -111,6 +110,9 @@ def hints(
         Shape (n,), from 0 to 1; anything where nothing is said.
     balance
         Shape (k,), positive, sums to 1.
+    rest
+        Shape (k,), positive: how the rest of the probability is spread over the other classes; by
+        default as their balance has it.
     left_out
         Codes and probabilities as they would be without the item's own human label; code -1
         where that is not known.
@@ -124,16 +126,17 @@ def hints(
     [[-1.61, 0.59], [0.0, 0.0]]
     """
     share = np.asarray(balance, np.float64)
-    evidence, says = _hinted(name, codes, probability, share)
+    spread = share if rest is None else np.asarray(rest, np.float64)
+    evidence, says = _hinted(name, codes, probability, share, spread)
     apart = None
     if left_out is not None:
-        apart, known = _hinted(name, *left_out, share)
+        apart, known = _hinted(name, *left_out, share, spread)
         apart[~known] = np.nan
     return Source(name, evidence, says, apart)
 
 
 def _hinted(
-    name: str, codes: ArrayLike, probability: ArrayLike, share: Floats
+    name: str, codes: ArrayLike, probability: ArrayLike, share: Floats, spread: Floats
 ) -> tuple[Floats, Bools]:
     code, chance = np.asarray(codes, np.int64), np.asarray(probability, np.float64)
     says = code >= 0
@@ -152,7 +155,8 @@ def _hinted(
     rows, mine = np.flatnonzero(says), code[says]
     if len(share) > 1:
         sure = np.clip(chance[says], 1 - SUREST, SUREST)
-        evidence[rows] = np.log((1 - sure) / (1 - share[mine]))[:, None]
+        evidence[rows] = np.log((1 - sure) / (spread.sum() - spread[mine]))[:, None]
+        evidence[rows] += np.log(spread / share)
         evidence[rows, mine] = np.log(sure / share[mine])
     return evidence, says
 

@@ -57,9 +57,9 @@ def test_without_teaching_it_is_the_plain_formula(k, s, seed):
     for item in range(n):
         np.testing.assert_allclose(found.probability[item], slow(sources, balance, human, item))
         if human[item] < 0:
-            best, other = found.pair(item)
-            told = sum(one.log_odds for one in found.shares(item))
+            best, other = found.best[item], found.rivals[item]
             chance = found.probability[item]
+            told = found.share_table()[item].sum()
             np.testing.assert_allclose(told, np.log(chance[best] / chance[other]), atol=1e-9)
     assert found.reached.tolist() == ((human >= 0) | says.any(axis=0)).tolist()
 
@@ -161,11 +161,10 @@ def test_curves_are_used_where_many_labels_prefer_them():
     assert log_loss(found.probability[rest], truth[rest]) < log_loss(
         scaled.probability[rest], truth[rest]
     )
-    told = found.shares(4000)
-    assert told[-1].source == "calibration"
-    best, other = found.pair(4000)
-    odds = np.log(found.probability[4000, best] / found.probability[4000, other])
-    np.testing.assert_allclose(sum(one.log_odds for one in told), odds)
+    chance = found.probability[np.arange(n)[:, None], np.c_[found.best, found.rivals]][rest]
+    told = found.share_table()[rest]
+    assert np.abs(told[:, -1]).max() > 0.5, "what the curves change is told"
+    np.testing.assert_allclose(told.sum(axis=1), np.log(chance[:, 0] / chance[:, 1]))
 
 
 def test_what_a_source_says_of_its_own_seeds_teaches_nothing():
@@ -195,6 +194,18 @@ def test_extreme_values_stay_finite():
     assert one_class.probability.tolist() == [[1.0], [1.0]]
     empty = fuse([Source("s", np.zeros((0, 2)), np.ones(0, bool))], balance=[0.5, 0.5])
     assert empty.probability.shape == (0, 2)
+
+
+def test_the_rest_of_a_hint_goes_where_it_is_said_to():
+    balance = np.array([0.45, 0.45, 0.1])
+    found = fuse([hints("p", [0], [0.3], balance, rest=[0.1, 0.1, 0.8])], balance=balance)
+    np.testing.assert_allclose(found.probability[0], [0.3, 0.7 / 9, 0.7 * 8 / 9])
+
+
+def test_what_a_human_overrules_is_told():
+    found = fuse([hints("p", [0], [0.9], [0.5, 0.5])], balance=[0.5, 0.5], human=[1])
+    assert (found.best[0], found.rivals[0]) == (1, 0)
+    np.testing.assert_allclose(found.share_table()[0], [0.0, -np.log(9), 0.0])
 
 
 def test_posterior_takes_the_balance_out():
