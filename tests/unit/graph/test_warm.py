@@ -93,7 +93,7 @@ def test_a_new_label_costs_one_column(monkeypatch):
 def test_a_small_part_is_solved_by_itself(monkeypatch):
     monkeypatch.setattr(limits, "DIRECT_NODES", 10)
     parts = [random_graph(np.random.default_rng(i), n, 0.5) for i, n in enumerate((40, 9))]
-    problem = Harmonic(sparse.csr_array(sparse.block_diag(parts)), np.array([0, 40]))
+    problem = Harmonic(sparse.csr_array(sparse.block_diag(parts)), np.array([0, 40]), tol=1e-11)
     scores = problem.solve(np.eye(2))
     monkeypatch.setattr(type(problem._fast), "solve", None)
     after, corrected = problem.added(44, scores, np.array([1.0, 0.0]))
