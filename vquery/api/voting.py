@@ -339,10 +339,11 @@ class _Making:
             return self._concept(REGISTRY[given], name)
         if given in self._words and given not in self._states:
             return self._table(self._words[given], name or given)
-        known = [concept.name for concept in REGISTRY]
+        known = ", ".join(concept.name for concept in REGISTRY)
+        tables = ", ".join(name for name in self._words if name not in self._states)
         raise QueryError(
-            f"{given!r} is neither a concept nor a table. Concepts: {', '.join(known) or 'none'}. "
-            f"Tables: {', '.join(self._words) or 'none'}"
+            f"{given!r} is neither a concept nor a table. Concepts: {known or 'none'}. "
+            f"Tables: {tables or 'none'}"
         )
 
     def _concept(self, concept: Concept, name: str | None) -> Voter:

@@ -309,7 +309,7 @@ class LabelMatrix:
         pandas = required("pandas", "to_pandas()")
         values = np.array([*self.classes, None], dtype=object)[self.votes]
         index = None if self.items is None else self.items["item"].to_pylist()
-        return pandas.DataFrame(values, columns=list(self.functions), index=index)
+        return pandas.DataFrame(values, index, list(self.functions), dtype=object)
 
     def __len__(self) -> int:
         return len(self.votes)

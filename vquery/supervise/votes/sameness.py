@@ -15,6 +15,7 @@ import numpy as np
 
 from vquery.engine.concept import Concept
 from vquery.engine.intervals import Intervals
+from vquery.expr.placeholders import Placeholder
 from vquery.plan.fingerprint import PLAIN, Fingerprints, digest, source_identity
 
 if TYPE_CHECKING:
@@ -78,6 +79,10 @@ class Sameness:
         if isinstance(value, np.ndarray) and value.dtype != object:
             about = (str(value.dtype), value.shape, np.ascontiguousarray(value).tobytes())
             return self._tagged("array", [self._prints.of(about)])
+        if isinstance(value, np.generic):
+            return self._tagged("scalar", [self._prints.of((str(value.dtype), value.tobytes()))])
+        if isinstance(value, Placeholder):
+            return self._tagged("placeholder", [self._prints.of(repr(value))])
         if isinstance(value, ModuleType):
             return self._tagged("module", [self._prints.of(value.__name__)])
         return self._prints.of(value)
