@@ -111,7 +111,12 @@ def estimate(patterns: Patterns, k: int, settings: Settings) -> Estimate:
     ``method="auto"`` takes Dawid and Skene's where its parameters are identified, and it foretells
     left-out votes at least as well as the smoothed vote; else the smoothed vote.
     """
-    weights = _weights(settings, patterns.votes.shape[1], k)
+    m = patterns.votes.shape[1]
+    weights = _weights(settings, m, k)
+    if not patterns.votes.size:
+        even = np.full(k, 1 / k) if settings.given is None else settings.given
+        flat = np.full((m, k, k + 1), 1 / (k + 1))
+        return Estimate("majority", even, flat, weights, notes=("There is nothing to learn from.",))
     vote = _by_vote(patterns, k, settings, weights)
     if settings.method == "majority":
         return replace(vote, notes=("Votes are counted, as asked for.",))
@@ -243,10 +248,7 @@ def _better(patterns: Patterns, model: Estimate, vote: Estimate) -> Estimate:
 
 def _unidentified(patterns: Patterns, settings: Settings) -> str:
     """Say why parameters cannot be told from the votes; empty where they can."""
-    low, high = patterns.votes.min(axis=0, initial=0), patterns.votes.max(axis=0, initial=-1)
-    if len(patterns.votes):
-        low = patterns.votes.min(axis=0)
-    telling = np.flatnonzero(low != high)
+    telling = np.flatnonzero((patterns.votes != patterns.votes[:1]).any(axis=0))
     if len(telling) and all(j in settings.precision for j in telling):
         return ""
     if len(telling) < FEWEST_FUNCTIONS:

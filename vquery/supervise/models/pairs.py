@@ -21,6 +21,8 @@ votes in the mean."""
 LEAST_INFORMATION = 0.005
 """Nats an item that two functions must share beyond the class to count as a pair: a correlation of
 0.1 between Gaussian variables. Less than that is left to tempering."""
+SAMPLE = 10_000
+"""Items by which pairs are looked for."""
 MOST_FUNCTIONS = 100
 """Above, pairs are not looked for: the tables of all pairs would cost more than the fit."""
 
@@ -74,6 +76,8 @@ def next_pair(
     `VIEWS` votes an item.
     """
     k, m = posterior.shape[1], patterns.votes.shape[1]
+    patterns = patterns.sample(SAMPLE)
+    posterior = posterior[patterns.place]
     cast, n = patterns.votes >= 0, float(patterns.counts.sum())
     paired = {j for pair in members for j in pair}
     free = [j for j in range(m) if j not in paired]

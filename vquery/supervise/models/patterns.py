@@ -59,21 +59,24 @@ class Patterns:
         >>> found.votes.tolist(), found.counts.tolist(), found.place.tolist()
         ([[0, 1], [1, -1]], [1.0, 2.0], [1, 0, 1])
         """
-        code, size = _row_codes(votes, classes)
+        code, size, plain = _row_codes(votes, classes)
         if code is None:
             ones = np.ones(len(votes)) if weights is None else weights.astype(np.float64)
             return cls(votes, ones, np.arange(len(votes)))
-        counts = np.bincount(code, weights, minlength=size)
-        present = np.bincount(code, minlength=size) > 0
-        first = np.empty(size, np.int64)
-        first[code[::-1]] = np.arange(len(code))[::-1]
-        rows = votes[first[present]]
-        order = np.lexsort(rows.T[::-1]) if rows.shape[1] else np.arange(len(rows))
-        rank = np.empty(len(order), np.int64)
-        rank[order] = np.arange(len(order))
+        times = np.bincount(code, minlength=size)
+        counts = times if weights is None else np.bincount(code, weights, minlength=size)
+        present = np.flatnonzero(times)
         number = np.zeros(size, np.int64)
-        number[present] = rank
-        return cls(rows[order], counts[present][order].astype(np.float64), number[code])
+        if plain:  # the numbers of rows are in their order, and tell what is in them
+            rows = _read(present, classes, votes.shape[1])
+        else:
+            first = np.empty(size, np.int64)
+            first[code] = np.arange(len(code))
+            rows = votes[first[present]]
+            order = np.lexsort(rows.T[::-1])
+            rows, present = rows[order], present[order]
+        number[present] = np.arange(len(present))
+        return cls(rows, counts[present].astype(np.float64), number[code])
 
     @property
     def silent(self) -> NDArray[np.bool_]:
@@ -83,18 +86,18 @@ class Patterns:
     def sample(self, size: int) -> Patterns:
         """Take items at equal steps through all rows, which draws rows as often as they occur.
 
-        All rows stay where there are at most ``size`` of them; ``place`` is empty.
+        All rows stay where there are at most ``size`` of them; ``place`` says which rows are taken.
 
         >>> rows = Patterns(np.array([[0], [1]], np.int16), np.array([3.0, 1.0]), np.empty(0))
         >>> rows.sample(1).counts
         array([4.])
         """
         if len(self.counts) <= size:
-            return Patterns(self.votes, self.counts, np.empty(0, np.int64))
+            return Patterns(self.votes, self.counts, np.arange(len(self.counts)))
         up = np.cumsum(self.counts)
         taken = np.searchsorted(up, (np.arange(size) + 0.5) * (up[-1] / size))
         rows, times = np.unique(taken, return_counts=True)
-        return Patterns(self.votes[rows], times * (up[-1] / size), np.empty(0, np.int64))
+        return Patterns(self.votes[rows], times * (up[-1] / size), rows)
 
     def merged(self, other: Patterns, classes: int) -> Patterns:
         """Add the counts of other rows; ``place`` is that of the rows of both, one after another.
@@ -171,34 +174,50 @@ def _blocks(votes: Codes, classes: int) -> list[tuple[Ints, Ints]]:
             met, code = np.unique(code, return_inverse=True)
         else:
             met = np.arange(symbols ** part.shape[1])
-        digits = met[:, None] // symbols ** np.arange(part.shape[1]) % symbols
-        vote = np.where(digits == 0, classes, digits - 1)
+        vote = _read(met, classes, part.shape[1]) % symbols  # to abstain comes last
         out.append((code, (begin + np.arange(part.shape[1])) * symbols + vote))
     return out
 
 
 def _digits(votes: Codes, symbols: int) -> Ints:
-    """Read votes plus one as digits of a number, the first function the lowest."""
+    """Read votes plus one as digits of a number, the first function the highest."""
     code = np.zeros(len(votes), np.int64)
-    for j in range(votes.shape[1] - 1, -1, -1):
+    for column in votes.T:
         code *= symbols
-        code += votes[:, j]
-        code += 1
+        code += column
+    code += sum(symbols**j for j in range(votes.shape[1]))
     return code
 
 
-def _row_codes(votes: Codes, classes: int) -> tuple[Ints | None, int]:
-    """Give each row a number below a size, equal rows the same; None where most differ."""
-    symbols, n = classes + 1, len(votes)
+def _read(codes: Ints, classes: int, m: int) -> Codes:
+    """Votes (rows, m) that numbers from `_digits` stand for."""
+    symbols = classes + 1
+    out = np.empty((len(codes), m), np.int16)
+    for j in range(m):
+        out[:, j] = codes // symbols ** (m - 1 - j) % symbols - 1
+    return out
+
+
+def _row_codes(votes: Codes, classes: int) -> tuple[Ints | None, int, bool]:
+    """Give each row a number below a size, equal rows the same; None where most differ.
+
+    The third says whether numbers are those of `_digits`.
+    """
+    symbols, n, plain = classes + 1, len(votes), True
     step = max(1, int(np.log(DENSE_CODES) / np.log(symbols)))
     code, size = np.zeros(n, np.int64), 1
     for begin in range(0, votes.shape[1], step):
         part = votes[:, begin : begin + step]
-        code = code * symbols ** part.shape[1] + _digits(part, symbols)
+        code = (
+            code * symbols ** part.shape[1] + _digits(part, symbols)
+            if begin
+            else _digits(part, symbols)
+        )
         size *= symbols ** part.shape[1]
         if size > DENSE_CODES:
             found = pa.array(code).dictionary_encode()
             code, size = found.indices.to_numpy().astype(np.int64), len(found.dictionary)
+            plain = False
         if n > DENSE_CODES // CODES and size > WORTH_FOLDING * n and begin + step < votes.shape[1]:
-            return None, n
-    return code, max(size, 1)
+            return None, n, False
+    return code, max(size, 1), plain
