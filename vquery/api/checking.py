@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from vquery.engine.bring import any_table
 from vquery.engine.intervals import Intervals
 from vquery.errors import QueryError
 from vquery.expr.relations import Scan
@@ -144,6 +145,55 @@ class Checking:
         log = correcting.in_force(snapshot, name)
         made = correcting.CorrectedTable(snapshot, relation, log, f"corrected {name}")
         return Intervals(Scan(made))
+
+    def review(
+        self,
+        checked: Checked,
+        n: int = 20,
+        *,
+        previous: Checked | None = None,
+        concept: str = "name",
+    ) -> Intervals:
+        """Choose the violations that are worth a look, best first: those that teach most.
+
+        Rules that fell most since the last round get most of the choice (see
+        `vquery.supervise.selection`); of each come the most severe ones, then the most uncertain,
+        from all videos alike, two seconds apart, and none whose detections have a human label.
+
+        Parameters
+        ----------
+        checked
+            What `check` gave.
+        n
+            How many; there are fewer where no more are left.
+        previous
+            The check of the last round; by default what `correct` kept last for the same table.
+        concept
+            Whose labels count as seen, and whose probabilities say what is uncertain.
+
+        Returns
+        -------
+        Intervals
+            Rows of schema VIOLATION with ``rank`` from 1, ``reason``, and ``detection_id``, the
+            detection to look at (null where there is none).
+
+        Raises
+        ------
+        LabelError
+            If ``n`` is below 1.
+        """
+        from vquery.api import reviewing
+
+        with self._store.snapshot() as snapshot:
+            rows = reviewing.review(
+                snapshot,
+                self._store.labels(concept, snapshot),
+                checked,
+                n,
+                previous=previous,
+                concept=concept,
+            )
+        return any_table(rows, "review").sort("rank")
 
     def _asked(self, query: str | Concept | Callable[..., Intervals]) -> Intervals:
         return self.query(query) if isinstance(query, str) else self.concept(query)

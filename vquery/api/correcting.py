@@ -33,6 +33,8 @@ TABLE = "corrections"
 COMMAND = "correct"
 DONE = "corrected/"
 """With the number of a run: the unit of work that put its corrections in force."""
+FIRED = "violations"
+"""In the report of a run: how many violations each rule had."""
 KEPT_RUNS = 3
 """Runs of each table that can be taken back, one after the other."""
 
@@ -65,7 +67,9 @@ def correct(store: Store, checked: Checked, over: str) -> int:
             there = _log(now)
         own = _with_run(checked.corrections, over, run)
         _commit(writer, pa.concat_tables([_recent(there, over), own]), f"{DONE}{run}")
-        writer.finish({**arguments, "corrections": own.num_rows, "by_rule": counts})
+        writer.finish(
+            {**arguments, "corrections": own.num_rows, "by_rule": counts, FIRED: checked.counts}
+        )
     return run
 
 
@@ -88,6 +92,15 @@ def is_next(store: Store, run_id: int | None) -> bool:
             )
         last = max(_latest(_log(snapshot)).values(), default=0)
         return last > newest(snapshot)
+
+
+def fired(snapshot: Snapshot, over: str) -> dict[str, int] | None:
+    """Return how often each rule was broken when corrections were last kept; None if never."""
+    for run in reversed(snapshot.runs().to_pylist()):
+        report = json.loads(run["report"] or "{}")
+        if run["command"] == COMMAND and FIRED in report and report["over"] == over:
+            return {str(rule): int(count) for rule, count in report[FIRED].items()}
+    return None
 
 
 def undo(store: Store, run_id: int | None) -> Uncorrected:
