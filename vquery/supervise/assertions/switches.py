@@ -192,7 +192,7 @@ def _speed(rows: Rows, row: Ints, piece: Ints, at: Ints, way: int) -> Floats:
     times, box = rows.start[row], rows.box[row]
     centre = (box[:, :2] + box[:, 2:]) / 2
     first = np.flatnonzero(np.diff(piece, prepend=-1))
-    last = np.append(first[1:], len(row)) - 1
+    last = np.append(first[1:], len(row))[: len(first)] - 1  # there may be no rows
     # pieces one after the other on one clock, so that one search serves all of them
     length = times[last] - times[first] + 3 * HISTORY_US
     clock = times + np.repeat(np.cumsum(length) - length - times[first], last - first + 1)
