@@ -117,6 +117,23 @@ def run(function: Concept | Callable[..., Any], words: Mapping[str, Any]) -> Int
         raise QueryError(f"concept {made.name!r} failed: {_told(error)}") from error
 
 
+def call(function: Callable[..., Any], argument: Any, what: str) -> Any:
+    """Call a function of a user's file.
+
+    Raises
+    ------
+    QueryError
+        If it fails: with the line that failed.
+    """
+    try:
+        return function(argument)
+    except VQueryError as error:
+        _noted(error)
+        raise
+    except Exception as error:
+        raise QueryError(f"{what} failed: {_told(error)}") from error
+
+
 def named(name: str) -> Concept:
     """Find a registered concept.
 
@@ -133,7 +150,16 @@ def named(name: str) -> Concept:
 def load(file: Path) -> dict[str, Callable[..., Any]]:
     """Run a Python file, so that its concepts register; return its functions by name.
 
-    The file may import modules that lie beside it.
+    Raises
+    ------
+    QueryError
+        If it cannot be run; with the line that failed.
+    """
+    return _functions(module_of(file))
+
+
+def module_of(file: Path) -> ModuleType:
+    """Run a Python file as a module, which may import modules that lie beside it.
 
     Raises
     ------
@@ -159,7 +185,7 @@ def load(file: Path) -> dict[str, Callable[..., Any]]:
         raise QueryError(f"{file}: cannot be run: {_told(error)}") from error
     finally:
         sys.path.remove(str(path.parent))
-    return _functions(module)
+    return module
 
 
 def _functions(module: ModuleType) -> dict[str, Callable[..., Any]]:

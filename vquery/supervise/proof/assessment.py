@@ -123,6 +123,16 @@ class Assessment:
         figure_of(self._figures, name)
         return self.metrics[name].value
 
+    def sign(self, name: str) -> int:
+        """1 for a figure of which more is better, -1 where less is.
+
+        Raises
+        ------
+        QueryError
+            Naming the figures that exist.
+        """
+        return figure_of(self._figures, name).sign
+
     @property
     def groups(self) -> int:
         """How many groups, such as videos, have items with a known truth."""
