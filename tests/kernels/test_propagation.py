@@ -231,6 +231,19 @@ def test_remainder(module, graph, columns):
 
 @pytest.mark.parametrize("module", [reference, cpu])
 @several
+@given(seed=st.integers(0, 2**32 - 1))
+def test_corrected(module, seed):
+    rng = np.random.default_rng(seed)
+    n, c, m = rng.integers(0, 7, 3)
+    scores, columns, change = rng.random((n, c)), rng.random((n, m)), rng.random((m, c))
+    before = scores.copy()
+    expected = scores + np.einsum("im,mc->ic", columns, change)
+    np.testing.assert_allclose(module.corrected(scores, columns, change), expected, rtol=1e-12)
+    np.testing.assert_array_equal(scores, before)
+
+
+@pytest.mark.parametrize("module", [reference, cpu])
+@several
 @given(seed=st.integers(0, 2**32 - 1), columns=st.integers(0, 5))
 def test_unsure(module, seed, columns):
     rng = np.random.default_rng(seed)

@@ -22,6 +22,7 @@ __all__ = [
     "Edges",
     "clusters",
     "coarse",
+    "corrected",
     "inverse",
     "layout",
     "pack",
@@ -298,6 +299,16 @@ def remainder(
     given = indptr, indices, data, diagonal, x, right, order
     left: Doubles = _module(x.size).remainder(*given)
     return left
+
+
+def corrected(scores: Doubles, columns: Doubles, change: Doubles) -> Doubles:
+    """Return ``scores + columns change`` for (n, c), (n, m) and (m, c), with m small.
+
+    >>> corrected(np.ones((2, 2)), np.array([[0.0], [2.0]]), np.array([[1.0, -1.0]])).tolist()
+    [[1.0, 1.0], [3.0, -1.0]]
+    """
+    made: Doubles = _module(scores.size).corrected(scores, columns, change)
+    return made
 
 
 def unsure(

@@ -11,7 +11,7 @@ from vquery_kernels import threads
 from vquery_kernels.cpu import compiled
 from vquery_kernels.propagation import CHUNK, Clusters, Edges
 from vquery_kernels.propagation.dense import inverse, times
-from vquery_kernels.propagation.exact import remainder, unsure
+from vquery_kernels.propagation.exact import corrected, remainder, unsure
 from vquery_kernels.propagation.grouping import clusters
 from vquery_kernels.propagation.rows import product_rows, spread_rows, turn_rows, update_rows
 
@@ -32,6 +32,7 @@ FEWEST = 32
 __all__ = [
     "clusters",
     "coarse",
+    "corrected",
     "inverse",
     "layout",
     "pack",

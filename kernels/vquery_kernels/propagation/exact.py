@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
 
 from vquery_kernels import threads
 from vquery_kernels.cpu import compiled, written
 from vquery_kernels.propagation import CHUNK
-from vquery_kernels.propagation.rows import DOUBLE, PLACE, Row
+from vquery_kernels.propagation.rows import Row
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -84,37 +83,29 @@ def _remain_rows(
 @written
 def _remain(builder: Any, width: int, *given: Any) -> None:
     """``right - diagonal x + W x`` of one row, in doubles; two numbers tell the kinds of lists."""
-    row = Row(builder, width)
-    indices, place_kind, data, weight_kind, count, table, wide, diagonal, own, right, out = given
-    before = builder.block
-    head, body, done = (builder.append_basic_block(name) for name in ("head", "body", "done"))
+    indices, index, data, weight, count, table, wide, diagonal, own, right, out = given
+    row = Row(builder, width, (index.type, weight.type))
     taken = row.times(row.spread(diagonal, row.double), row.load(own, row.double, 8))
     total = row.minus(row.load(right, row.double, 8), taken)
-    builder.branch(head)
-    builder.position_at_end(head)
-    place, sum_ = builder.phi(PLACE), builder.phi(row.double)
-    place.add_incoming(ir.Constant(PLACE, 0), before)
-    sum_.add_incoming(total, before)
-    builder.cbranch(builder.icmp_signed("<", place, count), body, done)
-    builder.position_at_end(body)
-    other = _element(row, indices, place, place_kind.type)
-    weight = _element(row, data, place, weight_kind.type)
-    if weight.type != DOUBLE:
-        weight = builder.fpext(weight, DOUBLE)
-    scores = row.load(builder.add(table, builder.mul(other, wide)), row.double, 8)
-    place.add_incoming(builder.add(place, ir.Constant(PLACE, 1)), body)
-    sum_.add_incoming(row.plus(sum_, row.times(row.spread(weight, row.double), scores)), body)
-    builder.branch(head)
-    builder.position_at_end(done)
-    row.store(sum_, out, 8)
+    row.store(row.neighbours(total, indices, data, count, table, wide), out, 8)
 
 
-def _element(row: Row, address: Any, place: Any, kind: Any) -> Any:
-    """One number of a list; a place is widened."""
-    size = 8 if kind in (PLACE, DOUBLE) else 4
-    offset = row.builder.mul(place, ir.Constant(PLACE, size))
-    found = row.load(row.builder.add(address, offset), kind)
-    return row.builder.sext(found, PLACE) if isinstance(kind, ir.IntType) and size == 4 else found
+def corrected(scores: Doubles, columns: Doubles, change: Doubles) -> Doubles:
+    """See :func:`vquery_kernels.propagation.corrected`."""
+    out = np.empty(scores.shape)
+    tasks = -(-len(scores) // CHUNK)
+    given = scores, columns, change
+    threads.run(lambda k: _correct(*given, k * CHUNK, (k + 1) * CHUNK, out), tasks)
+    return out
+
+
+@compiled
+def _correct(scores: Rows, columns: Rows, change: Rows, low: int, high: int, out: Rows) -> None:
+    for i in range(low, min(high, len(out))):
+        for c in range(out.shape[1]):
+            out[i, c] = scores[i, c]
+            for j in range(change.shape[0]):
+                out[i, c] += columns[i, j] * change[j, c]
 
 
 def unsure(

@@ -306,6 +306,11 @@ def remainder(
     return np.asarray(out)
 
 
+def corrected(scores: Doubles, columns: Doubles, change: Doubles) -> Doubles:
+    """See :func:`vquery_kernels.propagation.corrected`."""
+    return np.asarray(scores + columns @ change)
+
+
 def unsure(
     x: Doubles, late: Doubles, residual: Doubles, diagonal: Doubles, wider: float, local: float
 ) -> npt.NDArray[np.bool_]:

@@ -27,10 +27,13 @@ WIDE = 8
 
 
 class Row:
-    """Writes vector instructions on rows of ``width`` numbers, given by address."""
+    """Writes vector instructions on rows of ``width`` numbers, given by address.
 
-    def __init__(self, builder: Any, width: int) -> None:
-        self.builder, self.width = builder, width
+    ``lists`` says which numbers lists of neighbours are made of.
+    """
+
+    def __init__(self, builder: Any, width: int, lists: tuple[Any, Any] = (INDEX, SINGLE)) -> None:
+        self.builder, self.width, self.lists = builder, width, lists
         self.single, self.double = (ir.VectorType(each, width) for each in (SINGLE, DOUBLE))
 
     def load(self, address: Any, kind: Any, align: int = 4) -> Any:
@@ -70,13 +73,17 @@ class Row:
         """Add doubles to what is kept at an address."""
         self.store(self.plus(self.load(address, self.double, 8), value), address, 8)
 
-    def neighbours(self, total: Any, index: Any, weight: Any, count: Any, table: Any) -> Any:
+    def neighbours(
+        self, total: Any, index: Any, weight: Any, count: Any, table: Any, stride: Any = None
+    ) -> Any:
         """``total + Σ weight[j] · table[index[j]]`` over ``count`` neighbours, in a register.
 
-        Four at a time, so that not every sum waits for the one before, then one by one.
+        Four at a time, so that not every sum waits for the one before, then one by one. Rows of the
+        table are ``stride`` bytes apart, or dense.
         """
         four = self.builder.and_(count, ir.Constant(PLACE, -AT_ONCE))
-        lists = index, weight, table
+        stride = ir.Constant(PLACE, 4 * self.width) if stride is None else stride
+        lists = index, weight, table, stride
         total = self._loop(total, ir.Constant(PLACE, 0), four, AT_ONCE, lists)
         return self._loop(total, four, count, 1, lists)
 
@@ -86,12 +93,12 @@ class Row:
         head, body, done = (builder.append_basic_block(name) for name in ("head", "body", "done"))
         builder.branch(head)
         builder.position_at_end(head)
-        place, sum_ = builder.phi(PLACE), builder.phi(self.single)
+        place, sum_ = builder.phi(PLACE), builder.phi(total.type)
         place.add_incoming(low, before)
         sum_.add_incoming(total, before)
         builder.cbranch(builder.icmp_signed("<", place, high), body, done)
         builder.position_at_end(body)
-        terms = [self._neighbour(place, further, *lists) for further in range(step)]
+        terms = [self._neighbour(place, further, total.type, *lists) for further in range(step)]
         while len(terms) > 1:
             terms = [self.plus(a, b) for a, b in zip(terms[::2], terms[1::2], strict=True)]
         place.add_incoming(builder.add(place, ir.Constant(PLACE, step)), body)
@@ -100,15 +107,26 @@ class Row:
         builder.position_at_end(done)
         return sum_
 
-    def _neighbour(self, place: Any, further: int, index: Any, weight: Any, table: Any) -> Any:
+    def _neighbour(
+        self, place: Any, further: int, kind: Any, index: Any, weight: Any, table: Any, stride: Any
+    ) -> Any:
         builder = self.builder
         at = builder.add(place, ir.Constant(PLACE, further))
-        offset = builder.shl(at, ir.Constant(PLACE, 2))
-        column = builder.zext(self.load(builder.add(index, offset), INDEX), PLACE)
-        strength = self.load(builder.add(weight, offset), SINGLE)
-        stride = ir.Constant(PLACE, 4 * self.width)
-        scores = self.load(builder.add(table, builder.mul(column, stride)), self.single)
-        return self.times(self.spread(strength, self.single), scores)
+        column, strength = (
+            self.load(builder.add(list_, builder.mul(at, ir.Constant(PLACE, size(each)))), each)
+            for list_, each in zip((index, weight), self.lists, strict=True)
+        )
+        if column.type != PLACE:
+            column = builder.zext(column, PLACE)
+        if strength.type != kind.element:
+            strength = builder.fpext(strength, kind.element)
+        scores = self.load(builder.add(table, builder.mul(column, stride)), kind)
+        return self.times(self.spread(strength, kind), scores)
+
+
+def size(kind: Any) -> int:
+    """Bytes of a number."""
+    return 8 if kind in (PLACE, DOUBLE) else 4
 
 
 def _write_gather(

@@ -20,6 +20,7 @@ if importlib.util.find_spec("numba") is None:
     from vquery_kernels.propagation.reference import (
         clusters,
         coarse,
+        corrected,
         inverse,
         layout,
         pack,
@@ -35,6 +36,7 @@ else:
     from vquery_kernels.propagation.cpu import (
         clusters,
         coarse,
+        corrected,
         inverse,
         layout,
         pack,
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 __all__ = [
     "clusters",
     "coarse",
+    "corrected",
     "inverse",
     "layout",
     "lists",

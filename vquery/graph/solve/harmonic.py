@@ -213,7 +213,9 @@ class Harmonic:
         unit[nodes, np.arange(len(nodes))] = 1.0
         if self._fast is None:
             return self.inner(unit)
-        inside = np.flatnonzero(np.isin(self._component, self._component[nodes]) & self._free)
+        theirs = np.zeros(len(unit) + 1, bool)
+        theirs[self._component[nodes]] = True
+        inside = np.flatnonzero(theirs[self._component] & self._free)
         if len(inside) <= limits.DIRECT_NODES:
             unit[inside] = self._factor(inside).solve(unit[inside])
             return unit

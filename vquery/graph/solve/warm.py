@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vquery.errors import LabelError
+from vquery_kernels import propagation as kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -82,8 +83,7 @@ def added(
             return after, _again(after, scores, nodes, rows)
         columns = problem.columns(nodes)
         change = np.asarray(np.linalg.solve(columns[nodes], rows - scores[nodes]), np.float64)
-    corrected = columns @ change
-    corrected += scores
+    corrected = kernel.corrected(scores, columns, change)
     corrected[nodes] = rows
     return _noted(problem, after), corrected
 
