@@ -10,17 +10,11 @@ import pyarrow as pa
 
 from vquery.errors import QueryError
 from vquery.supervise.models.inputs import read_votes
-from vquery.supervise.time.durations import read_seconds
-from vquery.supervise.time.learn import (
-    Evidence,
-    learn_transitions,
-    of_nodes,
-    spell_of,
-    with_stated,
-)
+from vquery.supervise.time.durations import read_durations
+from vquery.supervise.time.learn import Told, learn_transitions, settle
+from vquery.supervise.time.run import Evidence, chances, of_nodes, path
 from vquery.supervise.time.sequences import sequences_of
-from vquery.supervise.time.transitions import Transitions, powers
-from vquery_kernels.chain import posterior, spell_path, spell_posterior
+from vquery.supervise.time.transitions import Transitions
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -89,6 +83,7 @@ def decode(
     step: float | None = None,
     learn: LabelMatrix | ArrayLike | None = None,
     transitions: Transitions | str = "auto",
+    temper: float | str = "auto",
 ) -> Decoded:
     """Decode votes over whole videos: what is the case when, given that classes last.
 
@@ -122,6 +117,9 @@ def decode(
     transitions
         Those of an earlier result; or ``"lags"`` (covariances over time of different functions),
         ``"em"`` (Baum-Welch), ``"auto"``.
+    temper
+        Factor in (0, 1] on the evidence of the votes beside the model's own, since errors that last
+        are no news; ``"auto"`` learns it from how long residuals last.
 
     Returns
     -------
@@ -146,42 +144,39 @@ def decode(
     [1, 1, 1, 1, 0, 0, 0]
     """
     given, matrix = _evidence(votes, model)
-    sequences = sequences_of(matrix, cuts=cuts, gap=gap)
-    least = read_seconds(min_duration, given.classes, "min_duration")
-    stated = _stated(durations, given.classes)
+    sequences = sequences_of(matrix, cuts=cuts, gap=gap, step=step)
+    told = Told(*read_durations(durations, min_duration, given.classes), _factor(temper))
+    source, where = given, sequences
+    if learn is not None:
+        source, others = _evidence(learn, model)
+        where = sequences_of(others, gap=gap, step=step)
     if isinstance(transitions, Transitions):
         if transitions.classes != given.classes:
             raise QueryError(
                 f"transitions are of the classes {list(transitions.classes)}, the model knows "
                 f"{list(given.classes)}"
             )
-        made, notes = transitions, ("transitions are those given",)
-        if least or stated:
-            made, more = with_stated(made, given, sequences, least=least, stated=stated)
-            notes += more
+        made = transitions
+        notes: tuple[str, ...] = ()
+        if any(told):
+            made, notes = settle(made, source, where, told)
+        notes = ("transitions are those given", *notes)
+    elif transitions in METHODS:
+        made, notes = learn_transitions(source, where, told, transitions)
     else:
-        if transitions not in METHODS:
-            raise QueryError(
-                f"transitions must be of an earlier result or one of {', '.join(METHODS)}, got "
-                f"{transitions!r}"
-            )
-        source, where = given, sequences
-        if learn is not None:
-            source, others = _evidence(learn, model)
-            where = sequences_of(others, gap=gap)
-        made, notes = learn_transitions(
-            source, where, least=least, stated=stated, method=transitions
+        raise QueryError(
+            f"transitions must be those of an earlier result or one of {', '.join(METHODS)}, got "
+            f"{transitions!r}"
         )
-    return _decoded(given, sequences, made, step, notes)
+    return _decoded(given, sequences, made, notes)
 
 
-def _stated(durations: Any, classes: tuple[Hashable, ...]) -> dict[int, tuple[float, float | None]]:
-    """Read mean durations: a single number is the mean, with no least duration."""
-    found = read_seconds(durations, classes, "durations")
-    return {
-        code: (0.0, first) if mean is None else (first, mean)
-        for code, (first, mean) in found.items()
-    }
+def _factor(temper: float | str) -> float | None:
+    if temper == "auto":
+        return None
+    if isinstance(temper, str) or not 0 < temper <= 1:
+        raise QueryError(f"temper must be above 0 and at most 1, or 'auto'; got {temper!r}")
+    return float(temper)
 
 
 def _evidence(votes: Any, model: LabelModel) -> tuple[Evidence, LabelMatrix]:
@@ -196,37 +191,21 @@ def _evidence(votes: Any, model: LabelModel) -> tuple[Evidence, LabelMatrix]:
 
 
 def _decoded(
-    given: Evidence,
-    sequences: Sequences,
-    made: Transitions,
-    step: float | None,
-    notes: tuple[str, ...],
+    given: Evidence, sequences: Sequences, made: Transitions, notes: tuple[str, ...]
 ) -> Decoded:
     n, k = given.evidence.shape
     evidence = of_nodes(given.evidence, sequences)
-    if step is None and sequences.segments:
-        step = sequences.step
-        notes += (f"items are atomic segments: each {step:.3g} s count as one look at the votes",)
-    looks = np.ones(len(evidence)) if step is None else sequences.length / step
-    ticks = sequences.length / made.step
-    spell = spell_of(made)
-    total = evidence * looks[:, None]
-    if made.shortest.any():
-        share = spell_posterior(sequences.bounds, ticks, total, spell).probability
-    else:
-        # looks are the ticks of the chain inside an item
-        count = np.ones(len(ticks)) if step is None else np.maximum(np.rint(looks), 1)
-        place, tables = powers(made.matrix, ticks / count)
-        each = total / count[:, None]
-        numbers = count.astype(np.int64)
-        share = posterior(sequences.bounds, numbers, each, place, tables, made.balance).probability
-    code = spell_path(sequences.bounds, ticks, total, spell).code
+    share = chances(evidence, sequences, made).probability
+    code = path(evidence, sequences, made)
     item = sequences.row >= 0
-    probability, path = np.empty((n, k)), np.empty(n, np.int64)
+    probability, codes = np.empty((n, k)), np.empty(n, np.int64)
     probability[sequences.row[item]] = share[item]
-    path[sequences.row[item]] = code[item]
+    codes[sequences.row[item]] = code[item]
+    if sequences.by_time:
+        said = f"items weigh by their time: {sequences.step:.3g} s count as one look at the votes"
+        notes += (said,)
     intervals = _intervals(given.classes, sequences, share, code)
-    return Decoded(given.classes, probability, path, intervals, made, notes)
+    return Decoded(given.classes, probability, codes, intervals, made, notes)
 
 
 def _intervals(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from vquery.errors import LabelError, QueryError
+from vquery.errors import LabelError
 from vquery.supervise.time.transitions import spent
 
 if TYPE_CHECKING:
@@ -136,39 +136,65 @@ def fit_durations(
     return Fitted(float(PARTS[chosen]), cycle * float(times), gain)
 
 
-def read_seconds(
-    given: Any, classes: tuple[Hashable, ...], name: str
-) -> dict[int, tuple[float, float | None]]:
-    """Read seconds by class: numbers, or pairs of least and mean.
+def read_seconds(given: Any, classes: tuple[Hashable, ...], name: str) -> dict[int, Any]:
+    """Read what is stated by class; a single value holds for all classes.
 
     Raises
     ------
     LabelError
-        If a class is not known or a number is not at least 0.
-    QueryError
-        If it is no mapping and there is more than one class it could mean.
+        If a class is not known, or a value is neither seconds of at least 0 nor a pair of them.
 
     >>> read_seconds({"b": 2, "a": (1, 5)}, ("a", "b"), "durations")
-    {1: (2.0, None), 0: (1.0, 5.0)}
+    {1: 2.0, 0: (1.0, 5.0)}
     """
     if given is None:
         return {}
-    if not isinstance(given, Mapping):
-        if np.isscalar(given):
-            given = dict.fromkeys(classes, given)
-        else:
-            raise QueryError(
-                f"{name} must be seconds, or a mapping {{class: seconds}}, got {given!r}"
+    said = given if isinstance(given, Mapping) else dict.fromkeys(classes, given)
+    unknown = [label for label in said if label not in classes]
+    if unknown:
+        raise LabelError(f"{name}: {unknown[0]!r} is no class; classes: {list(classes)}")
+    return {classes.index(label): _seconds(each, label, name) for label, each in said.items()}
+
+
+def _seconds(said: Any, label: Hashable, name: str) -> Any:
+    numbers = said if isinstance(said, list | tuple) else (said,)
+    good = len(numbers) <= 2 and all(
+        isinstance(each, int | float | np.number) and 0 <= each < np.inf for each in numbers
+    )
+    if not good or not numbers:
+        raise LabelError(f"{name} of {label!r} must be seconds of at least 0, got {said!r}")
+    return tuple(map(float, numbers)) if numbers is said else float(said)
+
+
+def read_durations(
+    durations: Any, min_duration: Any, classes: tuple[Hashable, ...]
+) -> tuple[dict[int, float], dict[int, float]]:
+    """Give least and mean seconds by class of what is stated.
+
+    Raises
+    ------
+    LabelError
+        As for `read_seconds`; if a least duration is stated twice, or a mean is not above it.
+
+    >>> read_durations({"a": (1, 5)}, {"b": 2}, ("a", "b"))
+    ({1: 2.0, 0: 1.0}, {0: 5.0})
+    """
+    least, mean = read_seconds(min_duration, classes, "min_duration"), {}
+    for code, said in least.items():
+        if isinstance(said, tuple):
+            raise LabelError(
+                f"min_duration of {classes[code]!r} must be one number of seconds, got {said!r}; "
+                "least and mean go together as durations={class: (least, mean)}"
             )
-    out: dict[int, tuple[float, float | None]] = {}
-    for label, said in given.items():
-        if label not in classes:
-            raise LabelError(f"{name} name {label!r}, which is no class: {list(classes)}")
-        least, mean = said if isinstance(said, list | tuple) else (said, None)
-        for number in (least, *([] if mean is None else [mean])):
-            if not (isinstance(number, int | float | np.number) and 0 <= number < np.inf):
-                raise LabelError(f"{name} of {label!r} must be seconds of at least 0, got {said!r}")
-        if mean is not None and not mean > max(least, 0.0):
-            raise LabelError(f"{name} of {label!r}: the mean must be above the least, got {said!r}")
-        out[classes.index(label)] = (float(least), None if mean is None else float(mean))
-    return out
+    for code, said in read_seconds(durations, classes, "durations").items():
+        if isinstance(said, tuple) and len(said) == 2:
+            if code in least:
+                raise LabelError(f"the least duration of {classes[code]!r} is stated twice")
+            least[code], said = said
+        mean[code] = said[0] if isinstance(said, tuple) else said
+        if not mean[code] > least.get(code, 0.0):
+            raise LabelError(
+                f"durations of {classes[code]!r}: a mean of {mean[code]:g} s is not above the "
+                f"least duration of {least.get(code, 0.0):g} s"
+            )
+    return least, mean

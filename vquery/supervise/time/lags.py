@@ -76,7 +76,7 @@ def lag_covariances(
     O(items · functions · K² · lags), however many pairs there are.
     """
     k = len(balance)
-    grid, cuts, step = _grid(sequences)
+    grid, cuts, step = grid_of(sequences)
     if k < 2 or grid.size < FEWEST or votes.shape[1] < 2:
         return None
     basis = _contrasts(k)
@@ -95,7 +95,7 @@ def lag_covariances(
     return Lagged(lags, made[0], np.asarray(made[1:]), step)
 
 
-def _grid(sequences: Sequences) -> tuple[Ints, Ints, float]:
+def grid_of(sequences: Sequences) -> tuple[Ints, Ints, float]:
     """Sample the items of all sequences at equal steps: rows (-1 in gaps), and bounds."""
     step = sequences.step
     span = float(sequences.length.sum())

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from vquery.supervise.time.durations import fit_durations
 from vquery.supervise.time.lags import lag_covariances
-from vquery.supervise.time.transitions import Transitions, powers, spent, stochastic
-from vquery_kernels.chain import Spell, posterior, spell_posterior
+from vquery.supervise.time.persistence import temper_of
+from vquery.supervise.time.run import chances, of_nodes, path
+from vquery.supervise.time.transitions import Transitions, jumps, spent, stochastic
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
-
     from numpy.typing import NDArray
 
     from vquery.supervise.time.lags import Lagged
+    from vquery.supervise.time.run import Evidence
     from vquery.supervise.time.sequences import Sequences
 
-    Codes = NDArray[np.int16]
     Floats = NDArray[np.float64]
-
-    Stated = Mapping[int, tuple[float, float | None]]
 
 SURE = 3.0
 """Standard errors by which functions must agree for their covariances over time to be used."""
@@ -33,38 +31,33 @@ START = 0.95
 ROUNDS, STILL = 100, 1e-5
 SPELL_ROUNDS = 10
 """Rounds in which durations beyond stated least ones are learnt: they change little after five."""
+TEMPER_ROUNDS, ALIKE = 8, 0.005
+"""Path and tempering follow each other until the latter moves by less; about four rounds do."""
 
 
-class Evidence(NamedTuple):
-    """Votes in the order of a model's classes, and what they say of each item.
+class Told(NamedTuple):
+    """What a user states: least and mean seconds by class, and a factor on the evidence.
 
-    ``votes`` (n, m) codes; ``evidence`` (n, K) log-likelihoods; ``confusion`` (m, K, K + 1);
-    ``balance`` (K,).
+    Means lie above the least durations of their classes; None learns the factor.
     """
 
-    classes: tuple[Hashable, ...]
-    votes: Codes
-    evidence: Floats
-    confusion: Floats
-    balance: Floats
+    least: dict[int, float]
+    mean: dict[int, float]
+    temper: float | None
 
 
 def learn_transitions(
     given: Evidence,
     sequences: Sequences,
-    *,
-    least: Stated,
-    stated: Stated,
+    told: Told,
     method: str = "auto",
 ) -> tuple[Transitions, tuple[str, ...]]:
     """Learn how classes follow each other and how long they last.
 
     Parameters
     ----------
-    least
-        Class → (seconds that it lasts at least, None), as stated.
-    stated
-        Class → (least seconds or mean seconds, mean seconds or None), see `vquery.decode`.
+    told
+        What the user states.
     method
         ``"lags"``, ``"em"``, or ``"auto"``: lags unless functions are too few or disagree.
 
@@ -87,10 +80,34 @@ def learn_transitions(
     if made.lags.size:
         made, more = _with_fitted(made)
         notes += more
-    if stated or least:
-        made, more = with_stated(made, given, sequences, least=least, stated=stated)
-        notes += more
-    return made, tuple(notes)
+    made, more = settle(made, given, sequences, told)
+    return made, (*notes, *more)
+
+
+def settle(
+    made: Transitions, given: Evidence, sequences: Sequences, told: Told
+) -> tuple[Transitions, tuple[str, ...]]:
+    """Put in what is stated, and learn in turns what follows from it and how long errors last."""
+    evidence = of_nodes(given.evidence, sequences)
+    base = made if told.temper is None else replace(made, temper=told.temper)
+    made, notes = _with_stated(base, evidence, sequences, told)
+    if told.temper is not None:
+        return made, notes
+    item = sequences.row >= 0
+    for _ in range(TEMPER_ROUNDS):
+        code = np.empty(len(given.evidence), np.int64)
+        code[sequences.row[item]] = path(evidence, sequences, made)[item]
+        found = temper_of(given.evidence, code, sequences)
+        if found is None:
+            return made, (*notes, "items are too few to tell how long errors last")
+        if abs(found - made.temper) < ALIKE:
+            break
+        base = replace(base, temper=found)
+        made, notes = _with_stated(base, evidence, sequences, told)
+    said = "errors are told anew at each look"
+    if made.temper < 1:
+        said = f"errors last: {1 / made.temper:.2g} looks at the votes count as one"
+    return made, (*notes, said)
 
 
 def _unknown(given: Evidence, step: float, method: str) -> Transitions:
@@ -98,7 +115,8 @@ def _unknown(given: Evidence, step: float, method: str) -> Transitions:
     none = np.empty(0)
     return Transitions(
         given.classes, step, np.ones((k, 1)) * given.balance, given.balance, np.zeros(k),
-        np.full(k, step), none.astype(np.int64), none, none, np.full((k, k), np.nan), method,
+        np.full(k, step), none.astype(np.int64), none, none, np.full((k, k), np.nan), 1.0,
+        method,
     )  # fmt: skip
 
 
@@ -115,7 +133,7 @@ def _usable(given: Evidence, sequences: Sequences) -> Lagged | None:
 
 
 def _jackknife(left_out: Floats) -> Floats:
-    """Standard error from figures without one block each; blocks along the first axis."""
+    """Give the standard error from figures (blocks, …) that leave one block out each."""
     b = len(left_out)
     spread = left_out - left_out.mean(axis=0)
     return np.asarray(np.sqrt((b - 1) / b * (spread**2).sum(axis=0)))
@@ -146,7 +164,7 @@ def _from_lags(given: Evidence, found: Lagged) -> Transitions:
     mean = found.step / (1 - np.diag(matrix))
     return Transitions(
         given.classes, found.step, matrix, balance, np.zeros(len(balance)), mean,
-        found.lags, correlation, error, _jackknife(np.array(each)), "lags",
+        found.lags, correlation, error, _jackknife(np.array(each)), 1.0, "lags",
     )  # fmt: skip
 
 
@@ -172,46 +190,22 @@ def _baum_welch(given: Evidence, sequences: Sequences) -> Transitions:
     matrix = np.full((k, k), (1 - START) / max(k - 1, 1))
     np.fill_diagonal(matrix, START)
     evidence = of_nodes(given.evidence, sequences)
-    ticks = sequences.length / sequences.step
+    made = _unknown(given, sequences.step, "em")
     for _ in range(ROUNDS):
-        place, tables = powers(matrix, ticks)
-        start = given.balance
-        found = posterior(
-            sequences.bounds, np.ones(len(ticks), int), evidence, place, tables, start
-        )
-        new = (found.changes + 1 / k) / (found.changes.sum(axis=1, keepdims=True) + 1)
+        made = replace(made, matrix=matrix)
+        changes = chances(evidence, sequences, made).changes
+        new = stochastic((changes + 1 / k) / (changes.sum(axis=1, keepdims=True) + 1))
         moved = np.abs(new - matrix).max()
-        matrix = stochastic(new)
+        matrix = new
         if moved < STILL:
             break
-    blank = _unknown(given, sequences.step, "em")
-    mean = sequences.step / (1 - np.diag(matrix))
-    return _changed(blank, matrix=matrix, mean=mean)
-
-
-def of_nodes(evidence: Floats, sequences: Sequences) -> Floats:
-    """Bring evidence of items to nodes: a gap says nothing."""
-    out = evidence[np.maximum(sequences.row, 0)]
-    out[sequences.row < 0] = 0.0
-    return np.asarray(out)
-
-
-def _changed(made: Transitions, **values: Floats) -> Transitions:
-    from dataclasses import replace
-
-    return replace(made, **values)  # type: ignore[arg-type]
+    return replace(made, matrix=matrix, mean=sequences.step / (1 - np.diag(matrix)))
 
 
 def _said(made: Transitions) -> str:
     how = "covariances of functions over time" if made.method == "lags" else "Baum-Welch"
     parts = [f"{name} {mean:.3g} s" for name, mean in zip(made.classes, made.mean, strict=True)]
     return f"by {how} classes last on average: {', '.join(parts)}"
-
-
-def jumps(matrix: Floats) -> Floats:
-    """Where classes go when they end, (K, K), rows sum to 1."""
-    out = matrix * (1 - np.eye(len(matrix)))
-    return np.asarray(out / np.maximum(out.sum(axis=1, keepdims=True), np.finfo(float).tiny))
 
 
 def _with_fitted(made: Transitions) -> tuple[Transitions, tuple[str, ...]]:
@@ -225,71 +219,48 @@ def _with_fitted(made: Transitions) -> tuple[Transitions, tuple[str, ...]]:
     least = found.part * mean
     parts = [f"{name} {each:.3g} s" for name, each in zip(made.classes, least, strict=True)]
     said = f"correlations over time show least durations: {', '.join(parts)}"
-    return _changed(made, shortest=least, mean=mean), (said,)
+    return replace(made, shortest=least, mean=mean), (said,)
 
 
-def with_stated(
-    made: Transitions, given: Evidence, sequences: Sequences, *, least: Stated, stated: Stated
+def _with_stated(
+    made: Transitions, evidence: Floats, sequences: Sequences, told: Told
 ) -> tuple[Transitions, tuple[str, ...]]:
     """Put in what the user says; learn the mean durations again that are not stated."""
+    if not told.least and not told.mean:
+        return made, ()
     shortest, mean = made.shortest.copy(), made.mean.copy()
-    for code, (seconds, _) in least.items():
-        shortest[code] = seconds
-    for code, (seconds, average) in stated.items():
-        if average is not None:
-            shortest[code], mean[code] = seconds, average
-    short = mean <= shortest
+    for known, values in ((told.least, shortest), (told.mean, mean)):
+        for code, seconds in known.items():
+            values[code] = seconds
     notes = []
-    for code in np.flatnonzero(short):
+    for code in np.flatnonzero(mean <= shortest).tolist():
         notes.append(
             f"{made.classes[code]} lasts {mean[code]:.3g} s on average by the votes, less than the"
             " least duration stated: its mean is learnt again with it"
         )
         mean[code] = 2 * shortest[code]
-    made = _changed(made, shortest=shortest, mean=mean)
-    fixed = {code for code, (_, average) in stated.items() if average is not None}
-    return _lasting(made, given, sequences, fixed), tuple(notes)
+    made = replace(made, shortest=shortest, mean=mean)
+    if shortest.any():
+        made = _lasting(made, evidence, sequences, list(told.mean))
+    # the chain that lasts as long, for where no least duration holds
+    jump, ticks = jumps(made.matrix), np.maximum(made.mean / made.step, 1.0)
+    matrix = stochastic(jump / ticks[:, None] + np.diag(1 - 1 / ticks))
+    return replace(made, matrix=matrix, balance=spent(made.mean, jump)), tuple(notes)
 
 
 def _lasting(
-    made: Transitions, given: Evidence, sequences: Sequences, fixed: set[int]
+    made: Transitions, evidence: Floats, sequences: Sequences, fixed: list[int]
 ) -> Transitions:
     """Learn mean durations of classes beyond their least ones, by expectation maximisation."""
-    k = len(given.classes)
-    free = np.array([code not in fixed for code in range(k)])
-    if not free.any():
-        return made
-    evidence = of_nodes(given.evidence, sequences)
-    length = sequences.length / made.step
+    free = np.ones(len(made.mean), bool)
+    free[fixed] = False
     first = made.mean / made.step
     least = np.maximum(made.shortest / made.step, 1.0)
     mean = first.copy()
-    for _ in range(SPELL_ROUNDS):
-        now = _changed(made, mean=mean * made.step)
-        found = spell_posterior(sequences.bounds, length, evidence, spell_of(now))
+    for _ in range(SPELL_ROUNDS if free.any() else 0):
+        found = chances(evidence, sequences, replace(made, mean=mean * made.step))
         # one spell beside those that were counted, as long as was known before
         ended = found.changes.sum(axis=1) + 1
         beyond = (found.held + (first - least)) / ended
         mean = np.where(free, least + np.maximum(beyond, 0.0), mean)
-    return _changed(made, mean=mean * made.step)
-
-
-def spell_of(made: Transitions) -> Spell:
-    """Give the kernel what it needs of least and mean durations, in ticks.
-
-    >>> none = np.empty(0)
-    >>> made = Transitions(("a", "b"), 0.5, np.full((2, 2), 0.5), np.full(2, 0.5), np.zeros(2),
-    ...     np.array([1.0, 2.0]), none, none, none, none, "given")
-    >>> np.exp(spell_of(made).stay).tolist()
-    [0.5, 0.75]
-    """
-    least, mean = made.shortest / made.step, made.mean / made.step
-    beyond = np.maximum(mean - np.maximum(least, 1.0) + 1, 1 + SHORT)
-    with np.errstate(divide="ignore"):
-        switch = np.log(jumps(made.matrix) / beyond[:, None])
-    start = spent(made.mean, jumps(made.matrix)) if least.any() else made.balance
-    return Spell(least, np.log(start), np.log1p(-1 / beyond), switch)
-
-
-SHORT = 1e-6
-"""Ticks that a spell lasts beyond its least duration at least, so that logarithms are finite."""
+    return replace(made, mean=mean * made.step)

@@ -1,4 +1,4 @@
-"""Items in the order of time: which follow which, how long each lasts, and where nothing is known."""
+"""Items in the order of time: which follow which, how long each lasts, where nothing is known."""
 
 from __future__ import annotations
 
@@ -40,27 +40,32 @@ class Sequences(NamedTuple):
         Shape (nodes,): row of the item, -1 for a gap.
     length
         Shape (nodes,): seconds.
+    looks
+        Shape (nodes,): how many times the votes of the item count, each a tick of the chain.
     start_us, end_us
         Shape (nodes,).
     video
         Shape (sequences,): name of the video, None where items have none.
     step
-        Seconds of a typical item: the tick of the chain.
-    segments
-        Whether items are stretches of equal votes, which weigh by their time.
+        Seconds of a tick: of a typical item, or of one look where items weigh by their time.
+    by_time
+        Whether items weigh by their time; else each is one look.
     """
 
     bounds: Ints
     row: Ints
     length: Floats
+    looks: Floats
     start_us: Ints
     end_us: Ints
     video: list[str | None]
     step: float
-    segments: bool
+    by_time: bool
 
 
-def sequences_of(votes: LabelMatrix, *, cuts: Any = None, gap: float | None = None) -> Sequences:
+def sequences_of(
+    votes: LabelMatrix, *, cuts: Any = None, gap: float | None = None, step: float | None = None
+) -> Sequences:
     """Bring items into sequences: one a video, begun anew at cuts and behind long gaps.
 
     Items with a column ``track`` whose tracks have several items make one sequence a track.
@@ -75,6 +80,9 @@ def sequences_of(votes: LabelMatrix, *, cuts: Any = None, gap: float | None = No
         ``{video: seconds}``, or seconds of the only sequence.
     gap
         Seconds without an item behind which classes begin anew; None never does.
+    step
+        Seconds of one look, for items that weigh by their time. None: each item is one look, unless
+        items are atomic segments (of uneven length, and neighbours differ in their votes).
 
     Raises
     ------
@@ -94,16 +102,16 @@ def sequences_of(votes: LabelMatrix, *, cuts: Any = None, gap: float | None = No
     order = np.lexsort((end, start, code))
     code, start, end = code[order], start[order], end[order]
     end = _lasting(code, start, end)
-    _refuse_overlap(votes, order, code, start, end)
+    _refuse_overlap(order, code, start, end)
     length = (end - start) / US
-    step = float(np.median(length)) if length.size else 1.0
+    usual = float(np.median(length)) if length.size else 1.0
     same = code[1:] == code[:-1]
     apart = np.concatenate((np.zeros(min(1, code.size)), (start[1:] - end[:-1]) / US))
     fresh = np.concatenate((np.ones(min(1, code.size), bool), ~same))
     if gap is not None:
         fresh |= apart > _positive(gap, "gap")
     fresh |= _begun(cuts, names, code, start, end)
-    hole = ~fresh & (apart > SLACK * step)
+    hole = ~fresh & (apart > SLACK * usual)
     node = np.arange(code.size) + np.cumsum(hole)
     total = int(code.size + hole.sum())
     row = np.full(total, -1, np.int64)
@@ -113,15 +121,19 @@ def sequences_of(votes: LabelMatrix, *, cuts: Any = None, gap: float | None = No
     before = node[hole] - 1
     starts[before], ends[before] = end[:-1][hole[1:]], start[hole]
     first = np.flatnonzero(fresh)
+    by_time = step is not None or _segmented(votes, order, same, apart, length)
+    tick = usual if step is None else _positive(step, "step")
+    lasts = (ends - starts) / US
     return Sequences(
         bounds=np.append(node[first], total).astype(np.int64) if total else np.zeros(1, np.int64),
         row=row,
-        length=(ends - starts) / US,
+        length=lasts,
+        looks=lasts / tick if by_time else np.ones(total),
         start_us=starts,
         end_us=ends,
         video=[names[each] for each in code[first]],
-        step=step,
-        segments=_segmented(votes, order, same, apart, length, step),
+        step=tick,
+        by_time=by_time,
     )
 
 
@@ -172,7 +184,7 @@ def _lasting(code: Ints, start: Ints, end: Ints) -> Ints:
     return np.where(end == start, start + most, end)
 
 
-def _refuse_overlap(votes: LabelMatrix, order: Ints, code: Ints, start: Ints, end: Ints) -> None:
+def _refuse_overlap(order: Ints, code: Ints, start: Ints, end: Ints) -> None:
     shared, length = end[:-1] - start[1:], end - start
     most = ROUNDING * np.minimum(length[1:], length[:-1])
     bad = (code[1:] == code[:-1]) & (shared > most)
@@ -225,11 +237,9 @@ def _seconds(times: Any) -> Ints:
     return np.rint(np.asarray(times, np.float64) * US).astype(np.int64)
 
 
-def _segmented(
-    votes: LabelMatrix, order: Ints, same: Any, apart: Floats, length: Floats, step: float
-) -> bool:
+def _segmented(votes: LabelMatrix, order: Ints, same: Any, apart: Floats, length: Floats) -> bool:
     """Tell whether items are what borders of votes cut out: uneven, and neighbours differ."""
-    touch = same & (np.abs(apart[1:]) <= SLACK * step)
+    touch = same & (apart[1:] <= 0)
     if not touch.any():
         return False
     low, high = np.quantile(length, [0.1, 0.9])

@@ -47,6 +47,8 @@ class Transitions:
         show it, and its standard error (NaN where it is not known); empty where nothing showed it.
     matrix_error
         Shape (K, K): standard errors of ``matrix``; NaN where they are not known.
+    temper
+        Factor in (0, 1] on the evidence of the votes: errors that last are not told anew each tick.
     method
         ``"lags"`` (covariances of different functions over time), ``"em"`` (Baum-Welch) or
         ``"given"``.
@@ -62,6 +64,7 @@ class Transitions:
     correlation: Floats
     error: Floats
     matrix_error: Floats
+    temper: float
     method: str
 
     def __repr__(self) -> str:
@@ -73,7 +76,11 @@ class Transitions:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values that `from_dict` reads."""
-        out: dict[str, Any] = {"classes": list(self.classes), "step": self.step}
+        out: dict[str, Any] = {
+            "classes": list(self.classes),
+            "step": self.step,
+            "temper": self.temper,
+        }
         for name in ARRAYS:
             out[name] = getattr(self, name).tolist()
         return {**out, "method": self.method}
@@ -81,9 +88,17 @@ class Transitions:
     @classmethod
     def from_dict(cls, given: dict[str, Any]) -> Transitions:
         """Make transitions of what `to_dict` gave."""
-        arrays = {name: np.asarray(given[name], np.float64) for name in ARRAYS}
-        arrays["lags"] = arrays["lags"].astype(np.int64)
-        return cls(tuple(given["classes"]), float(given["step"]), **arrays, method=given["method"])
+        arrays: dict[str, Any] = {
+            name: np.asarray(given[name], np.int64 if name == "lags" else np.float64)
+            for name in ARRAYS
+        }
+        return cls(
+            tuple(given["classes"]),
+            float(given["step"]),
+            **arrays,
+            temper=float(given["temper"]),
+            method=given["method"],
+        )
 
 
 ARRAYS = (
@@ -124,6 +139,16 @@ def spent(mean: Floats, jump: Floats) -> Floats:
         return np.ones(1)
     made = stationary(jump) * mean
     return np.asarray(made / made.sum())
+
+
+def jumps(matrix: Floats) -> Floats:
+    """Where classes go when they end, (K, K), rows sum to 1.
+
+    >>> jumps(np.array([[0.5, 0.4, 0.1], [0, 0.5, 0.5], [1, 0, 0]])).round(2).tolist()
+    [[0.0, 0.8, 0.2], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+    """
+    out = matrix * (1 - np.eye(len(matrix)))
+    return np.asarray(out / np.maximum(out.sum(axis=1, keepdims=True), np.finfo(float).tiny))
 
 
 def rates(matrix: Floats) -> Floats:
