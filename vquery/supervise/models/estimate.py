@@ -11,7 +11,8 @@ from scipy.optimize import linear_sum_assignment
 from vquery.supervise.models import left_out
 from vquery.supervise.models.dawid_skene import Fit, Prior, fit, posterior_of, weak_prior
 from vquery.supervise.models.majority import vote_share
-from vquery.supervise.models.pairs import Pairs, next_pair
+from vquery.supervise.models.pairing import with_pairs
+from vquery.supervise.models.pairs import Pairs
 from vquery.supervise.models.patterns import Design, Patterns
 from vquery.supervise.models.triplets import triplets
 
@@ -158,37 +159,21 @@ def _by_model(patterns: Patterns, k: int, settings: Settings, weights: Floats) -
         notes.append(f"Not converged after {len(plain.objective)} steps.")
     model = Estimate("dawid-skene", plain.balance, plain.confusion, weights, notes=tuple(notes))
     model = _tempered(patterns, model, settings)
-    return _paired(patterns, design, prior, plain, model, settings)
+    return _paired(patterns, prior, plain, model, settings)
 
 
 def _paired(
-    patterns: Patterns,
-    design: Design,
-    prior: Prior,
-    found: Fit,
-    model: Estimate,
-    settings: Settings,
+    patterns: Patterns, prior: Prior, found: Fit, model: Estimate, settings: Settings
 ) -> Estimate:
-    """Make pairs that err together one function of many votes, one pair after the other."""
-    k, members = len(found.balance), list(settings.pairs or ())
-    pairs = None
-    while settings.pairs is None or pairs is None:
-        if settings.pairs is None:
-            pair = next_pair(patterns, found.posterior, members)
-            if pair is None:
-                break
-            members.append(pair)
-        if not members:
-            break
-        pairs = Pairs(np.array(members), patterns.votes, k)
-        found = fit(design, patterns.counts, found.posterior, prior, pairs)
-    if pairs is None:
+    """Take functions that err together as one; how much the model doubts stays as it was."""
+    found, members = with_pairs(patterns, found, prior, model.weights, settings.pairs)
+    if not members:
         return model
     out = replace(
         model,
         balance=found.balance,
         confusion=found.confusion,
-        members=pairs.members,
+        members=np.array(members),
         together=found.together,
     )
     if settings.temper is None:

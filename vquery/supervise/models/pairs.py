@@ -23,6 +23,8 @@ LEAST_INFORMATION = 0.005
 0.1 between Gaussian variables. Less than that is left to tempering."""
 SAMPLE = 10_000
 """Items by which pairs are looked for."""
+TRIED = 3
+"""Pairs that are tried: so many of each kind."""
 MOST_FUNCTIONS = 100
 """Above, pairs are not looked for: the tables of all pairs would cost more than the fit."""
 
@@ -66,39 +68,57 @@ class Pairs:
         return np.asarray(out)
 
 
-def next_pair(
+def candidates(
     patterns: Patterns, posterior: Floats, members: list[tuple[int, int]]
-) -> tuple[int, int] | None:
-    """Find the pair of functions, neither of them paired yet, that shares most beyond the class.
+) -> list[tuple[int, int]]:
+    """Pairs of functions, none of them paired yet, that may err together; empty if none clearly do.
 
-    What making them one gains in log-likelihood must exceed half the logarithm of the number of
-    items for each parameter more (Schwarz's criterion), `LEAST_INFORMATION` an item, and leave
-    `VIEWS` votes an item.
+    What making a pair one gains in log-likelihood must exceed half the logarithm of the number of
+    items for each parameter more (Schwarz's criterion) and `LEAST_INFORMATION` an item, and leave
+    `VIEWS` votes an item. Where such pairs are, those that agree most are looked at as well: a pair
+    that nearly says the same is taken for the class itself, and others then seem to err together.
     """
     k, m = posterior.shape[1], patterns.votes.shape[1]
-    patterns = patterns.sample(SAMPLE)
-    posterior = posterior[patterns.place]
-    cast, n = patterns.votes >= 0, float(patterns.counts.sum())
+    n = float(patterns.counts.sum())
     paired = {j for pair in members for j in pair}
     free = [j for j in range(m) if j not in paired]
     if not 1 < len(free) <= MOST_FUNCTIONS:
-        return None
-    views = float(patterns.counts @ cast.sum(axis=1)) / n
-    views -= sum(_overlap(patterns, pair) for pair in members)
-    found: tuple[float, tuple[int, int]] = (0.0, (-1, -1))
-    mass = posterior * patterns.counts[:, None]
-    seen = (patterns.votes % (k + 1)).astype(np.int64)
-    hot = np.zeros((len(seen), len(free) * (k + 1)))
-    np.put_along_axis(hot, seen[:, free] + np.arange(len(free)) * (k + 1), 1.0, axis=1)
-    tables = [(hot * mass[:, [c]]).T @ hot for c in range(k)]
+        return []
+    left = float(patterns.counts @ (patterns.votes >= 0).sum(axis=1)) / n - VIEWS
+    left -= sum(_overlap(patterns, pair) for pair in members)
+    tables = _joint_tables(patterns, posterior, free)
+    beyond, alike = [], []
     for x, a in enumerate(free):
         for y in range(x + 1, len(free)):
             part = np.stack([t[_slot(x, k), _slot(y, k)] for t in tables])
             gain = _information(part)
-            enough = max(_penalty(part, n), LEAST_INFORMATION * n)
-            if gain - enough > found[0] and views - _overlap(patterns, (a, free[y])) >= VIEWS:
-                found = gain - enough, (a, free[y])
-    return found[1] if found[0] > 0 else None
+            if gain > max(_penalty(part, n), LEAST_INFORMATION * n):
+                beyond.append((-gain, (a, free[y])))
+            alike.append((-_information(part.sum(axis=0)[None]), (a, free[y])))
+    if not beyond:
+        return []
+    ranked = [pair for _, pair in sorted(beyond)[:TRIED] + sorted(alike)[:TRIED]]
+    return [pair for pair in dict.fromkeys(ranked) if _overlap(patterns, pair) <= left]
+
+
+def enough(patterns: Patterns, pair: tuple[int, int], gain: float, k: int) -> bool:
+    """Whether a log-likelihood higher by ``gain`` is worth the parameters of a pair."""
+    n = float(patterns.counts.sum())
+    tables = _joint_tables(patterns, np.ones((len(patterns.counts), 1)), list(pair), k)
+    part = np.repeat(tables[0][None, _slot(0, k), _slot(1, k)], k, axis=0)
+    return gain > max(_penalty(part, n), LEAST_INFORMATION * n)
+
+
+def _joint_tables(
+    patterns: Patterns, posterior: Floats, free: list[int], k: int | None = None
+) -> list[Floats]:
+    """For each class how often any two votes of some functions occur together."""
+    symbols = (posterior.shape[1] if k is None else k) + 1
+    seen = (patterns.votes[:, free] % symbols).astype(np.int64) + np.arange(len(free)) * symbols
+    hot = np.zeros((len(seen), len(free) * symbols))
+    np.put_along_axis(hot, seen, 1.0, axis=1)
+    mass = posterior * patterns.counts[:, None]
+    return [(hot * column[:, None]).T @ hot for column in mass.T]
 
 
 def _slot(place: int, k: int) -> slice:
