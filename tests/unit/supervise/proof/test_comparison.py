@@ -143,3 +143,24 @@ def test_what_cannot_be_is_named():
         label_errors([0.5], [1], classes=["a", "b", "c"])
     with pytest.raises(LabelError, match="given, row 1"):
         label_errors([0.5, 0.5], [1, 7])
+
+
+def test_folds_by_frame_hide_errors_that_a_video_shares():
+    """A model that has seen the frame beside repeats its wrong label, one of other videos not."""
+    rng = np.random.default_rng(5)
+    video = np.repeat(np.arange(60), 10)
+    truth = video % 2
+    features = np.repeat(rng.normal(size=(60, 4)), 10, axis=0) + 2 * truth[:, None]
+    features += 0.05 * rng.normal(size=features.shape)
+    wrong = np.isin(video, rng.permutation(60)[:6])
+    given = np.where(wrong, 1 - truth, truth)
+
+    def nearest(rows, test):
+        apart = ((features[test][:, None] - features[rows][None]) ** 2).sum(axis=2)
+        closest = np.argsort(apart, axis=1)[:, :9]
+        return given[rows][closest].mean(axis=1)
+
+    by_video = label_errors(nearest, given, groups=video).table["row"].to_numpy()
+    by_frame = label_errors(nearest, given, groups=np.arange(600)).table["row"].to_numpy()
+    assert wrong[by_frame].sum() == 0
+    assert wrong[by_video].sum() >= 40
