@@ -26,11 +26,18 @@ SURE = 3.0
 """Standard errors by which functions must agree for their covariances over time to be used."""
 VAGUE = 0.25
 """Largest standard error of the correlation after one tick that is of use."""
+COMPARABLE = 5.0
+"""Times the mean of the class that lasts shortest up to which least durations are believed."""
 START = 0.95
 """Chance to stay from tick to tick where Baum-Welch starts."""
 ROUNDS, STILL = 100, 1e-5
-SPELL_ROUNDS = 10
-"""Rounds in which durations beyond stated least ones are learnt: they change little after five."""
+SPELL_ROUNDS, FEW_ROUNDS = 10, 3
+"""Rounds in which durations beyond least ones are learnt: they change little after five, and the
+order of choices does not after three."""
+MULTIPLES = (0.0, 0.5, 1.0, 1.5, 2.0)
+"""Least durations of single classes that are compared, as multiples of what all show together."""
+MOST = 0.9
+"""Largest part of a mean duration that can be certain."""
 TEMPER_ROUNDS, ALIKE = 8, 0.005
 """Path and tempering follow each other until the latter moves by less; about four rounds do."""
 
@@ -91,23 +98,66 @@ def settle(
     evidence = of_nodes(given.evidence, sequences)
     base = made if told.temper is None else replace(made, temper=told.temper)
     made, notes = _with_stated(base, evidence, sequences, told)
+    made, said = _tempered(made, given, sequences, told)
+    chosen = set(range(len(made.mean))) - {*told.least, *told.mean}
+    if chosen and made.shortest[sorted(chosen)].any():
+        made = _chosen(made, evidence, sequences, sorted(chosen))
+        made, said = _tempered(made, given, sequences, told)
+    if made.shortest.any():
+        notes += (f"classes last at least {_each(made, made.shortest)}",)
+    return made, (*notes, *said)
+
+
+def _tempered(
+    made: Transitions, given: Evidence, sequences: Sequences, told: Told
+) -> tuple[Transitions, tuple[str, ...]]:
+    """Learn how long errors last; path and durations follow, until all agree."""
     if told.temper is not None:
-        return made, notes
+        return made, ()
+    evidence = of_nodes(given.evidence, sequences)
     item = sequences.row >= 0
+    code = np.empty(len(given.evidence), np.int64)
     for _ in range(TEMPER_ROUNDS):
-        code = np.empty(len(given.evidence), np.int64)
         code[sequences.row[item]] = path(evidence, sequences, made)[item]
         found = temper_of(given.evidence, code, sequences)
         if found is None:
-            return made, (*notes, "items are too few to tell how long errors last")
+            return made, ("items are too few to tell how long errors last",)
         if abs(found - made.temper) < ALIKE:
             break
-        base = replace(base, temper=found)
-        made, notes = _with_stated(base, evidence, sequences, told)
-    said = "errors are told anew at each look"
-    if made.temper < 1:
-        said = f"errors last: {1 / made.temper:.2g} looks at the votes count as one"
-    return made, (*notes, said)
+        made = replace(made, temper=found)
+        if made.shortest.any():
+            made = _lasting(made, evidence, sequences, list(told.mean))
+    if made.temper == 1:
+        return made, ("errors are told anew at each look",)
+    return made, (f"errors last: {1 / made.temper:.2g} looks at the votes count as one",)
+
+
+def _chosen(
+    made: Transitions, evidence: Floats, sequences: Sequences, classes: list[int]
+) -> Transitions:
+    """Choose least durations class by class, by the likelihood of the votes.
+
+    Correlations over time show how much of durations is certain, but hardly of which class.
+    """
+
+    def tried(parts: Floats) -> tuple[float, Transitions]:
+        one = replace(made, shortest=parts * made.mean)
+        if one.shortest.any():
+            one = _lasting(one, evidence, sequences, [], FEW_ROUNDS)
+        return float(chances(evidence, sequences, one).log_likelihood.sum()), one
+
+    parts = made.shortest / made.mean
+    common = parts[classes].max()
+    best, found = tried(parts)
+    for code in [*classes, *classes]:
+        for times in MULTIPLES:
+            other = parts.copy()
+            other[code] = min(times * common, MOST)
+            score, one = tried(other) if other[code] != parts[code] else (best, found)
+            if score > best:
+                best, found = score, one
+        parts = found.shortest / made.mean
+    return found
 
 
 def _unknown(given: Evidence, step: float, method: str) -> Transitions:
@@ -204,8 +254,11 @@ def _baum_welch(given: Evidence, sequences: Sequences) -> Transitions:
 
 def _said(made: Transitions) -> str:
     how = "covariances of functions over time" if made.method == "lags" else "Baum-Welch"
-    parts = [f"{name} {mean:.3g} s" for name, mean in zip(made.classes, made.mean, strict=True)]
-    return f"by {how} classes last on average: {', '.join(parts)}"
+    return f"by {how} classes last on average {_each(made, made.mean)}"
+
+
+def _each(made: Transitions, seconds: Floats) -> str:
+    return ", ".join(f"{x:.3g} s ({name})" for name, x in zip(made.classes, seconds, strict=True))
 
 
 def _with_fitted(made: Transitions) -> tuple[Transitions, tuple[str, ...]]:
@@ -216,8 +269,10 @@ def _with_fitted(made: Transitions) -> tuple[Transitions, tuple[str, ...]]:
     if not found.part:
         return made, ("correlations over time show no least duration",)
     mean = made.mean * found.cycle / mean.sum()
-    least = found.part * mean
-    parts = [f"{name} {each:.3g} s" for name, each in zip(made.classes, least, strict=True)]
+    # what lies between two stretches of a rare class shows only in a return that does not come,
+    # which is as small as the share of that class: nothing is said of how long it lasts at least
+    least = np.where(mean <= COMPARABLE * mean.min(), found.part * mean, 0.0)
+    parts = [f"{name} {each:.3g} s" for name, each in zip(made.classes, least, strict=True) if each]
     said = f"correlations over time show least durations: {', '.join(parts)}"
     return replace(made, shortest=least, mean=mean), (said,)
 
@@ -249,7 +304,11 @@ def _with_stated(
 
 
 def _lasting(
-    made: Transitions, evidence: Floats, sequences: Sequences, fixed: list[int]
+    made: Transitions,
+    evidence: Floats,
+    sequences: Sequences,
+    fixed: list[int],
+    rounds: int = SPELL_ROUNDS,
 ) -> Transitions:
     """Learn mean durations of classes beyond their least ones, by expectation maximisation."""
     free = np.ones(len(made.mean), bool)
@@ -257,7 +316,7 @@ def _lasting(
     first = made.mean / made.step
     least = np.maximum(made.shortest / made.step, 1.0)
     mean = first.copy()
-    for _ in range(SPELL_ROUNDS if free.any() else 0):
+    for _ in range(rounds if free.any() else 0):
         found = chances(evidence, sequences, replace(made, mean=mean * made.step))
         # one spell beside those that were counted, as long as was known before
         ended = found.changes.sum(axis=1) + 1
