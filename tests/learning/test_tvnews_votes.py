@@ -86,3 +86,24 @@ def test_a_rule_chosen_on_other_episodes_holds_fox_and_msnbc(tv):
             assert found[channel][0] >= BEST[channel]
         assert found["all"][0] >= WANTED
         assert found["all"][1] >= WANTED_SEGMENTS
+
+
+def test_decoding_votes_as_they_are_adds_to_majority_vote(tv, plain):
+    counted = scores(tv, agreement(plain, 2))["all"]
+    found = scores(tv, tvnews.decoded(plain))
+    assert found["all"][0] >= counted[0] + 0.01
+    assert found["all"][1] >= counted[1] + 0.1
+    for channel, best in BEST.items():
+        assert found[channel][0] >= best - LOSS
+
+
+def test_the_same_rules_on_another_question_do_no_harm(data):
+    """Screenshots, whose human labels had no part in the rules."""
+    other = tvnews.television(data, "screenshot")
+    stay = tvnews.lasting(other)
+    assert stay == dict.fromkeys(RUNS, 1)  # flashes cannot be told apart: none is left out
+    plain = votes(other, {}, adverts=False)
+    each = [scores(other, plain.votes[:, run] == YES)["all"] for run in range(len(RUNS))]
+    found = scores(other, tvnews.soft(votes(other, stay, adverts=True)) > HALF)["all"]
+    assert found[0] > max(frame for frame, _ in each)
+    assert found[1] > max(segment for _, segment in each) + 0.03

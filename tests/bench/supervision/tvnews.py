@@ -11,7 +11,6 @@ import csv
 import sys
 from dataclasses import dataclass
 from functools import cache
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ import pyarrow as pa
 import vquery as vq
 from vquery import row
 from vquery.metrics.bootstrap import interval_of_sums
+from vquery.metrics.calibration import ece, log_loss
 from vquery.metrics.segments import runs_of, segment_score
 from vquery.supervise.votes.matrix import LabelMatrix
 
@@ -41,6 +41,8 @@ COLUMNS = {
 """Of a question: its column in the answers of a run, and in those of people."""
 SECOND = 1_000_000
 HALF = 0.5
+ADVERTS, SURE = "adverts", 0.999
+"""Name of a voter, and its precision as one might state it: people list no logo there."""
 SHORTEST = (1, 2, 3, 4, 5)
 """Seconds that a logo has to stay, of which leaving one episode out chooses."""
 AGREE = (2, 3)
@@ -48,7 +50,7 @@ AGREE = (2, 3)
 DRAWS = 2000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Television:
     """Seconds of all episodes, in order, and what is known of them.
 
@@ -188,6 +190,19 @@ def by_channel(tv: Television, parts: np.ndarray) -> dict[str, tuple[float, floa
     return out
 
 
+@cache
+def every_rule(tv: Television, adverts: bool) -> np.ndarray:
+    """Sums of all rules of which one is chosen: agreement of runs, and seconds that a logo stays."""
+    return np.stack(
+        [
+            sums(tv, agreement(matrix, least))
+            for shortest in SHORTEST
+            for matrix in [votes(tv, dict.fromkeys(RUNS, shortest), adverts)]
+            for least in AGREE
+        ]
+    )
+
+
 def left_out(tv: Television, within_channel: bool = False) -> dict[bool, np.ndarray]:
     """Sums of a rule chosen on all other episodes, with and without the advertisement rule.
 
@@ -198,12 +213,7 @@ def left_out(tv: Television, within_channel: bool = False) -> dict[bool, np.ndar
     out = {}
     channel = tv.channel[np.searchsorted(tv.episode, np.arange(tv.episode[-1] + 1))]
     for adverts in (False, True):
-        tried = np.stack(
-            [
-                sums(tv, agreement(votes(tv, dict.fromkeys(RUNS, shortest), adverts), least))
-                for least, shortest in product(AGREE, SHORTEST)
-            ]
-        )
+        tried = every_rule(tv, adverts)
         chosen = np.zeros_like(tried[0])
         for number in range(len(chosen)):
             others = np.arange(len(chosen)) != number
@@ -231,31 +241,65 @@ def causes(tv: Television, run: str, shortest: float) -> dict[str, int]:
     }
 
 
-def soft(tv: Television, matrix: LabelMatrix, **settings: object) -> tuple[str, np.ndarray]:
-    """Chance of a logo in each second by a label model; ``per_channel`` lets runs differ."""
-    per_channel = settings.pop("per_channel", False)
-    model = vq.LabelModel(**settings).fit(matrix, groups=tv.channel if per_channel else None)
-    if per_channel:
-        return model.method_, model.predict_proba(matrix, groups=tv.channel)[:, YES]
-    return model.method_, model.predict_proba(matrix)[:, YES]
+def soft(matrix: LabelMatrix, groups: np.ndarray | None = None, **settings: object) -> np.ndarray:
+    """Chance of a logo in each second by a label model; one for each group."""
+    model = vq.LabelModel(**settings).fit(matrix, groups=groups)
+    return model.predict_proba(matrix, groups=groups)[:, YES]
+
+
+def decoded(matrix: LabelMatrix, **options: object) -> np.ndarray:
+    """Seconds with a logo on the likeliest path of a label model's chain."""
+    return vq.LabelModel().fit(matrix).decode(matrix, **options).path == YES
+
+
+def with_adverts(tv: Television, matrix: LabelMatrix) -> LabelMatrix:
+    """The same matrix and one more function, which votes no during advertisements."""
+    no = np.where(tv.covered(tv.adverts), NO, UNKNOWN).astype(np.int16)
+    return LabelMatrix(np.c_[matrix.votes, no], CLASSES, (*RUNS, ADVERTS), tv.items)
 
 
 def label_free(tv: Television) -> Iterator[tuple[str, np.ndarray]]:
     """Every way that no human label had a part in, with what it finds."""
-    shortest = lasting(tv)
+    stay = lasting(tv)
     plain = votes(tv, {}, adverts=False)
     for column, run in enumerate(RUNS):
         yield run, plain.votes[:, column] == YES
-    for adverts, suffix in ((False, ""), (True, ", advertisements")):
-        plain = votes(tv, {}, adverts)
-        yield f"majority vote{suffix}", agreement(plain, 2)
-        yield f"Dawid-Skene{suffix}", soft(tv, plain, method="dawid-skene")[1] > HALF
-        yield f"label model{suffix}", soft(tv, plain)[1] > HALF
-    for adverts, suffix in ((False, ""), (True, ", advertisements")):
-        ruled = votes(tv, shortest, adverts)
-        yield f"majority vote, stays{suffix}", agreement(ruled, 2)
-        yield f"Dawid-Skene, stays{suffix}", soft(tv, ruled, method="dawid-skene")[1] > HALF
-        yield f"**label model, stays{suffix}**", soft(tv, ruled)[1] > HALF
+    for name, shortest, adverts in rules(stay):
+        matrix = votes(tv, shortest, adverts)
+        yield f"{name}: majority vote", agreement(matrix, 2)
+        yield f"{name}: Dawid-Skene", soft(matrix, method="dawid-skene") > HALF
+        yield f"{name}: label model", soft(matrix) > HALF
+        yield f"{name}: label model, decoded", decoded(matrix)
+        if not shortest:
+            least = {"Yes": min(stay.values())}
+            told = decoded(matrix, min_duration=least)
+            yield f"{name}: the same, told how long a logo stays", told
+    yield "stays, adverts: label model per channel", soft(matrix, tv.channel) > HALF
+    more = with_adverts(tv, votes(tv, stay, adverts=False))
+    yield "stays: adverts as a voter", soft(more) > HALF
+    sure = {ADVERTS: (SURE, len(tv.truth))}
+    yield "stays: adverts as a voter of stated precision", soft(more, precision=sure) > HALF
+
+
+def rules(stay: Mapping[str, float]) -> Iterator[tuple[str, Mapping[str, float], bool]]:
+    """Name, least stays and whether adverts are cut out, of each way to make label functions."""
+    yield "no rule", {}, False
+    yield "adverts", {}, True
+    yield "stays", stay, False
+    yield "stays, adverts", stay, True
+
+
+def calibration(tv: Television, matrix: LabelMatrix) -> list[str]:
+    """Log-loss and calibration error of a label model beside the smoothed share of votes."""
+    model = vq.LabelModel().fit(matrix)
+    counted = vq.LabelModel(method="majority", balance=model.balance_).fit(matrix)
+    out = []
+    for name, each in ((model.method_, model), ("share of votes, smoothed", counted)):
+        chance = each.predict_proba(matrix)[:, YES]
+        out.append(
+            f"- {name}: log-loss {log_loss(chance, tv.truth):.4f}, ECE {ece(chance, tv.truth):.4f}"
+        )
+    return [*out, *(f"- {note}" for note in model.notes_)]
 
 
 def line(tv: Television, name: str, parts: np.ndarray) -> str:
@@ -303,7 +347,7 @@ def main(folder: Path) -> None:
     for name, found in label_free(tv):
         print(line(tv, name, sums(tv, found)), flush=True)
     ruled = votes(tv, shortest, adverts=True)
-    ours, plain = soft(tv, ruled)[1] > HALF, votes(tv, {}, adverts=False)
+    ours, plain = soft(ruled) > HALF, votes(tv, {}, adverts=False)
     print("\nLabel model on what stays outside advertisements, less others:\n")
     for name, other in (
         (RUNS[1], plain.votes[:, 1] == YES),
@@ -311,6 +355,7 @@ def main(folder: Path) -> None:
         ("majority vote, advertisements", agreement(votes(tv, {}, adverts=True), 2)),
     ):
         print(f"- {name}: {lead(tv, ours, other)}")
+    print("\nChances:\n\n" + "\n".join(calibration(tv, ruled)))
     print(f"\nScreenshots, with the same rules:\n\n{HEAD}")
     other = television(folder, "screenshot")
     for name, found in label_free(other):
