@@ -2,56 +2,38 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vquery.api import concepts
+from vquery.api.label_functions import Making
 from vquery.engine.bring import any_table
-from vquery.engine.concept import ABSTAIN, REGISTRY, Concept
 from vquery.engine.intervals import Intervals
 from vquery.errors import LabelError, QueryError
-from vquery.expr.relations import Scan
 from vquery.schema import KEYS
-from vquery.supervise.votes.applying import (
-    INTERVALS,
-    ROW,
-    SAID_BY,
-    TABLE,
-    Settings,
-    Voter,
-    apply,
-    apply_on_segments,
-)
-from vquery.supervise.votes.covering import VOTE, Items, ballot
+from vquery.supervise.votes.applying import Settings, Voter, apply, apply_on_segments
+from vquery.supervise.votes.covering import VOTE, Ballot, Items, ballot
 from vquery.supervise.votes.items import items_of, track_items
 from vquery.supervise.votes.rowwise import columns_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
     from typing import TypeAlias
 
     from numpy.typing import NDArray
 
+    from vquery.api.label_functions import Functions
     from vquery.api.moment import Newest
     from vquery.engine.running.cache import Cache
     from vquery.supervise.votes.matrix import LabelMatrix
 
-    Function: TypeAlias = str | Concept | Intervals | Callable[..., Any] | Any
-    Functions: TypeAlias = Iterable[Function] | Mapping[str, Function]
     Progress: TypeAlias = Callable[[str, int, int], None]
     Ints: TypeAlias = NDArray[np.int64]
 
 SEGMENTS, TRACKS = "segments", "tracks"
-WHOLE = "table"
-"""Parameter of a function that wants the whole table at once."""
-ONE_ROW = "row"
-"""Parameter of a function that wants one row at a time, where tables have names."""
 ANY = np.finfo(np.float64).tiny
 """Least share of a track that a human label covers: one detection speaks for its track."""
 OF_TRACKS = ["video", "start_us", "end_us", "track", "class"]
@@ -75,8 +57,8 @@ class Voting:
         def videos(self) -> pa.Table:
             """One row a video."""
 
-        def labels(self, concept: str | None = None) -> pa.Table:
-            """Human labels in force."""
+        def labelled(self, concept: str) -> Intervals:
+            """Human labels as intervals."""
 
         def _tables(self) -> dict[str, Intervals]: ...
 
@@ -137,7 +119,7 @@ class Voting:
         moment, tables = self._newest.get(), self._tables()
         told = f"generation {moment.snapshot.generation}, event {moment.last_event}"
         state = (moment.snapshot, moment.seeds, moment.last_event, self._registered)
-        making = _Making({"db": self, **tables}, cover, {"db": state}, told)
+        making = Making({"db": self, **tables}, cover, {"db": state}, told)
         voters = making.all(functions)
         settings = Settings(classes=classes, by=by, strict=strict, cache=cache, progress=progress)
         if isinstance(over, str) and over == SEGMENTS:
@@ -159,9 +141,10 @@ class Voting:
     def truth(self, votes: LabelMatrix, concept: str) -> Ints:
         """Find the human label of each item: its class in ``votes``, -1 where nobody has said one.
 
-        A label speaks of its detection and of the track that the detection belongs to; labels of
-        one track that contradict each other leave it to the one on most of its time. What is
-        labelled "none of them", or with what is no class of the votes, counts as not known.
+        The label of a detection speaks of that detection and of its track, where contradictions are
+        settled by the time they cover; that of a span of all items that it covers for half of their
+        time. What is labelled "none of them", or with what is no class of the votes, counts as not
+        known.
 
         Returns
         -------
@@ -170,25 +153,34 @@ class Voting:
         Raises
         ------
         LabelError
-            If the items are neither detections nor tracks.
+            If the items have no time.
         """
         items = votes.items
-        if items is None or not {"detection_id", "track"} & set(items.column_names):
+        if items is None or not set(KEYS) <= set(items.column_names):
             raise LabelError(
-                "truth() finds labels of detections and tracks; these items have no column "
-                "detection_id or track: give the classes as codes to summary(truth=)"
+                "truth() finds labels by video and time, which these items do not have: give the "
+                "classes as codes to summary(truth=)"
             )
-        known = self.labels(concept).select(["detection_id", "label"])
-        rows = self.detections.collect(columns=["detection_id", *KEYS, "track"])
-        rows = rows.join(known, "detection_id", join_type="inner").combine_chunks()
-        rows = rows.rename_columns([VOTE if c == "label" else c for c in rows.column_names])
-        made = ballot(Items(items), rows, label=concept, otherwise=None, cover=ANY)
+        said = self.labelled(concept).collect(columns=[*KEYS, "label", "detection_id"])
+        said = said.rename_columns([VOTE if c == "label" else c for c in said.column_names])
+        of_spans = said.filter(said["detection_id"].is_null()).drop_columns("detection_id")
+        coded = Items(items)
+        found = self._codes(ballot(coded, of_spans, label=None, otherwise=None, cover=0.5), votes)
+        if {"detection_id", "track"} & set(items.column_names):
+            tracks = self.detections.collect(columns=["detection_id", "track"])
+            of_objects = said.join(tracks, "detection_id", join_type="inner")
+            made = ballot(coded, of_objects, label=None, otherwise=None, cover=ANY)
+            own = self._codes(made, votes)
+            found = np.where(own < 0, found, own)
+        return found
+
+    @staticmethod
+    def _codes(made: Ballot, votes: LabelMatrix) -> Ints:
         codes = {str(value): code for code, value in enumerate(votes.classes)}
-        other = [value for value in made.values if value not in codes]
+        other = [value for value in made.values if value not in codes and value is not None]
         if other:
             logger.warning(
-                "labels of %r that are no class of the votes count as not known: %s",
-                concept,
+                "labels that are no class of the votes count as not known: %s",
                 ", ".join(map(str, other)),
             )
         number = np.array([*(codes.get(str(each), -1) for each in made.values), -1])
@@ -242,7 +234,7 @@ def votes(
     ([[0, -1], [-1, 1]], ('spam', 'ham'))
     """
     words = {name: any_table(table, name) for name, table in (tables or {}).items()}
-    voters = _Making(words, cover, {}, None, rows=True).all(functions)
+    voters = Making(words, cover, {}, None, rows=True).all(functions)
     settings = Settings(
         classes=classes, abstain=abstain, by=by, strict=strict, cache=cache, progress=progress
     )
@@ -282,121 +274,3 @@ def _extents(videos: pa.Table) -> dict[str, tuple[int, int]]:
     known = videos.filter(pc.greater(videos["duration_us"], 0))
     lengths = zip(known["video"].to_pylist(), known["duration_us"].to_pylist(), strict=True)
     return {video: (0, length) for video, length in lengths}
-
-
-class _Making:
-    """Makes label functions of what a user may call one.
-
-    Parameters
-    ----------
-    words
-        What parameters are filled with, by name.
-    cover
-        For functions that do not say themselves.
-    states
-        What stands for a word in fingerprints, where that is not the word itself.
-    version
-        Of the data, for people.
-    rows
-        Whether a function of one parameter that is no word is one of rows.
-    """
-
-    def __init__(
-        self,
-        words: Mapping[str, Any],
-        cover: float,
-        states: Mapping[str, Any],
-        version: str | None,
-        *,
-        rows: bool = False,
-    ) -> None:
-        if not 0 < cover <= 1:
-            raise LabelError(f"votes(cover=) must be in (0, 1], got {cover!r}")
-        self._words, self._cover, self._states = words, cover, states
-        self._version, self._rows = version, rows
-
-    def all(self, functions: Functions) -> list[Voter]:
-        """Make all of them."""
-        if isinstance(functions, Mapping):
-            return [self._one(given, name, name) for name, given in functions.items()]
-        if isinstance(functions, str | Concept | Intervals) or callable(functions):
-            raise QueryError("votes() takes a list of label functions, or a mapping from names")
-        return [self._one(given, None, f"lf{i}") for i, given in enumerate(functions)]
-
-    def _one(self, given: Function, name: str | None, nameless: str) -> Voter:
-        if isinstance(given, str):
-            return self._by_name(given, name)
-        if isinstance(given, Concept):
-            return self._concept(given, name)
-        if callable(given) and not isinstance(given, Intervals):
-            return self._function(given, name or _name_of(given) or nameless)
-        source = given.node if isinstance(given, Intervals) else None
-        known = source.source.name if isinstance(source, Scan) else nameless
-        return self._table(given, name or known)
-
-    def _by_name(self, given: str, name: str | None) -> Voter:
-        if given in REGISTRY:
-            return self._concept(REGISTRY[given], name)
-        if given in self._words and given not in self._states:
-            return self._table(self._words[given], name or given)
-        known = ", ".join(concept.name for concept in REGISTRY)
-        tables = ", ".join(name for name in self._words if name not in self._states)
-        raise QueryError(
-            f"{given!r} is neither a concept nor a table. Concepts: {known or 'none'}. "
-            f"Tables: {tables or 'none'}"
-        )
-
-    def _concept(self, concept: Concept, name: str | None) -> Voter:
-        return Voter(
-            name or concept.name,
-            lambda: concepts.run(concept, self._words),
-            label=concept.label,
-            otherwise=None if concept.otherwise is ABSTAIN else concept.otherwise,
-            cover=concept.cover,
-            place=concept.place,
-            itself=concept,
-            reads=self._reads(concept.parameters),
-            version=self._version,
-        )
-
-    def _reads(self, parameters: Iterable[str]) -> tuple[Any, ...]:
-        states = {**self._words, **self._states}
-        return tuple((name, states[name]) for name in parameters if name in states)
-
-    def _table(self, given: Any, name: str) -> Voter:
-        return Voter(
-            name,
-            lambda: given,
-            label=name,
-            cover=self._cover,
-            said_by=SAID_BY,
-            itself=given,
-            version=self._version,
-        )
-
-    def _function(self, function: Callable[..., Any], name: str) -> Voter:
-        kind = self._kind(function)
-        if kind == INTERVALS:
-            return self._concept(Concept(function, name, name, cover=self._cover), name)
-        place = Concept(function, name, name).place
-        return Voter(name, function, kind=kind, place=place, version=self._version)
-
-    def _kind(self, function: Callable[..., Any]) -> str:
-        """Tell by the names of its parameters what a function is to be given."""
-        needed = [
-            name
-            for name, one in inspect.signature(function).parameters.items()
-            if one.default is inspect.Parameter.empty
-        ]
-        if all(name in self._words for name in needed):
-            return INTERVALS
-        if needed == [WHOLE]:
-            return TABLE
-        if needed == [ONE_ROW] or (self._rows and len(needed) == 1):
-            return ROW
-        return INTERVALS
-
-
-def _name_of(function: Any) -> str | None:
-    name = getattr(function, "name", None) or getattr(function, "__name__", None)
-    return None if name == "<lambda>" else name

@@ -15,7 +15,7 @@ from vquery.engine.concept import Registry
 def registry(monkeypatch):
     fresh = Registry()
     monkeypatch.setattr(module, "REGISTRY", fresh)
-    monkeypatch.setattr("vquery.api.voting.REGISTRY", fresh)
+    monkeypatch.setattr("vquery.api.label_functions.REGISTRY", fresh)
     monkeypatch.setattr("vquery.api.concepts.REGISTRY", fresh)
 
 
@@ -120,10 +120,25 @@ def test_human_labels_are_the_truth_of_detections_and_tracks(db, caplog):
     assert db.truth(db.votes([ann_first], over="tracks"), "name").tolist() == [0, 1, -1]
     db.label(db.faces.limit(1), "name", "Cleo")
     assert db.truth(votes, "name").tolist()[0] == -1
-    assert "labels of 'name' that are no class of the votes count as not known: Cleo" in caplog.text
+    assert "labels that are no class of the votes count as not known: Cleo" in caplog.text
     assert (db.truth(votes, "nothing") == -1).all()
-    with pytest.raises(vq.LabelError, match="labels of detections and tracks"):
-        db.truth(db.votes([ann_first], over="words"), "name")
+    assert (db.truth(db.votes([ann_first], over="words"), "name") == -1).all()
+    without = vq.LabelMatrix.from_dense([["Ann"]], classes=["Ann"])
+    with pytest.raises(vq.LabelError, match=r"which these items do not have: give the classes"):
+        db.truth(without, "name")
+
+
+def test_human_labels_of_time_are_the_truth_of_what_they_cover(db):
+    votes = db.votes({"face": db.faces}, over="words", classes=["face", "no"])
+    db.label(db.words.filter(row.word == "good"), "said", "face")
+    known = db.truth(votes, "said")
+    # "evening" begins a hundredth of a second later
+    assert (votes.items["word"].to_pylist(), known.tolist()) == (["good", "evening"], [0, 0])
+    faces = db.votes({"face": db.faces}, over=db.faces)
+    first = faces.items.to_pylist()[0]
+    assert (first["video"], first["start_us"]) == ("a", 0)
+    # of the third of a second that it lasts, .1 to .4 covers two thirds, and nothing of the others
+    assert db.truth(faces, "said").tolist() == [0] + [-1] * 17
 
 
 def test_misuse_is_told(db):

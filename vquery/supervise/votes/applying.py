@@ -18,7 +18,7 @@ from vquery.supervise.votes.items import runs, segments
 from vquery.supervise.votes.keeping import Kept
 from vquery.supervise.votes.matrix import ABSTAIN, MOST_CLASSES, LabelMatrix
 from vquery.supervise.votes.rowwise import checked_class, columns_of, row_ballot, table_ballot
-from vquery.supervise.votes.sameness import Sameness
+from vquery.supervise.votes.sameness import Sameness, content
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -57,6 +57,8 @@ class Voter:
         What tells it from others, where that is not ``ask``.
     reads
         What it depends on beside itself, such as the tables it is given.
+    remembered
+        Whether its rows are kept: those of a relation are kept by the engine, step by step.
     version
         Of the data it reads, for people.
     """
@@ -71,6 +73,7 @@ class Voter:
     place: str | None = None
     itself: Any = None
     reads: tuple[Any, ...] = ()
+    remembered: bool = True
     version: str | None = None
 
     def key(self) -> bytes:
@@ -92,10 +95,11 @@ class Asked:
     def source(self) -> dict[str, Any]:
         """Plain values for `LabelMatrix.sources`."""
         voter = self.voter
-        told: dict[str, Any] = {"kind": voter.kind, "place": voter.place, **self.facts}
+        told: dict[str, Any] = {"kind": voter.kind, "place": voter.place}
         if voter.kind == INTERVALS:
             told |= {"label": voter.label, "otherwise": voter.otherwise, "cover": voter.cover}
-        told |= {"version": voter.version, **(self.ballot.facts if self.ballot else {})}
+        told |= {"version": voter.version, **self.facts}
+        told |= self.ballot.facts if self.ballot else {}
         if self.problem is not None:
             told["problem"] = f"{type(self.problem).__name__}: {self.problem}"
         return {name: value for name, value in told.items() if value is not None}
@@ -137,7 +141,7 @@ def apply(
     given = items if frame is None else frame
     columns: dict[str, list[Any]] = {}
     wanted = any(voter.kind != INTERVALS for voter in voters)
-    mark = _mark(given) if wanted and settings.cache is not False else None
+    mark = content(given) if wanted and settings.cache is not False else None
     asked = []
     for number, voter in enumerate(voters):
         one = Asked(voter)
@@ -149,6 +153,7 @@ def apply(
                     columns.update(columns_of(given))
                 frame_of = columns if voter.kind == ROW else given
                 one.ballot = _of_rows(voter, frame_of, items.num_rows, kept, settings, mark)
+                one.facts = {} if mark is None else {"version": mark.hex()}
         one.rows = None
         asked.append(one)
     return _matrix(asked, items, settings)
@@ -248,7 +253,8 @@ def _said(one: Asked, items: Items, by: str) -> Ballot:
 
 def _rows(one: Asked, kept: Kept, settings: Settings) -> pa.Table:
     """Rows of a function's result, with the columns that decide about votes."""
-    known = kept.find(one.voter.key())
+    remembered = one.voter.remembered
+    known = kept.find(one.voter.key()) if remembered else None
     if known is not None:
         one.facts = known[1]
         return known[0]
@@ -260,9 +266,10 @@ def _rows(one: Asked, kept: Kept, settings: Settings) -> pa.Table:
     rows = relation.collect(ordered=False, columns=columns, cache=settings.cache)
     rows = rows.rename_columns([VOTE if name == said_by else name for name in columns])
     one.facts = {"query": str(relation.explain())}
-    # a function may change what it reads, such as a list of what it has seen: asked again, it is
-    # the function that it is now
-    kept.keep(one.voter.key(), rows, one.facts)
+    if remembered:
+        # a function may change what it reads, such as a list of what it has seen: asked again, it
+        # is the function that it is now
+        kept.keep(one.voter.key(), rows, one.facts)
     return rows
 
 
@@ -284,23 +291,6 @@ def _of_rows(
         about = {"values": list(made.values), "facts": made.facts}
         kept.keep(key(), pa.table({"code": made.codes}), about)
     return made
-
-
-def _mark(frame: Any) -> bytes | None:
-    """Fingerprint of what a table holds; None where Arrow cannot take it."""
-    from vquery.engine.running.session import Session
-
-    try:
-        table = frame if isinstance(frame, pa.Table) else pa.table(frame)
-    except (pa.ArrowException, TypeError, ValueError):
-        return None
-    session = Session()
-    try:
-        hashes = [session.hashes(column).tobytes() for column in table.columns]
-    finally:
-        session.close()
-    names = Sameness().of((tuple(table.column_names), str(table.schema.types), type(frame)))
-    return digest([names, *hashes])
 
 
 def _matrix(asked: Sequence[Asked], items: pa.Table, settings: Settings) -> LabelMatrix:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 ABSTAIN = -1
 """The code of a function that says nothing."""
 MOST_CLASSES = np.iinfo(np.int16).max
+NAMED_CLASSES = 8
+"""Classes that a matrix names where it shows itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +60,8 @@ class LabelMatrix:
 
     def __post_init__(self) -> None:
         n, m = self.votes.shape
-        outside = (self.votes < ABSTAIN) | (self.votes >= len(self.classes))
-        if outside.any():
+        if n * m and (self.votes.min() < ABSTAIN or self.votes.max() >= len(self.classes)):
+            outside = (self.votes < ABSTAIN) | (self.votes >= len(self.classes))
             row, column = np.argwhere(outside)[0].tolist()
             raise LabelError(
                 f"votes, row {row}, function {column}: expected -1 to {len(self.classes) - 1}, got "
@@ -316,9 +318,12 @@ class LabelMatrix:
 
     def __repr__(self) -> str:
         said = np.count_nonzero(self.votes != ABSTAIN)
+        named = ", ".join(map(str, self.classes[:NAMED_CLASSES]))
+        more = len(self.classes) - NAMED_CLASSES
+        rest = f" and {more:,} more" if more > 0 else ""
         return (
             f"<LabelMatrix: {said:,} votes of {self.m} functions on {self.n:,} items for "
-            f"{', '.join(map(str, self.classes))}>"
+            f"{named}{rest}>"
         )
 
     def _repr_html_(self) -> str:

@@ -74,7 +74,9 @@ def residual_correlation(votes: Codes, truth: Ints, classes: int) -> Residual:
         np.column_stack([votes, truth]).astype(np.int16), axis=0, return_counts=True
     )
     votes, truth = rows[:, :m], rows[:, m].astype(np.int64)
-    counts = np.stack([(votes == k).sum(axis=1) for k in range(classes)], axis=1)
+    row, column = np.nonzero(votes >= 0)
+    heard = np.bincount(row * classes + votes[row, column], minlength=len(votes) * classes)
+    counts = heard.reshape(len(votes), classes)
     pairwise = m <= LEFT_OUT_UP_TO and bool((truth < 0).any())
     fill = _pair_by_pair if pairwise else _all_at_once
     found = fill(votes, truth, counts, weight.astype(np.float64))
@@ -98,7 +100,7 @@ def _majority(counts: Ints, truth: Ints) -> Ints:
 
 
 def _all_at_once(votes: Codes, truth: Ints, counts: Ints, weight: Floats) -> Floats:
-    return _correlated(votes, _majority(counts, truth), weight, counts.shape[1])
+    return _correlated(votes, _majority(counts, truth), weight)
 
 
 def _pair_by_pair(votes: Codes, truth: Ints, counts: Ints, weight: Floats) -> Floats:
@@ -107,23 +109,22 @@ def _pair_by_pair(votes: Codes, truth: Ints, counts: Ints, weight: Floats) -> Fl
     own = [(votes[:, [j]] == np.arange(classes)).astype(np.int64) for j in range(m)]
     for j in range(m):
         alone = _majority(counts - own[j], truth)
-        found[j, j] = _correlated(votes[:, [j]], alone, weight, classes)[0, 0]
+        found[j, j] = _correlated(votes[:, [j]], alone, weight)[0, 0]
         for k in range(j):
             others = _majority(counts - own[j] - own[k], truth)
-            pair = _correlated(votes[:, [j, k]], others, weight, classes)
+            pair = _correlated(votes[:, [j, k]], others, weight)
             found[j, k] = found[k, j] = pair[0, 1]
     return found
 
 
-def _correlated(votes: Codes, given: Ints, weight: Floats, classes: int) -> Floats:
+def _correlated(votes: Codes, given: Ints, weight: Floats) -> Floats:
     """Correlate columns of answers, the mean of each given class taken off."""
     use = given >= 0
     votes, given, weight = votes[use], given[use], weight[use]
     answers = np.where(votes < 0, 0.0, np.where(votes == given[:, None], 1.0, -1.0))
-    for k in range(classes):
+    for k in np.unique(given).tolist():
         mine = given == k
-        if mine.any():
-            answers[mine] -= np.average(answers[mine], axis=0, weights=weight[mine])
+        answers[mine] -= np.average(answers[mine], axis=0, weights=weight[mine])
     together = answers.T @ (answers * weight[:, None])
     spread = np.sqrt(np.diag(together))
     spread = np.where(spread**2 > LEAST * weight.sum(), spread, np.nan)

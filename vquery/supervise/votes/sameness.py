@@ -8,13 +8,16 @@ threshold was changed elsewhere is another.
 from __future__ import annotations
 
 import functools
+import secrets
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
 from vquery.engine.concept import Concept
 from vquery.engine.intervals import Intervals
+from vquery.engine.running.session import Session
 from vquery.expr.placeholders import Placeholder
 from vquery.plan.fingerprint import PLAIN, Fingerprints, digest, source_identity
 
@@ -25,11 +28,10 @@ if TYPE_CHECKING:
 class Sameness:
     """Fingerprints of functions and of what they read.
 
-    Data are what they say; a query is its steps and the sources it reads; any other object is equal
-    to itself alone, and what changes inside it goes unseen. Functions of other modules count by
-    their code, and of a module a function reads its plain values.
+    Data are what they say, data frames too; a query is its steps and the sources it reads. Any
+    other object is equal to itself alone, and what changes inside it goes unseen. Functions of
+    other modules count by their code, and of a module a function reads its plain values.
 
-    >>> limit = 3
     >>> def of_notebook(given):
     ...     return lambda row: row.score > given
     >>> Sameness().of(of_notebook(3)) == Sameness().of(of_notebook(3))
@@ -85,6 +87,9 @@ class Sameness:
             return self._tagged("placeholder", [self._prints.of(repr(value))])
         if isinstance(value, ModuleType):
             return self._tagged("module", [self._prints.of(value.__name__)])
+        if hasattr(value, "__arrow_c_stream__") and not isinstance(value, pa.Table):
+            # a data frame may change; one that Arrow cannot take is never recognised again
+            return content(value) or self._prints.of(secrets.token_bytes(16))
         return self._prints.of(value)
 
     def _function(self, function: FunctionType) -> Iterable[bytes]:
@@ -125,6 +130,27 @@ class Sameness:
 
     def _tagged(self, kind: str, parts: Iterable[bytes]) -> bytes:
         return digest([kind.encode(), *parts])
+
+
+def content(frame: Any) -> bytes | None:
+    """16 bytes for what a table or data frame holds; None where Arrow cannot take it.
+
+    >>> content(pa.table({"a": [1]})) == content(pa.table({"a": [1]}))
+    True
+    >>> content(pa.table({"a": [1, 2]})) == content(pa.table({"a": [2, 1]}))
+    False
+    """
+    try:
+        table = frame if isinstance(frame, pa.Table) else pa.table(frame)
+    except (pa.ArrowException, TypeError, ValueError):
+        return None
+    session = Session()
+    try:
+        hashes = [session.hashes(column).tobytes() for column in table.columns]
+    finally:
+        session.close()
+    about = (tuple(table.column_names), str(table.schema.types), f"{type(frame)}")
+    return digest([Fingerprints(source_identity).of(about), *hashes])
 
 
 def _names(code: CodeType) -> set[str]:

@@ -160,8 +160,11 @@ def _totals(votes: LabelMatrix, truth: Ints, masks: list[Bools]) -> dict[str, Fl
         known = voted & (truth[here] >= 0)[:, None]
         total["known"] += inside @ known.astype(np.float64)
         total["right"] += inside @ (known & (said == truth[here][:, None])).astype(np.float64)
-        for k in range(classes):
-            total["classes"][:, :, k] += inside @ (said == k).astype(np.float64)
+        row, column = np.nonzero(voted)
+        voice = column * classes + said[row, column]
+        for number, mask in enumerate(masks):
+            heard = np.bincount(voice[mask[here][row]], minlength=m * classes)
+            total["classes"][number] += heard.reshape(m, classes)
     return total
 
 

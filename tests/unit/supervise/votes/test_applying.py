@@ -169,6 +169,11 @@ def test_fingerprints_see_what_a_function_reads(monkeypatch):
     assert same(made(1, np.arange(3))) != same(made(1, np.arange(3.0)))
     assert same(lambda x: x + 1) != same(lambda x: x + 2)
     assert same(lambda x: x.a) != same(lambda x: x.b)
+    frame = TEXTS.copy()
+    reader = made(1, frame)
+    known = same(reader)
+    frame.loc[0, "n"] = 9
+    assert same(reader) != known
     concept = Concept(helped, "c", "c")
     assert same(concept) == same(Concept(helped, "c", "c")) != same(Concept(helped, "c", "d"))
     before = same(helped)
