@@ -289,7 +289,6 @@ __all__ = [
     "seconds",
     "share",
     "shot",
-    "slice",
     "span",
     "spread_labels",
     "started_by",
