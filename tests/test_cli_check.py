@@ -145,3 +145,21 @@ def test_an_empty_collection_breaks_no_rule(tmp_path):
     assert "No rule is broken in 0 rows" in page.read_text()
     said = run(tmp_path / "empty.vq", "--fail-under", "sound.faces=1", code=2).stderr
     assert "no metric 'sound.faces'" in said
+
+
+def test_concepts_that_people_labelled_are_judged_by_that(path, rules):
+    rules.write_text(
+        "import vquery as vq\nfrom vquery import row\n"
+        "@vq.concept\ndef early(shots):\n    return shots.filter(row.start < 0.5)\n"
+    )
+    assert json.loads(run(path, "--concepts", rules, "--json").stdout)["assessments"] == {}
+    with vq.open(path) as db:
+        first = db.shots.filter(vq.row.start < 0.5)
+        db.label(first.filter(vq.row.video == "a.mp4"), "early", "yes")
+        db.label(db.shots.filter(vq.row.video == "b.mp4"), "early", None)
+    facts = json.loads(run(path, "--concepts", rules, "--json").stdout)
+    assert facts["metrics"]["early.recall"] == 1.0
+    assert facts["metrics"]["early.precision"] == 0.5
+    said = run(path, "--concepts", rules, "--fail-under", "early.f1=0.9", code=1).stderr
+    assert "early.f1 is 0.6667, below 0.9" in said
+    vq.engine.concept.REGISTRY.remove("early")

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from vquery.api import concepts
+from vquery.engine.concept import Concept
 from vquery.engine.trust.evaluation import Evaluation
 from vquery.errors import QueryError
 from vquery.supervise.assertions.appear import appear
@@ -73,11 +74,14 @@ class Rules:
     assessments
         Functions of the collection by name, each returns what `vquery.assess` or
         ``relation.evaluate`` gives.
+    concepts
+        Names of concepts; those that people labelled are judged by that, over shots.
     """
 
     assertions: Mapping[str, Sequence[Assertion]]
     slices: Sequence[Slice | str] = ()
     assessments: Mapping[str, Any] | None = None
+    concepts: Sequence[str] = ()
 
     @classmethod
     def of(cls, files: Iterable[Path]) -> Rules:
@@ -94,8 +98,10 @@ class Rules:
         assertions: dict[str, list[Assertion]] = {}
         slices: list[Slice | str] = []
         judged: dict[str, Any] = {}
+        defined: list[str] = []
         for file in files:
             there = vars(concepts.module_of(file))
+            defined += [one.name for one in there.values() if isinstance(one, Concept)]
             for table, rules in _by_table(there.get("ASSERTIONS", {}), file).items():
                 assertions.setdefault(table, []).extend(rules)
             slices += _of_kind(list | tuple, there.get("SLICES", []), file, "SLICES")
@@ -108,7 +114,8 @@ class Rules:
                         "its name must be there once"
                     )
                 judged[name] = function
-        return cls(assertions or {FACES: usual()}, slices, judged)
+        asked = [name for name in dict.fromkeys(defined) if name not in judged]
+        return cls(assertions or {FACES: usual()}, slices, judged, asked)
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,7 +244,12 @@ def prove(db: Collection, rules: Rules) -> Proof:
         checked[table] = db.check(assertions, over=table)
         if rows.num_rows:
             sound[table] = soundness(rows, checked[table], rules.slices)
-    return Proof(db.info(), checked, sound, _assessed(db, rules.assessments or {}))
+    judged = _assessed(db, rules.assessments or {})
+    people = set(db.labels()["concept"].to_pylist())
+    for name in rules.concepts:
+        if name in people:
+            judged[name] = db.assess(name, name)
+    return Proof(db.info(), checked, sound, judged)
 
 
 def soundness(rows: pa.Table, checked: Checked, slices: Sequence[Slice | str]) -> Assessment:

@@ -58,6 +58,7 @@ def check(
     Nothing is changed. A file given by --concepts may define ASSERTIONS (a list about faces, or
     lists by table), SLICES, and ASSESSMENTS (names and functions of the collection that return
     what vq.assess or relation.evaluate gives); without ASSERTIONS the usual ones are checked.
+    Concepts in it that people labelled are judged by these labels, shot by shot.
 
     Exits with 1 when a named threshold is missed, with 2 when one names what there is not.
     """
