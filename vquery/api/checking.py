@@ -53,7 +53,8 @@ class Checking:
     ) -> Checked:
         """Look for what cannot be: rows that break assertions.
 
-        Nothing is changed; `correct` keeps the corrections that come with what is found.
+        Nothing is changed; `correct` keeps the corrections that come with what is found. None
+        contradicts what people have said: rows with a human label stay, and keep it.
 
         Parameters
         ----------
@@ -83,7 +84,8 @@ class Checking:
         if over is None or isinstance(over, str):
             name = over or FACES
             rows = self[name]
-        return check_table(rows, rules, shots=self.shots, name=name)
+        said = self._store.labels()
+        return check_table(rows, rules, shots=self.shots, said=said, name=name)
 
     def correct(self, checked: Checked) -> int:
         """Keep the corrections of a check; they are in force for `corrected` from then on.

@@ -16,6 +16,7 @@ from vquery.errors import QueryError
 from vquery.supervise.assertions.correcting import apply
 from vquery.supervise.assertions.findings import ADD, RELABEL, REMOVE, Assertion
 from vquery.supervise.assertions.rows import ID, ITEM, rows_of
+from vquery.supervise.assertions.said import allowed, said_of
 from vquery.view.page import fragment, heading, paragraph, table_html
 
 if TYPE_CHECKING:
@@ -119,7 +120,12 @@ class Checked:
 
 
 def check(
-    table: Any, assertions: Sequence[Assertion], *, shots: Any = None, name: str = "table"
+    table: Any,
+    assertions: Sequence[Assertion],
+    *,
+    shots: Any = None,
+    said: pa.Table | None = None,
+    name: str = "table",
 ) -> Checked:
     """Hold the rows of a table against assertions; see `Collection.check` for one of a collection.
 
@@ -136,6 +142,9 @@ def check(
         Such as ``[vq.flicker(), vq.multibox()]``.
     shots
         A table of shots: at their borders everything starts anew.
+    said
+        Human labels (schema SEED). Rows that have one are not removed and keep their label, and
+        where a group has any, they alone say what its value is.
     name
         What messages call the table.
 
@@ -156,11 +165,11 @@ def check(
     rules = checked_rules(assertions)
     table = interval_rows(table, name)
     times = None if shots is None else interval_rows(shots, "shots")
-    count, lowest = table.num_rows, 0
+    count, lowest, human = table.num_rows, 0, said_of(said)
     found, fixed = schema.VIOLATION.empty_table(), schema.CORRECTION.empty_table()
     notes: list[str] = []
     for rule in sorted(rules, key=lambda one: one.rank):
-        result = rule.find(rows_of(table, times, lowest))
+        result = allowed(rule.find(rows_of(table, times, lowest, human)), human)
         notes += [f"{rule.name}: {note}" for note in result.notes]
         first = found.num_rows + 1
         found = pa.concat_tables([found, _shifted(result.violations, first)])

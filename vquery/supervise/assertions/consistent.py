@@ -52,6 +52,9 @@ class Consistent(Assertion):
             return nothing()
         group, value = _dense(group[known]), value[known]
         worth = np.nan_to_num(rows.score[known], nan=1.0)
+        human = np.isin(rows.item[known], list(rows.said.get(self.column, ())))
+        spoken = np.bincount(group, human) > 0
+        worth = np.where(spoken[group], human, worth)
         cells, cell = np.unique(group * (value.max() + 1) + value, return_inverse=True)
         mass = np.bincount(cell, worth).astype(np.float64)
         of = cells // (value.max() + 1)
@@ -151,7 +154,8 @@ def consistent(
     """Assert that ``column`` has one value within each track, or within what else is named.
 
     Rows of other values get the one with the largest sum of scores (of rows, where there are no
-    scores); at a tie nothing is corrected. Rows without a value take no part.
+    scores; of human labels, where there are any); at a tie nothing is corrected. Rows without a
+    value take no part.
 
     Parameters
     ----------

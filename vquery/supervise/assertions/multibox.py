@@ -106,7 +106,9 @@ class Multibox(Assertion):
             gone.add(row)
             if len(free) + 1 >= self.boxes:
                 gone.update(free)
-                groups.append(np.array([row, *sorted(free)], np.int64))
+                groups.append(
+                    np.array([row, *sorted(free, key=lambda one: int(rows.item[one]))], np.int64)
+                )
         return sorted(groups, key=lambda group: int(group.min()))
 
 
@@ -121,8 +123,8 @@ def multibox(
 
     Boxes that overlap by more than ``iou`` are one object, unless they are of two tracks that lie
     on each other in less than half of their time: these are two objects, one behind the other. The
-    box of the longer track stays (the others would tear it), of equal ones that of the higher
-    score, then of the lower id; the others are removed.
+    box that a person has labelled stays, else that of the longer track (the others would tear it),
+    of equal ones that of the higher score, then of the lower id; the others are removed.
 
     Parameters
     ----------
@@ -176,7 +178,8 @@ def _of_one(rows: Rows, left: Ints, right: Ints) -> np.ndarray:
 def _by_worth(rows: Rows, some: Ints) -> Ints:
     length = _lengths(_track(rows))[some]
     score = np.nan_to_num(rows.score[some], nan=-1.0)
-    return np.asarray(some[np.lexsort((rows.item[some], -score, -length))])
+    labelled = np.isin(rows.item[some], [one for ids in rows.said.values() for one in ids])
+    return np.asarray(some[np.lexsort((rows.item[some], -score, -length, ~labelled))])
 
 
 def _best(left: Ints, right: Ints, iou: Floats) -> dict[int, float]:

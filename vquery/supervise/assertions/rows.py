@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +14,7 @@ from vquery.errors import SchemaError, UnknownColumnError
 from vquery.schema import BOX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ID = "detection_id"
 ITEM = "item"
 MISSING = -1
-"""The code of a row without a value, and of a moment outside all shots."""
+"""The code of a row without a value."""
 UNIFORM = 0.5
 """Boxes are one a frame where durations differ from the middle one by at most this share."""
 USUAL = 0.8
@@ -48,12 +48,14 @@ class Rows:
     video
         Shape (n,): codes of the videos, which are in ``videos``.
     shot
-        Shape (n,): number of the shot that a row starts in, MISSING outside of all; shots have
-        different numbers in all videos.
+        Shape (n,): number of the shot that a row starts in, below 0 outside of all. Different in
+        all videos.
     shots
         Start and end of each shot, in microseconds.
     lowest
         The lowest id that was given to a row that corrections added, 0 if none was.
+    said
+        Ids of the rows that people have labelled, by concept.
     """
 
     table: pa.Table
@@ -65,6 +67,7 @@ class Rows:
     shot: Ints
     shots: tuple[Ints, Ints]
     lowest: int = 0
+    said: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.item)
@@ -166,7 +169,12 @@ def by_group(group: Ints) -> Iterator[tuple[int, Ints]]:
             yield int(group[rows[0]]), rows
 
 
-def rows_of(table: pa.Table, shots: pa.Table | None = None, lowest: int = 0) -> Rows:
+def rows_of(
+    table: pa.Table,
+    shots: pa.Table | None = None,
+    lowest: int = 0,
+    said: Mapping[str, frozenset[int]] | None = None,
+) -> Rows:
     """Take a table of intervals (``video, start_us, end_us``, see `vquery.from_arrow`) apart.
 
     The id of a row is its ``detection_id``, or ``item``, or its number in the table from 0.
@@ -177,7 +185,7 @@ def rows_of(table: pa.Table, shots: pa.Table | None = None, lowest: int = 0) -> 
         Checked times and boxes.
     shots
         ``video, start_us, end_us``; without it every video is one shot as long as its rows.
-    lowest
+    lowest, said
         See `Rows`.
 
     Raises
@@ -194,9 +202,9 @@ def rows_of(table: pa.Table, shots: pa.Table | None = None, lowest: int = 0) -> 
         table = table.append_column(ITEM, pa.array(item))
     if shots is None:
         spans = _whole(video, start, end, len(names))
-        return Rows(table, item, start, end, video, names, video, spans, lowest)
+        return Rows(table, item, start, end, video, names, video, spans, lowest, said or {})
     shot, spans = _shots(shots, names, video, start)
-    return Rows(table, item, start, end, video, names, shot, spans, lowest)
+    return Rows(table, item, start, end, video, names, shot, spans, lowest, said or {})
 
 
 def _ids(table: pa.Table) -> Ints:
@@ -236,7 +244,7 @@ def _shots(
     low, high = shots["start_us"].to_numpy(), shots["end_us"].to_numpy()
     order = np.lexsort((low, group))
     group, low, high = group[order], low[order], high[order]
-    out = np.full(len(start), MISSING, np.int64)
+    out = -1 - video
     for code, rows in by_group(video):
         first, last = np.searchsorted(group, [code, code + 1])
         if first == last:
