@@ -29,7 +29,8 @@ ALIKE = 0.1
 def text(summary: Summary) -> str:
     """Write a table with a line a function, and the pairs that err together."""
     table = summary.table.slice(0, SHOWN_ROWS)
-    lines = [_line(row, summary) for row in table.to_pylist()]
+    said = _polarity(summary)
+    lines = [_line(row, summary, said) for row in table.to_pylist()]
     names = ["slice", "function", "votes", "cover", "overlap", "conflict", "polarity", "accuracy"]
     cells = [names, *lines]
     widths = [max(len(row[i]) for row in cells) for i in range(len(names))]
@@ -48,7 +49,16 @@ def _head(summary: Summary) -> str:
     )
 
 
-def _line(row: dict[str, Any], summary: Summary) -> list[str]:
+def _polarity(summary: Summary) -> dict[tuple[str, str], str]:
+    """Classes that each function votes in each slice, with the share that is right where known."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in summary.classes.to_pylist():
+        right = "" if row["accuracy"] is None else f" {row['accuracy']:.0%}"
+        found.setdefault((row["slice"], row["function"]), []).append(f"{row['vote']}{right}")
+    return {key: ", ".join(values) for key, values in found.items()}
+
+
+def _line(row: dict[str, Any], summary: Summary, said: dict[tuple[str, str], str]) -> list[str]:
     timed = summary.votes.items is not None
 
     def share(name: str) -> str:
@@ -60,7 +70,7 @@ def _line(row: dict[str, Any], summary: Summary) -> list[str]:
         accuracy = f"{row['accuracy']:.1%} ({row['low']:.1%}–{row['high']:.1%} of {row['known']:,})"
     return [
         row["slice"], row["function"], f"{row['votes']:,}", share("coverage"), share("overlap"),
-        share("conflict"), ", ".join(row["polarity"]) or "–", accuracy,
+        share("conflict"), said.get((row["slice"], row["function"]), "–"), accuracy,
     ]  # fmt: skip
 
 
@@ -105,12 +115,20 @@ def html(summary: Summary) -> str:
         table_html(table.column_names, rows),
         *map(paragraph, _notes(summary)),
         heading(f"What is voted{part}"),
+        _class_table(summary),
         shares_svg(names, [str(each) for each in votes.classes], shares),
         heading(f"Residual correlation{part}"),
         paragraph(f"beyond what is explained by {residual.given}; on {residual.items:,} items"),
         matrix_svg(names, residual.correlation[: len(names), : len(names)].tolist()),
         *_over_time(summary, names),
     )
+
+
+def _class_table(summary: Summary) -> str:
+    rows = [list(row.values()) for row in summary.classes.slice(0, SHOWN_ROWS).to_pylist()]
+    left = summary.classes.num_rows - len(rows)
+    more = paragraph(f"{left:,} more lines: see .classes") if left > 0 else ""
+    return table_html(summary.classes.column_names, rows) + more
 
 
 def _over_time(summary: Summary, names: tuple[str, ...]) -> list[str]:

@@ -44,11 +44,16 @@ class Summary:
         seconds with ``_time`` added; ``polarity``, the classes it votes; ``known``, votes on items
         of known class, ``accuracy`` of these with ``low`` and ``high`` of its 95 % interval by
         Wilson (null without any); ``problem``, why it failed.
+    classes
+        One row for each slice, function and class that it votes there: ``slice, function, vote``,
+        ``votes`` and ``known, accuracy, low, high`` of these votes alone. A function may be right
+        about one class and wrong about another.
     votes, truth, slices
         What it is about: ``truth`` (n,) -1 where not known; ``slices`` name → (n,) truth values.
     """
 
     table: pa.Table
+    classes: pa.Table
     votes: LabelMatrix
     truth: Ints
     slices: Mapping[str, Bools]
@@ -117,7 +122,8 @@ def summarised(votes: LabelMatrix, truth: ArrayLike | None, slices: Mapping[str,
     masks = {ALL: np.ones(votes.n, bool), **_checked(slices, votes.n)}
     totals = _totals(votes, codes, list(masks.values()))
     parts = [_rows(votes, name, number, totals) for number, name in enumerate(masks)]
-    return Summary(pa.concat_tables(parts), votes, codes, masks)
+    classes = [_classes(votes, name, number, totals) for number, name in enumerate(masks)]
+    return Summary(pa.concat_tables(parts), pa.concat_tables(classes), votes, codes, masks)
 
 
 def _checked(slices: Mapping[str, Bools], n: int) -> dict[str, Bools]:
@@ -136,13 +142,14 @@ def _checked(slices: Mapping[str, Bools], n: int) -> dict[str, Bools]:
 def _totals(votes: LabelMatrix, truth: Ints, masks: list[Bools]) -> dict[str, Floats]:
     """Sum over the items of each slice, in items and in seconds.
 
-    ``voted, overlap, conflict`` (2, slices, m), ``items`` (2, slices, 1), ``known, right``
-    (slices, m) and ``classes`` (slices, m, K).
+    ``voted, overlap, conflict`` (2, slices, m), ``items`` (2, slices, 1), and by the class voted
+    ``classes``, ``told`` those on items of known class and ``true`` those that are right
+    (slices, m, K).
     """
     s, m, classes = len(masks), votes.m, len(votes.classes)
     total = {name: np.zeros((2, s, m)) for name in ("voted", "overlap", "conflict")}
-    total |= {"items": np.zeros((2, s, 1)), "classes": np.zeros((s, m, classes))}
-    total |= {name: np.zeros((s, m)) for name in ("known", "right")}
+    total |= {name: np.zeros((s, m, classes)) for name in ("classes", "told", "true")}
+    total["items"] = np.zeros((2, s, 1))
     step = max(1, BLOCK_VALUES // max(m, 1))
     for start in range(0, votes.n, step):
         here = slice(start, start + step)
@@ -158,13 +165,15 @@ def _totals(votes: LabelMatrix, truth: Ints, masks: list[Bools]) -> dict[str, Fl
             total[name] += weight @ what.astype(np.float64)
         total["items"] += weight.sum(axis=2)[:, :, None]
         known = voted & (truth[here] >= 0)[:, None]
-        total["known"] += inside @ known.astype(np.float64)
-        total["right"] += inside @ (known & (said == truth[here][:, None])).astype(np.float64)
         row, column = np.nonzero(voted)
         voice = column * classes + said[row, column]
+        told = known[row, column]
+        right = told & (said[row, column] == truth[here][row])
         for number, mask in enumerate(masks):
-            heard = np.bincount(voice[mask[here][row]], minlength=m * classes)
-            total["classes"][number] += heard.reshape(m, classes)
+            inside_row = mask[here][row]
+            for name, what in (("classes", True), ("told", told), ("true", right)):
+                heard = np.bincount(voice[inside_row & what], minlength=m * classes)
+                total[name][number] += heard.reshape(m, classes)
     return total
 
 
@@ -174,9 +183,7 @@ def _rows(votes: LabelMatrix, name: str, number: int, total: dict[str, Floats]) 
         what: np.divide(total[what][:, number], size, out=np.zeros((2, votes.m)), where=size > 0)
         for what in ("voted", "overlap", "conflict")
     }
-    known, right = total["known"][number], total["right"][number]
-    accuracy = np.divide(right, known, out=np.full(votes.m, np.nan), where=known > 0)
-    low, high = wilson(accuracy, known)
+    known, right = total["told"][number].sum(axis=1), total["true"][number].sum(axis=1)
     classes = [str(each) for each in votes.classes]
     polarity = [[classes[k] for k in np.flatnonzero(each)] for each in total["classes"][number]]
     columns: dict[str, Any] = {
@@ -187,9 +194,30 @@ def _rows(votes: LabelMatrix, name: str, number: int, total: dict[str, Floats]) 
     for title, what in (("coverage", "voted"), ("overlap", "overlap"), ("conflict", "conflict")):
         columns[title], columns[f"{title}_time"] = share[what]
     columns["polarity"] = pa.array(polarity, pa.list_(pa.string()))
-    columns["known"] = known.astype(np.int64)
-    for title, values in (("accuracy", accuracy), ("low", low), ("high", high)):
-        columns[title] = pa.array(values, mask=known == 0)
+    columns |= _accuracy(known, right)
     problems = [each.get("problem") for each in votes.sources] or [None] * votes.m
     columns["problem"] = pa.array(problems, pa.string())
     return pa.table(columns)
+
+
+def _classes(votes: LabelMatrix, name: str, number: int, total: dict[str, Floats]) -> pa.Table:
+    heard, known, right = (total[each][number] for each in ("classes", "told", "true"))
+    column, code = np.nonzero(heard)
+    classes = pa.array([str(each) for each in votes.classes], pa.string())
+    columns = {
+        "slice": pa.array([name] * len(code), pa.string()),
+        "function": pa.array(votes.functions, pa.string()).take(pa.array(column)),
+        "vote": classes.take(pa.array(code)),
+        "votes": heard[column, code].astype(np.int64),
+        **_accuracy(known[column, code], right[column, code]),
+    }
+    return pa.table(columns)
+
+
+def _accuracy(known: Floats, right: Floats) -> dict[str, Any]:
+    """Columns ``known``, ``accuracy`` and its interval, null where nothing is known."""
+    accuracy = np.divide(right, known, out=np.full(known.shape, np.nan), where=known > 0)
+    low, high = wilson(accuracy, known)
+    shown = {"accuracy": accuracy, "low": low, "high": high}
+    nulls = {title: pa.array(values, mask=known == 0) for title, values in shown.items()}
+    return {"known": known.astype(np.int64), **nulls}

@@ -64,6 +64,13 @@ def test_figures_are_those_of_counting(data):
         assert row["accuracy"] == pytest.approx(accuracy)
         voted = {"abc"[v] for v in codes[inside, j] if v >= 0}
         assert row["polarity"] == sorted(voted)
+    for row in votes.summary(truth, {"some": mask}).classes.to_pylist():
+        j, k = "wxyz".index(row["function"]), "abc".index(row["vote"])
+        told = (codes[:, j] == k) & (mask if row["slice"] == "some" else True)
+        assert row["votes"] == told.sum() > 0
+        assert row["known"] == (told & (truth >= 0)).sum()
+        right = (told & (truth == k)).sum()
+        assert row["accuracy"] == (pytest.approx(right / row["known"]) if row["known"] else None)
 
 
 def test_the_interval_of_accuracy_is_wilsons():
