@@ -196,8 +196,10 @@ def info_text(facts: Mapping[str, Any]) -> str:
         size = facts["cache_bytes"] / 1e6
         lines.append(f"  neighbour lists kept to be searched faster: {size:,.1f} MB")
     for concept, found in facts["propagated"].items():
-        late = "" if found["up_to_date"] else " (human labels have changed since: propagate again)"
-        lines.append(f"  propagated {concept!r}: {found['labelled']:,} of {found['items']:,}{late}")
+        again = "propagate" if found["how"] == "propagated" else "fuse"
+        late = "" if found["up_to_date"] else f" (human labels have changed since: {again} again)"
+        count = f"{found['labelled']:,} of {found['items']:,}"
+        lines.append(f"  {found['how']} {concept!r}: {count}{late}")
     return "\n".join(lines)
 
 

@@ -39,9 +39,11 @@ def info(store: Store) -> dict[str, Any]:
 
 
 def _propagated(store: Store, snapshot: Snapshot, seeds: pa.Table) -> dict[str, Any]:
-    """Say for each concept what was propagated, and whether labels have changed since."""
+    """Say for each concept what was propagated or fused, and whether labels changed since."""
+    from vquery.api.propagation.keeping import DID, commands  # with what solves, which loads slowly
+
     soft = snapshot.read("soft_labels", columns=["concept", "label", "run_id"])
-    arguments = run_arguments(snapshot)
+    arguments, did = run_arguments(snapshot), commands(snapshot)
     found = {}
     for concept in sorted(soft["concept"].unique().to_pylist()):
         mine = soft.filter(pc.equal(soft["concept"], concept))
@@ -53,6 +55,7 @@ def _propagated(store: Store, snapshot: Snapshot, seeds: pa.Table) -> dict[str, 
             "items": mine.num_rows,
             "labelled": mine.num_rows - mine["label"].null_count,
             "run_id": run,
+            "how": DID.get(did.get(run, ""), "propagated"),
             "up_to_date": _said(before).equals(_said(now)),
         }
     return found
@@ -80,5 +83,5 @@ def html(store: Store) -> str:
         rows += [[f"human {concept}: {label}", count] for label, count in labels.items()]
     for concept, labels in facts["human_spans"].items():
         rows += [[f"human {concept}, spans: {label}", count] for label, count in labels.items()]
-    rows += [[f"propagated {c}", one["labelled"]] for c, one in facts["propagated"].items()]
+    rows += [[f"{one['how']} {c}", one["labelled"]] for c, one in facts["propagated"].items()]
     return fragment(heading(store.path.name), table_html(["what", "rows"], rows))

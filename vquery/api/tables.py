@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 INT64 = pa.int64()
 HUMAN = "human"
 PROPAGATED = "propagated"
+FUSED = "fused"
 CROPS = "picture.detection"
 PUBLIC_DETECTION = pa.schema(
     [field for field in schema.DETECTION if field.name not in {"frame", "shot_id", "source"}]
@@ -223,8 +224,8 @@ def labels_of(
 
     ``videos`` are those that the ids are of, where that is known.
 
-    A human label comes before a propagated one, also where it says "none of them". What was a
-    human label when it was propagated, and is taken back, counts as propagated.
+    A human label comes before one that was found, also where it says "none of them". What was a
+    human label when it was propagated or fused, and is taken back, counts as found.
     """
     soft = propagated(snapshot, wanted.concept, videos)
     said = seeds.filter(pc.equal(seeds["concept"], wanted.concept))
@@ -233,7 +234,8 @@ def labels_of(
     human, told = pc.is_valid(by_hand), said["label"].take(by_hand)
     sure = pc.if_else(pc.is_valid(told), 1.0, pa.scalar(None, pa.float32())).cast(pa.float32())
     source = soft["source"].take(at)
-    source = pc.if_else(pc.equal(source, HUMAN), PROPAGATED, source)
+    fused = pc.any(pc.equal(soft["source"], FUSED)).as_py()
+    source = pc.if_else(pc.equal(source, HUMAN), FUSED if fused else PROPAGATED, source)
     found = [
         pc.if_else(human, told, _sure(snapshot, soft, wanted.threshold).take(at)),
         pc.if_else(human, sure, soft["probability"].take(at)),

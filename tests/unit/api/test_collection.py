@@ -285,6 +285,7 @@ def test_info_counts_and_says_whether_labels_have_changed(path):
         "items": 60,
         "labelled": 24,
         "run_id": 2,
+        "how": "propagated",
         "up_to_date": True,
     }
     db.label([CLEO], "name", "Cleo")

@@ -95,12 +95,12 @@ def keep(
     """Put rows in the place of what the concept had, which is kept for an undo."""
     with store.snapshot() as snapshot:
         there, before = snapshot.read(shelf.now), snapshot.read(shelf.before)
-        commands = _commands(snapshot)
+        made_by = commands(snapshot)
     own = pc.equal(there["concept"], concept)
     replaced = _replaced_by(there.filter(own), writer.run_id)
     rows = pa.concat_tables([there.filter(pc.invert(own)), table])
     before = pa.concat_tables([before, replaced.select(before.column_names)])
-    before = _latest(before, concept, KEPT_RUNS, commands)
+    before = _latest(before, concept, KEPT_RUNS, made_by)
     _commit(writer, rows, before, f"{DONE}{writer.run_id}", shelf)
 
 
@@ -108,7 +108,7 @@ def undo(store: Store, run_id: int | None) -> Undone:
     """Take a propagation or fusion back; see `Collection.undo_run`."""
     with store.snapshot() as snapshot:
         chosen, concept, shelf = _to_undo(store, snapshot, run_id)
-        did = DID[_commands(snapshot)[chosen]]
+        did = DID[commands(snapshot)[chosen]]
     arguments = {"run_id": chosen, "concept": concept}
     with store.writer("undo", arguments) as writer:
         with store.snapshot() as now:  # another process may have written before the lock was ours
@@ -129,13 +129,13 @@ def last_propagated(snapshot: Snapshot, concept: str) -> pa.Table:
 
     Schema SOFT_LABEL, by detection; without rows where nothing was propagated.
     """
-    commands = _commands(snapshot)
+    made_by = commands(snapshot)
     states = [
         rows.filter(pc.equal(rows["concept"], concept)).select(schema.SOFT_LABEL.names)
         for rows in (snapshot.read(DETECTIONS.now), snapshot.read(DETECTIONS.before))
     ]
     for rows in states:
-        made = [run for run in rows["run_id"].unique().to_pylist() if _propagates(commands, run)]
+        made = [run for run in rows["run_id"].unique().to_pylist() if _propagates(made_by, run)]
         if made:
             mine = rows.filter(pc.equal(rows["run_id"], max(made)))
             return mine.sort_by("detection_id").combine_chunks()
@@ -175,15 +175,15 @@ def newest(snapshot: Snapshot) -> int:
     return max(_in_force(snapshot).values(), default=0)
 
 
-def _commands(snapshot: Snapshot) -> dict[int, str]:
+def commands(snapshot: Snapshot) -> dict[int, str]:
     """Return the command of each run."""
     every = snapshot.runs()
     return dict(zip(every["run_id"].to_pylist(), every["command"].to_pylist(), strict=True))
 
 
-def _propagates(commands: Mapping[int, str], run_id: int) -> bool:
+def _propagates(made_by: Mapping[int, str], run_id: int) -> bool:
     # a run that is not known any more is of before there were fusions
-    return commands.get(run_id, "propagate") == "propagate"
+    return made_by.get(run_id, "propagate") == "propagate"
 
 
 def _in_force(snapshot: Snapshot) -> dict[tuple[Shelf, str], int]:
@@ -269,11 +269,11 @@ def _replaced_by(rows: pa.Table, run_id: int) -> pa.Table:
     return rows.append_column(pa.field("replaced_by", pa.int64()), by)
 
 
-def _latest(before: pa.Table, concept: str, states: int, commands: Mapping[int, str]) -> pa.Table:
+def _latest(before: pa.Table, concept: str, states: int, made_by: Mapping[int, str]) -> pa.Table:
     """Let the oldest states of a concept go, but for its last propagation; others keep theirs."""
     own = before.filter(pc.equal(before["concept"], concept))
     recent = sorted(own["replaced_by"].unique().to_pylist())[-states:]
-    made = [run for run in own["run_id"].unique().to_pylist() if _propagates(commands, run)]
+    made = [run for run in own["run_id"].unique().to_pylist() if _propagates(made_by, run)]
     keep_ = pc.or_(
         pc.not_equal(before["concept"], concept),
         pc.or_(
