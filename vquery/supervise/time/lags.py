@@ -15,6 +15,7 @@ from vquery.supervise.votes.matrix import ABSTAIN
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from vquery.supervise.time.run import Evidence
     from vquery.supervise.time.sequences import Sequences
 
     Ints = NDArray[np.int64]
@@ -39,29 +40,20 @@ class Lagged(NamedTuple):
     """Covariances of the class with itself, by lag.
 
     ``lags`` (d,) ticks, the first 0. ``joint`` (d, K, K): covariance of being k and being l so
-    many ticks later. ``left_out`` (blocks, d, K, K): the same without each block of time. ``step``
-    seconds of a tick here, a multiple of that of the sequences.
+    many ticks later. ``left_out`` (blocks, d, K, K): the same without each block of time, and
+    ``balance`` (blocks, K) the shares of the classes. ``step``: seconds of a tick here, a multiple
+    of that of the sequences.
     """
 
     lags: Ints
     joint: Floats
     left_out: Floats
+    balance: Floats
     step: float
 
 
-def lag_covariances(
-    votes: Codes, confusion: Floats, balance: Floats, sequences: Sequences
-) -> Lagged | None:
+def lag_covariances(given: Evidence, sequences: Sequences) -> Lagged | None:
     """Estimate how the class varies with itself over time, from pairs of different functions.
-
-    Parameters
-    ----------
-    votes
-        Shape (n, m): codes of classes, -1 where a function abstains.
-    confusion
-        Shape (m, K, K + 1): probability of each vote given the class, the last one abstaining.
-    balance
-        Shape (K,).
 
     Returns
     -------
@@ -75,6 +67,7 @@ def lag_covariances(
     of Pearson's chi-square over all pairs need only sums over functions:
     O(items · functions · K² · lags), however many pairs there are.
     """
+    votes, confusion, balance = given.votes, given.confusion, given.balance
     k = len(balance)
     grid, cuts, step = grid_of(sequences)
     if k < 2 or grid.size < FEWEST or votes.shape[1] < 2:
@@ -92,7 +85,23 @@ def lag_covariances(
     for block in range(BLOCKS):
         rest = (total[0] - pairs[block], total[1] - first[block], total[2] - second[block])
         made.append(_solved(system, basis, *rest, total[3] - sums[block]))
-    return Lagged(lags, made[0], np.asarray(made[1:]), step)
+    shares = _shares(given, grid, blocks)
+    return Lagged(lags, made[0], np.asarray(made[1:]), shares, step)
+
+
+def _shares(given: Evidence, grid: Ints, blocks: Ints) -> Floats:
+    """Shares of the classes without each block, (blocks, K), moved as mean probabilities move."""
+    joint = given.evidence + np.log(given.balance)
+    chance = np.exp(joint - joint.max(axis=1, keepdims=True))
+    chance /= chance.sum(axis=1, keepdims=True)
+    seen = grid >= 0
+    inside, place = chance[grid[seen]], blocks[seen]
+    sums = np.stack([np.bincount(place, column, BLOCKS) for column in inside.T], axis=1)
+    count = np.bincount(place, minlength=BLOCKS)[:, None]
+    total = sums.sum(axis=0)
+    without = (total - sums) / np.maximum(count.sum() - count, 1)
+    moved = np.maximum(given.balance + without - total / count.sum(), WEAK)
+    return np.asarray(moved / moved.sum(axis=1, keepdims=True))
 
 
 def grid_of(sequences: Sequences) -> tuple[Ints, Ints, float]:
@@ -157,7 +166,7 @@ def _sums(
             (number[lag:] == number[: number.size - lag]) & there[lag:] & there[: number.size - lag]
         )
         spans.append(at)
-        pairs[:, spans and len(spans) - 1] = np.bincount(blocks[at], minlength=BLOCKS)
+        pairs[:, len(spans) - 1] = np.bincount(blocks[at], minlength=BLOCKS)
     for j in range(m + 1):
         score = total if j == m else tables[j][chosen[:, j]]
         sign = 1.0 if j == m else -1.0

@@ -10,7 +10,7 @@ import numpy as np
 from vquery.supervise.time.durations import fit_durations
 from vquery.supervise.time.lags import lag_covariances
 from vquery.supervise.time.persistence import temper_of
-from vquery.supervise.time.run import chances, of_nodes, path
+from vquery.supervise.time.run import chances, of_nodes, path, sampled
 from vquery.supervise.time.transitions import Transitions, jumps, spent, stochastic
 
 if TYPE_CHECKING:
@@ -75,8 +75,12 @@ def learn_transitions(
     k = len(given.classes)
     if k == 1 or not len(sequences.row):
         return _unknown(given, sequences.step, "given"), ()
+    n = len(given.evidence)
+    given, sequences = sampled(given, sequences)
     lagged = None if method == "em" else _usable(given, sequences)
     notes: list[str] = []
+    if len(given.evidence) < n:
+        notes.append(f"learnt from {len(given.evidence):,} of {n:,} items, in stretches")
     if lagged is None:
         if method == "lags":
             notes.append("covariances of functions over time are too weak, so Baum-Welch is used")
@@ -95,12 +99,13 @@ def settle(
     made: Transitions, given: Evidence, sequences: Sequences, told: Told
 ) -> tuple[Transitions, tuple[str, ...]]:
     """Put in what is stated, and learn in turns what follows from it and how long errors last."""
+    given, sequences = sampled(given, sequences)
     evidence = of_nodes(given.evidence, sequences)
     base = made if told.temper is None else replace(made, temper=told.temper)
     made, notes = _with_stated(base, evidence, sequences, told)
     made, said = _tempered(made, given, sequences, told)
-    chosen = set(range(len(made.mean))) - {*told.least, *told.mean}
-    if chosen and made.shortest[sorted(chosen)].any():
+    chosen = set(np.flatnonzero(made.shortest).tolist()) - {*told.least, *told.mean}
+    if chosen:
         made = _chosen(made, evidence, sequences, sorted(chosen))
         made, said = _tempered(made, given, sequences, told)
     if made.shortest.any():
@@ -172,7 +177,7 @@ def _unknown(given: Evidence, step: float, method: str) -> Transitions:
 
 def _usable(given: Evidence, sequences: Sequences) -> Lagged | None:
     """Give the covariances over time where functions agree on more than noise."""
-    found = lag_covariances(given.votes, given.confusion, given.balance, sequences)
+    found = lag_covariances(given, sequences)
     if found is None or found.lags.size < 2:
         return None
     now = np.trace(found.joint[0])
@@ -209,7 +214,10 @@ def _from_lags(given: Evidence, found: Lagged) -> Transitions:
     correlation, error = _correlation(found)
     balance = given.balance
     raw = _matrix(found.joint[0], found.joint[1], balance)
-    each = [_matrix(part[0], part[1], balance) for part in found.left_out]
+    each = [
+        _matrix(part[0], part[1], share)
+        for part, share in zip(found.left_out, found.balance, strict=True)
+    ]
     matrix = _slowed(stochastic(raw), given, 1 / max(2.0, found.lags[-1] * SURE))
     mean = found.step / (1 - np.diag(matrix))
     return Transitions(
@@ -272,8 +280,7 @@ def _with_fitted(made: Transitions) -> tuple[Transitions, tuple[str, ...]]:
     # what lies between two stretches of a rare class shows only in a return that does not come,
     # which is as small as the share of that class: nothing is said of how long it lasts at least
     least = np.where(mean <= COMPARABLE * mean.min(), found.part * mean, 0.0)
-    parts = [f"{name} {each:.3g} s" for name, each in zip(made.classes, least, strict=True) if each]
-    said = f"correlations over time show least durations: {', '.join(parts)}"
+    said = f"correlations over time fall as if {found.part:.0%} of mean durations were certain"
     return replace(made, shortest=least, mean=mean), (said,)
 
 

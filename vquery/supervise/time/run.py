@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
+ENOUGH = 50_000
+"""Nodes from which transitions are learnt at most: changes that matter happen hundreds of
+times in so many, and learning takes about two seconds."""
+STRETCH = 5_000
+"""Nodes of a stretch: five times the longest lag that is looked at."""
+GOLDEN = (5**0.5 - 1) / 2
+"""Multiples of it, less their whole parts, are spread evenly however many are taken."""
 SHORT = 1e-6
 """Ticks that a spell lasts beyond its least duration at least, so that logarithms are finite."""
 
@@ -38,6 +45,40 @@ class Evidence(NamedTuple):
     evidence: Floats
     confusion: Floats
     balance: Floats
+
+
+def sampled(given: Evidence, sequences: Sequences) -> tuple[Evidence, Sequences]:
+    """Keep stretches of items from all over, where there are more than are needed to learn from.
+
+    Stretches are next to `STRETCH` nodes long and evenly spread, the same at every call.
+    """
+    total = len(sequences.row)
+    if total <= ENOUGH:
+        return given, sequences
+    cuts = np.unique(np.concatenate((sequences.bounds, np.arange(0, total, STRETCH))))
+    kept = np.arange(len(cuts) - 1)
+    order = (kept * GOLDEN) % 1.0
+    taken = np.argsort(order, kind="stable")
+    enough = int(np.searchsorted(np.cumsum(np.diff(cuts)[taken]), ENOUGH)) + 1
+    taken = np.sort(taken[:enough])
+    node = np.concatenate([np.arange(cuts[each], cuts[each + 1]) for each in taken])
+    bounds = np.concatenate(([0], np.cumsum(np.diff(cuts)[taken])))
+    rows = sequences.row[node]
+    items = np.flatnonzero(rows >= 0)
+    number = np.full(len(node), -1, np.int64)
+    number[items] = np.arange(items.size)
+    owner = np.searchsorted(sequences.bounds, cuts[taken], side="right") - 1
+    few = sequences._replace(
+        bounds=bounds,
+        row=number,
+        length=sequences.length[node],
+        looks=sequences.looks[node],
+        start_us=sequences.start_us[node],
+        end_us=sequences.end_us[node],
+        video=[sequences.video[each] for each in owner],
+    )
+    chosen = rows[items]
+    return given._replace(votes=given.votes[chosen], evidence=given.evidence[chosen]), few
 
 
 def of_nodes(evidence: Floats, sequences: Sequences) -> Floats:
