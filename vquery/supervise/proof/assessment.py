@@ -206,7 +206,8 @@ class Assessment:
 
     def _measured(self, metric: str | None) -> Measured:
         figure = figure_of(self._figures, metric or self.main)
-        return Measured(self.rows, self._segments, self._draws, figure, self.options.level)
+        options = self.options
+        return Measured(self.rows, self._segments, options.tiou, self._draws, figure, options.level)
 
     @cached_property
     def classes(self) -> pa.Table:

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from scipy import stats
 
 from vquery.errors import LabelError
-from vquery.supervise.proof.sums import Draws, Sums, item_sums, whole
+from vquery.supervise.proof.rows import MOST_GROUPS
+from vquery.supervise.proof.sums import Draws, Sums, item_sums, segment_sums, whole
 from vquery.supervise.slices import slices_of
 
 if TYPE_CHECKING:
@@ -54,10 +55,11 @@ SCHEMA = pa.schema(
 
 
 class Measured(NamedTuple):
-    """What a table of slices is made from: rows, sums of segments, draws, the figure, its level."""
+    """What a table of slices is made from."""
 
     rows: Judgements
     segments: Sums
+    tious: tuple[float, ...]
     draws: Draws
     figure: Figure
     level: float
@@ -111,16 +113,24 @@ def _line(measured: Measured, name: str, members: Members) -> dict[str, Any]:
 
 
 def _sums(measured: Measured, members: Members) -> Sums:
-    sums = item_sums(measured.rows, members)
-    rows = measured.rows
+    """Sum up the items of a slice, and its segments where it is made of whole groups."""
+    rows, sums = measured.rows, item_sums(measured.rows, members)
     if not measured.segments:
         return sums
-    size = len(sums["items"])
-    inside = np.bincount(rows.bundle[rows.known & members], minlength=size) > 0
-    beyond = np.bincount(rows.bundle[rows.known & ~members], minlength=size) > 0
-    # a segment that a slice cuts would be a piece of one
-    keep = np.full(size, np.nan) if (inside & beyond).any() else inside.astype(np.float64)
-    return sums | {name: column * keep for name, column in measured.segments.items()}
+    inside = _groups(rows.group, members & rows.known)
+    if (inside & _groups(rows.group, ~members & rows.known)).any():
+        # a segment that a slice cuts would be a piece of one
+        return sums | {name: np.full(len(one), np.nan) for name, one in measured.segments.items()}
+    if rows.groups > MOST_GROUPS:
+        return sums | segment_sums(rows, measured.tious, members)
+    return sums | {name: one * inside[: len(one)] for name, one in measured.segments.items()}
+
+
+def _groups(group: NDArray[np.int64], members: Members) -> Members:
+    """Which groups have members."""
+    found = np.zeros(int(group.max(initial=-1)) + 1, bool)
+    found[group[members]] = True
+    return found
 
 
 def _value(measured: Measured, totals: Sums) -> Floats:

@@ -62,7 +62,7 @@ def item_sums(rows: Judgements, members: Members | None = None, bins: int = 10) 
     return found
 
 
-def segment_sums(rows: Judgements, tious: Sequence[float]) -> Sums:
+def segment_sums(rows: Judgements, tious: Sequence[float], members: Members | None = None) -> Sums:
     """Count segments by the group in which they start.
 
     A segment is a maximal run of items of one class in one video without a gap; items of unknown
@@ -78,7 +78,8 @@ def segment_sums(rows: Judgements, tious: Sequence[float]) -> Sums:
     if len(rows.order) < rows.n or not rows.n:
         return {}
     order = rows.order
-    size, known = _bundles(rows), rows.known[order]
+    known = (rows.known if members is None else rows.known & members)[order]
+    size = _bundles(rows)
     found, of_found = _segments(np.where(known, rows.label[order], -1), rows)
     truth, of_truth = _segments(np.where(known, rows.truth[order], -1), rows)
     sums = {

@@ -65,11 +65,11 @@ def test_the_worst_pair_is_found_by_itself():
 
 def test_without_a_difference_slices_are_rarely_worse():
     wrong = 0
-    for seed in range(30):
+    for seed in range(20):
         items, truth, label = world(lambda items: np.zeros(items.num_rows, bool), seed, videos=24)
-        found = assess(None, truth, labels=label, items=items, draws=300)
+        found = assess(None, truth, labels=label, items=items, draws=200)
         wrong += any(found.worst(metric="accuracy")["worse"].to_pylist())
-    assert wrong <= 4
+    assert wrong <= 3
 
 
 def test_small_slices_are_not_compared():
@@ -92,11 +92,13 @@ def test_where_less_is_better_more_is_worse():
     assert table["channel=Fox"]["worse"]
     assert table["channel=Fox"]["difference"] > 0
     assert not table["channel=CNN"]["worse"]
-    assert found.worst(1, metric="log_loss")["slice"][0].as_py() == "channel=Fox"
+    assert found.worst(1, metric="log_loss", pairs=False)["slice"][0].as_py() == "channel=Fox"
 
 
-def test_segments_need_slices_of_whole_videos():
-    items, truth, label = world(channel)
+@pytest.mark.parametrize("videos", [60, 2400])
+def test_segments_need_slices_of_whole_videos(videos):
+    """Very many videos are drawn in bundles, which mix the videos of slices."""
+    items, truth, label = world(channel, videos=videos, each=10)
     truth, label = np.repeat(truth[::5], 5), np.repeat(label[::5], 5)
     found = assess(None, truth, labels=label, items=items, slices=["channel", "night"])
     table = {one["slice"]: one for one in found.by_slice("segment_f1@0.5").to_pylist()}
