@@ -177,24 +177,29 @@ def _paired(
         together=found.together,
     )
     if settings.temper is None:
-        part = patterns.sample(_sampled(patterns))
-        out = replace(out, temper=left_out.temper_of(part.counts, _units(part, out), found.balance))
+        out = replace(out, temper=_temper(patterns, out))
     return out
 
 
 def _tempered(patterns: Patterns, model: Estimate, settings: Settings) -> Estimate:
     if settings.temper is not None:
         return replace(model, temper=settings.temper)
-    part = patterns.sample(_sampled(patterns))
-    factor = left_out.temper_of(part.counts, _units(part, model), model.balance)
+    factor = _temper(patterns, model)
     if factor == 1.0:
         return model
     doubt = min(MOST_DOUBT, 1 / factor - 1)
     note = (
-        f"Functions err together: left-out votes are foretold best with evidence times {factor:.2f}"
-        f", so that the class balance counts for {doubt:.2f} votes on each item."
+        f"Functions err together: one by one their evidence is worth {factor:.2f} of what it "
+        f"seems, so the class balance counts for {doubt:.2f} votes on each item."
     )
     return replace(model, temper=factor, doubt=doubt, notes=(*model.notes, note))
+
+
+def _temper(patterns: Patterns, model: Estimate) -> float:
+    size = _sampled(patterns)
+    part = patterns.sample(size)
+    items = min(float(part.counts.sum()), size)
+    return left_out.temper_of(part.counts, _units(part, model), model.balance, items)
 
 
 def _units(patterns: Patterns, model: Estimate) -> Floats:

@@ -207,6 +207,9 @@ class LabelModel:
         self.balance_, self.confusion_ = found.balance, found.confusion
         self.temper_, self.doubt_ = found.temper, found.doubt
         self.method_, self.notes_ = found.method, found.notes
+        if len(found.members):
+            pairs = ", ".join(f"{one} and {other}" for one, other in self.pairs_)
+            self.notes_ = (*found.notes, f"Taken as one, since they err together: {pairs}.")
 
     @property
     def pairs_(self) -> tuple[tuple[str, str], ...]:

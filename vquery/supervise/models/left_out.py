@@ -23,17 +23,20 @@ LEAST_TEMPER = 0.05
 """Evidence is never cut to less than this: below, twenty functions would be one."""
 CLEAR_NATS = 2.0
 """What tempering must gain in the mean over functions, in nats: two standard errors."""
+CLEAR_ERRORS = 3.0
+"""Standard errors, those of a variance of normal numbers, by which the spread must exceed 1."""
 STEP = 0.05
 """Evidence is left as it is unless so little less of it is better already."""
 SMALLEST = 0.5
 """Count that is added to each vote when what a function says of a class is counted anew."""
 
 
-def temper_of(counts: Floats, evidence: Floats, balance: Floats) -> float:
-    """Factor in (0, 1] on the evidence with which left-out votes are foretold best.
+def temper_of(counts: Floats, evidence: Floats, balance: Floats, items: float) -> float:
+    """Factor in (0, 1] on the evidence, so that functions that err together are not oversure.
 
-    Functions that err together make the evidence of the others too strong, so that a left-out vote
-    contradicts it more often than it says. Mistakes that *all* functions share leave no such trace.
+    Of two ways to tell from votes alone the one that takes away more: the factor with which
+    left-out votes are foretold best, and the inverse of `spread_of`. Mistakes that *all* functions
+    make as if they were right leave neither trace.
 
     Parameters
     ----------
@@ -43,7 +46,17 @@ def temper_of(counts: Floats, evidence: Floats, balance: Floats) -> float:
         Shape (functions or pairs of them, p, k): log-likelihood of the votes of each.
     balance
         Shape (k,).
+    items
+        How many items the counts rest on.
     """
+    spread = spread_of(counts, evidence, balance)
+    clear = spread - 1 > CLEAR_ERRORS * np.sqrt(2 / max(items, 1.0))
+    least = max(LEAST_TEMPER, 1 / spread) if clear else 1.0
+    return min(least, _foretelling(counts, evidence, balance))
+
+
+def _foretelling(counts: Floats, evidence: Floats, balance: Floats) -> float:
+    """Factor with which left-out votes are foretold best."""
     whole, chances = evidence.sum(axis=0), np.exp(evidence)
 
     def loss(factor: float) -> float:
@@ -62,6 +75,31 @@ def temper_of(counts: Floats, evidence: Floats, balance: Floats) -> float:
     if plain - best.fun < CLEAR_NATS * max(1, len(evidence)):
         return 1.0
     return float(best.x)
+
+
+def spread_of(counts: Floats, evidence: Floats, balance: Floats) -> float:
+    """How much more the evidence of all functions varies in a class than that of each adds up to.
+
+    1 where functions err independently; the inverse is the factor that makes the evidence as sure
+    as its spread allows (L. Pace, A. Salvan and N. Sartori, Statistica Sinica 21, 2011, for sums
+    of likelihoods of parts). For parameters see `temper_of`.
+
+    >>> alone = np.log([[[0.8, 0.2], [0.2, 0.8]]])
+    >>> twice = np.concatenate((alone, alone))  # the same function again
+    >>> round(spread_of(np.array([5.0, 5.0]), twice, np.array([0.5, 0.5])), 2)
+    2.0
+    """
+    share, _ = posterior_of(evidence.sum(axis=0) + np.log(balance))
+    lead = evidence - evidence.mean(axis=2, keepdims=True)
+    together = apart = 0.0
+    for mass in (share * counts[:, None]).T:
+        if not mass.sum():
+            continue
+        mean = np.einsum("p,jpk->jk", mass, lead) / mass.sum()
+        rest = lead - mean[:, None, :]
+        together += float(np.einsum("p,pk->", mass, rest.sum(axis=0) ** 2))
+        apart += float(np.einsum("p,jpk->", mass, rest**2))
+    return together / apart if apart > 0 else 1.0
 
 
 def score(patterns: Patterns, shares: Iterator[Floats]) -> float:

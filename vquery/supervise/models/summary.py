@@ -121,7 +121,7 @@ def summarised(model: LabelModel) -> Summary:
         rows,
         scores,
         name,
-        found.notes,
+        model.notes_,
     )
 
 
