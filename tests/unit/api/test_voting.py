@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 import vquery as vq
@@ -164,4 +165,9 @@ def test_a_summary_draws_itself(db):
     page = made._repr_html_()
     assert "Votes over time" in page
     assert 'aria-label="timeline of a"' in page
-    assert "of time" in repr(made.summary())
+    by_video = made.summary(slices=["video", vq.slice("early", row.start < 1)])
+    assert "of time" in repr(by_video)
+    shares = by_video.table.filter(pc.equal(by_video.table["function"], "bob"))
+    assert dict(zip(shares["slice"].to_pylist(), shares["coverage"].to_pylist(), strict=True)) == {
+        "all": 6 / 18, "video=a": 0.5, "video=b": 0.0, "early": 0.0,
+    }  # fmt: skip

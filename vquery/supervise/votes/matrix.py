@@ -11,16 +11,16 @@ import pyarrow as pa
 from vquery.errors import LabelError, SchemaError
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Hashable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
+    from vquery.supervise.slices import Slices
     from vquery.supervise.votes.summary import Summary
 
     Codes = NDArray[np.int16]
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
-    Bools = NDArray[np.bool_]
 
 ABSTAIN = -1
 """The code of a function that says nothing."""
@@ -236,7 +236,7 @@ class LabelMatrix:
     def summary(
         self,
         truth: ArrayLike | None = None,
-        slices: Mapping[str, Bools] | None = None,
+        slices: Slices | None = None,
     ) -> Summary:
         """Say how much each function votes, how often others differ, and how well it does.
 
@@ -245,7 +245,8 @@ class LabelMatrix:
         truth
             Shape (n,): number of the true class in ``classes``, -1 where it is not known.
         slices
-            Name → n truth values: the same figures for these items alone.
+            The same figures for some of the items alone: `vquery.slice`, names of columns of the
+            items, or a mapping from names to conditions or to n truth values.
 
         Raises
         ------
@@ -254,7 +255,7 @@ class LabelMatrix:
         """
         from vquery.supervise.votes.summary import summarised
 
-        return summarised(self, truth, slices or {})
+        return summarised(self, truth, slices)
 
     def to_arrow(self) -> pa.Table:
         """Return one row a vote (schema VOTE), by item, then in the order of the functions.

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from vquery.errors import LabelError
 from vquery.metrics.calibration import known_codes, wilson
+from vquery.supervise.slices import slices_of
 from vquery.supervise.votes.matrix import ABSTAIN
 from vquery.supervise.votes.residual import residual_correlation
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from vquery.supervise.slices import Slices
     from vquery.supervise.votes.matrix import LabelMatrix
     from vquery.supervise.votes.residual import Residual
 
@@ -108,35 +110,29 @@ class Summary:
         return self.html()
 
 
-def summarised(votes: LabelMatrix, truth: ArrayLike | None, slices: Mapping[str, Bools]) -> Summary:
+def summarised(votes: LabelMatrix, truth: ArrayLike | None, slices: Slices | None) -> Summary:
     """Count; see `LabelMatrix.summary`.
 
     >>> from vquery.supervise.votes.matrix import LabelMatrix
     >>> votes = LabelMatrix.from_dense([[1, 0], [-1, 1], [1, -1]], classes=[0, 1])
-    >>> found = summarised(votes, [1, 1, 0], {}).table
+    >>> found = summarised(votes, [1, 1, 0], None).table
     >>> found.select(["votes", "overlap", "conflict", "accuracy"]).to_pydict()["accuracy"]
     [0.5, 0.5]
     """
     known = np.full(votes.n, ABSTAIN) if truth is None else truth
     codes = known_codes(known, votes.n, len(votes.classes)).astype(np.int64)
-    masks = {ALL: np.ones(votes.n, bool), **_checked(slices, votes.n)}
+    masks = _masks(slices, votes)
     totals = _totals(votes, codes, list(masks.values()))
     parts = [_rows(votes, name, number, totals) for number, name in enumerate(masks)]
     classes = [_classes(votes, name, number, totals) for number, name in enumerate(masks)]
     return Summary(pa.concat_tables(parts), pa.concat_tables(classes), votes, codes, masks)
 
 
-def _checked(slices: Mapping[str, Bools], n: int) -> dict[str, Bools]:
-    found = {}
-    for name, given in slices.items():
-        mask = np.asarray(given)
-        if mask.dtype != np.bool_ or mask.shape != (n,) or name == ALL:
-            raise LabelError(
-                f"slices: {name!r} must be {n} truth values and not be called {ALL!r}, got "
-                f"{mask.dtype} of shape {mask.shape}"
-            )
-        found[name] = mask
-    return found
+def _masks(slices: Slices | None, votes: LabelMatrix) -> dict[str, Bools]:
+    found = slices_of(slices, votes.items, votes.n)
+    if ALL in found:
+        raise LabelError(f"slices: {ALL!r} is what all items are called; give the slice another")
+    return {ALL: np.ones(votes.n, bool), **found}
 
 
 def _totals(votes: LabelMatrix, truth: Ints, masks: list[Bools]) -> dict[str, Floats]:

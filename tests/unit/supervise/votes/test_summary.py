@@ -157,9 +157,11 @@ def test_hundreds_of_functions():
 
 def test_slices_and_truth_are_checked():
     votes = LabelMatrix.from_dense([[1], [0]], classes=[0, 1])
-    with pytest.raises(LabelError, match="'odd' must be 2 truth values"):
-        votes.summary(slices={"odd": np.array([1, 0])})
-    with pytest.raises(LabelError):
+    with pytest.raises(LabelError, match="'odd': expected one value for each of 2 items, got 1"):
+        votes.summary(slices={"odd": np.array([True])})
+    with pytest.raises(LabelError, match="'all' is what all items are called"):
+        votes.summary(slices={"all": np.array([True, False])})
+    with pytest.raises(LabelError, match="truth"):
         votes.summary([0, 2])
     with pytest.raises(LabelError, match=r"there is no slice 'odd'\. Slices: all"):
         votes.summary().residual("odd")
