@@ -192,7 +192,7 @@ def by_channel(tv: Television, parts: np.ndarray) -> dict[str, tuple[float, floa
 
 @cache
 def every_rule(tv: Television, adverts: bool) -> np.ndarray:
-    """Sums of all rules of which one is chosen: agreement of runs, and seconds that a logo stays."""
+    """Sums of all rules of which one is chosen: how many runs agree, how long a logo stays."""
     return np.stack(
         [
             sums(tv, agreement(matrix, least))
@@ -270,10 +270,11 @@ def label_free(tv: Television) -> Iterator[tuple[str, np.ndarray]]:
         yield f"{name}: Dawid-Skene", soft(matrix, method="dawid-skene") > HALF
         yield f"{name}: label model", soft(matrix) > HALF
         yield f"{name}: label model, decoded", decoded(matrix)
+        yield f"{name}: label model, decoded, temper=1", decoded(matrix, temper=1.0)
         if not shortest:
             least = {"Yes": min(stay.values())}
             told = decoded(matrix, min_duration=least)
-            yield f"{name}: the same, told how long a logo stays", told
+            yield f"{name}: label model, decoded, told the least stay", told
     yield "stays, adverts: label model per channel", soft(matrix, tv.channel) > HALF
     more = with_adverts(tv, votes(tv, stay, adverts=False))
     yield "stays: adverts as a voter", soft(more) > HALF
@@ -293,12 +294,15 @@ def calibration(tv: Television, matrix: LabelMatrix) -> list[str]:
     """Log-loss and calibration error of a label model beside the smoothed share of votes."""
     model = vq.LabelModel().fit(matrix)
     counted = vq.LabelModel(method="majority", balance=model.balance_).fit(matrix)
+    chances = {
+        f"label model ({model.method_})": model.predict_proba(matrix),
+        "share of votes, smoothed": counted.predict_proba(matrix),
+        "label model, decoded": model.decode(matrix).probability,
+    }
     out = []
-    for name, each in ((model.method_, model), ("share of votes, smoothed", counted)):
-        chance = each.predict_proba(matrix)[:, YES]
-        out.append(
-            f"- {name}: log-loss {log_loss(chance, tv.truth):.4f}, ECE {ece(chance, tv.truth):.4f}"
-        )
+    for name, each in chances.items():
+        loss, error = (of(each[:, YES], tv.truth) for of in (log_loss, ece))
+        out.append(f"- {name}: log-loss {loss:.4f}, ECE {error:.4f}")
     return [*out, *(f"- {note}" for note in model.notes_)]
 
 
