@@ -117,10 +117,14 @@ class Draws:
         )
 
     def totals(self, sums: Sums) -> Sums:
-        """Add sums up over each sample."""
+        """Add sums up over each sample, all of them in one product."""
+        flat = {name: column.reshape(len(column), -1) for name, column in sums.items()}
+        total = self.weights @ np.concatenate(list(flat.values()), axis=1)
+        ends = np.cumsum([column.shape[1] for column in flat.values()])
+        parts = np.split(total, ends[:-1], axis=1)
         return {
-            name: (self.weights @ column.reshape(len(column), -1)).reshape(-1, *column.shape[1:])
-            for name, column in sums.items()
+            name: part.reshape(len(total), *sums[name].shape[1:])
+            for name, part in zip(flat, parts, strict=True)
         }
 
 
