@@ -84,7 +84,7 @@ class Multibox(Assertion):
     def _pairs(self, rows: Rows, kind: Ints) -> tuple[Ints, Ints, Floats]:
         """Pair boxes that lie on each other, without those of tracks that go apart."""
         assert rows.box is not None
-        left, right = together(rows, kind)
+        left, right = together(rows, kind, iou=self.iou)
         iou = iou_of(rows.box[left], rows.box[right])
         near = iou > self.iou
         left, right, iou = left[near], right[near], iou[near]

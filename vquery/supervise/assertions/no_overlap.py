@@ -33,7 +33,7 @@ class NoOverlap(Assertion):
     def find(self, rows: Rows) -> Found:
         """List the pairs; O(n log n + pairs that share time)."""
         group = rows.codes(self.same, self.name)
-        left, right = together(rows, group, least=0.0)
+        left, right = together(rows, group, least=0.0, iou=self.iou or 0.0)
         if self.apart is not None:
             other = encoded(rows.column(self.apart, self.name))
             differ = (other[left] != other[right]) & (other[left] >= 0) & (other[right] >= 0)

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vquery_kernels.overlap_join import overlap_join
+from vquery_kernels.residual import Compare, Iou, residual_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vquery.supervise.assertions.rows import Rows
+    from vquery_kernels.residual import Condition
 
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
@@ -19,9 +21,13 @@ if TYPE_CHECKING:
 TOGETHER = 0.5
 """Least share of the shorter row's time that two boxes of one moment have in common: rounded times
 let a row end a little after the next one starts."""
+ROUNDED = 0.999
+"""The kernel computes in float32: it may keep a little too much, never too little."""
 
 
-def together(rows: Rows, group: Ints, *, least: float = TOGETHER) -> tuple[Ints, Ints]:
+def together(
+    rows: Rows, group: Ints, *, least: float = TOGETHER, iou: float = 0.0
+) -> tuple[Ints, Ints]:
     """Pair rows of one video and group that share time, each pair once, sorted.
 
     Parameters
@@ -30,19 +36,30 @@ def together(rows: Rows, group: Ints, *, least: float = TOGETHER) -> tuple[Ints,
         Shape (n,); rows of group -1 take no part.
     least
         Share of the shorter one's time, instants last one tick.
+    iou
+        Only boxes that overlap by about this at least, which the kernel tests while it looks.
 
     Notes
     -----
-    O(n log n + pairs).
+    O(n log n + pairs); those without enough overlap are not kept in memory.
     """
     taking = np.flatnonzero(group >= 0)
-    key = np.unique(np.c_[rows.video[taking], group[taking]], axis=0, return_inverse=True)[1]
+    key = np.unique(
+        rows.video[taking] * (group.max(initial=0) + 1) + group[taking], return_inverse=True
+    )[1]
     start = rows.start[taking]
     end = np.maximum(rows.end[taking], start + 1)
     side = (key.reshape(-1).astype(np.int64), start, end)
-    left, right = (found.astype(np.int64) for found in overlap_join(*side, *side))
-    once = left < right
-    left, right = left[once], right[once]
+    number = np.arange(len(taking))
+    conditions: list[Condition] = [Compare("<", number, number)]
+    if iou and rows.box is not None:
+        sides = np.ascontiguousarray(rows.box[taking].T, np.float32)
+        box = (sides[0], sides[1], sides[2], sides[3])
+        conditions.append(Iou(box, box, iou * ROUNDED))
+    residual = residual_of(conditions, len(taking), len(taking))
+    left, right = (
+        found.astype(np.int64) for found in overlap_join(*side, *side, residual=residual)
+    )
     shared = np.minimum(end[left], end[right]) - np.maximum(start[left], start[right])
     shorter = np.minimum(end[left] - start[left], end[right] - start[right])
     enough = shared > least * shorter if least else shared > 0

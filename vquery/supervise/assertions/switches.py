@@ -93,11 +93,16 @@ class Switches(Assertion):
 
     def _suspected(self, rows: Rows, steps: Steps) -> tuple[Ints, Ints, Floats, Floats]:
         """Choose pairs of steps, each step once, those that gain most first."""
+        every = np.arange(len(steps.before))
+        straight = _misfit(rows, steps, every, every)
+        # nothing is gained by more than both have, so one of the two misses by half the margin
+        bad = np.flatnonzero(straight > self.margin / 2)
         side = (rows.shot[steps.before], rows.start[steps.before], rows.start[steps.after])
-        left, right = (found.astype(np.int64) for found in overlap_join(*side, *side))
-        once = (left < right) & (steps.track[left] != steps.track[right])
-        left, right = left[once], right[once]
-        straight = _misfit(rows, steps, np.arange(len(steps.before)), np.arange(len(steps.before)))
+        some = (side[0][bad], side[1][bad], side[2][bad])
+        one, right = overlap_join(*some, *side)
+        pair = np.sort(np.c_[bad[one], right.astype(np.int64)], axis=1)
+        pair = np.unique(pair[steps.track[pair[:, 0]] != steps.track[pair[:, 1]]], axis=0)
+        left, right = pair[:, 0], pair[:, 1]
         own = straight[left] + straight[right]
         swapped = _misfit(rows, steps, left, right) + _misfit(rows, steps, right, left)
         gain = own - swapped
@@ -108,8 +113,8 @@ class Switches(Assertion):
             if not used & {int(left[pair]), int(right[pair])}:
                 used |= {int(left[pair]), int(right[pair])}
                 chosen.append(pair)
-        some = np.array(sorted(chosen), np.int64)
-        return left[some], right[some], own[some], swapped[some]
+        best = np.array(sorted(chosen), np.int64)
+        return left[best], right[best], own[best], swapped[best]
 
 
 def switches(*, margin: float = MARGIN, by: str = "track", name: str = "") -> Switches:
