@@ -167,7 +167,8 @@ def _totals(votes: LabelMatrix, truth: Ints, masks: list[Bools]) -> dict[str, Fl
         right = told & (said[row, column] == truth[here][row])
         for number, mask in enumerate(masks):
             inside_row = mask[here][row]
-            for name, what in (("classes", True), ("told", told), ("true", right)):
+            parts = {"classes": True} | ({"told": told, "true": right} if told.any() else {})
+            for name, what in parts.items():
                 heard = np.bincount(voice[inside_row & what], minlength=m * classes)
                 total[name][number] += heard.reshape(m, classes)
     return total
