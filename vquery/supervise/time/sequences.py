@@ -174,14 +174,14 @@ def _sortable(key: Any) -> tuple[str, float]:
 
 
 def _lasting(code: Ints, start: Ints, end: Ints) -> Ints:
-    """Let instants last until the next item of their sequence, at most one usual distance."""
+    """Let instants last until the next item of their sequence, or as usual if that is far."""
     if not (end == start).any():
         return end
     ahead = np.diff(start, append=start[-1])
     ahead[np.append(code[1:] != code[:-1], True)] = 0
     usual = int(np.median(ahead[ahead > 0])) if (ahead > 0).any() else US
-    most = np.where(ahead > 0, np.minimum(ahead, usual + usual // 2), usual)
-    return np.where(end == start, start + most, end)
+    near = (ahead > 0) & (ahead <= usual + usual // 2)
+    return np.where(end == start, start + np.where(near, ahead, usual), end)
 
 
 def _refuse_overlap(order: Ints, code: Ints, start: Ints, end: Ints) -> None:

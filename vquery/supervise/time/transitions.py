@@ -195,4 +195,5 @@ def powers(matrix: Floats, ticks: Floats) -> tuple[Ints, Floats]:
     if not whole.all():
         rate = rates(matrix)
         tables[~whole] = expm(rate * (known[~whole] / GRAIN)[:, None, None])
-    return place.astype(np.int64), np.asarray([stochastic(each) for each in tables])
+    tables = np.maximum(tables, FLOOR)
+    return place.astype(np.int64), np.asarray(tables / tables.sum(axis=2, keepdims=True))
