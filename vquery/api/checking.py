@@ -12,6 +12,7 @@ from vquery.supervise.assertions.checked import check as check_table
 from vquery.supervise.assertions.checked import checked_rules
 from vquery.supervise.assertions.correcting import apply
 from vquery.supervise.assertions.never import Never
+from vquery.supervise.assertions.rows import ID, ITEM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -106,7 +107,7 @@ class Checking:
         Raises
         ------
         QueryError
-            If rows without a name were checked.
+            If rows without a name were checked, or rows without ids.
         LabelError
             If there is nothing to correct, or rows have changed since they were checked.
         """
@@ -117,7 +118,13 @@ class Checking:
                 "correct() keeps corrections of a table: check it by its name, as in "
                 'check([…], over="faces"); for other rows there is vq.corrected(rows, checked)'
             )
-        apply(self[checked.over].collect(), checked.corrections)  # refuses rows that are gone
+        rows = self[checked.over]
+        if not {ID, ITEM} & set(rows.columns):
+            raise QueryError(
+                f"correct(): rows of {checked.over!r} have no detection_id, so that nothing tells "
+                "them apart for long; save them with a column 'item' of numbers of their own"
+            )
+        apply(rows.collect(), checked.corrections)  # refuses rows that are gone
         return correcting.correct(self._store, checked, checked.over)
 
     def corrections(self, over: str | None = None) -> pa.Table:

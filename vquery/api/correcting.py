@@ -20,7 +20,7 @@ from vquery.api.propagation.keeping import Undone, newest
 from vquery.api.tables import OfCollection, crop
 from vquery.errors import LabelError, StoreError
 from vquery.store.names import UNDONE
-from vquery.supervise.assertions.correcting import apply
+from vquery.supervise.assertions.correcting import CORRECTED, WEIGHT, apply
 
 if TYPE_CHECKING:
     from vquery.engine.intervals import Intervals
@@ -138,8 +138,9 @@ class CorrectedTable(OfCollection):
     @property
     def schema(self) -> pa.Schema:
         """Columns and types."""
-        marks = [pa.field("correction", pa.string()), pa.field("weight", pa.float32())]
-        return pa.schema([*self.relation.schema.remove_metadata(), *marks])
+        own = self.relation.schema.remove_metadata()
+        marks = [pa.field(CORRECTED, pa.string()), pa.field(WEIGHT, pa.float32())]
+        return pa.schema([*own, *(mark for mark in marks if mark.name not in own.names)])
 
     @property
     def num_rows(self) -> int:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from vquery.api import correcting
 from vquery.api.tables import propagated
-from vquery.schema import US_PER_S
+from vquery.schema import IDS_PER_VIDEO, US_PER_S
 from vquery.supervise.selection import choose
 
 if TYPE_CHECKING:
@@ -60,12 +60,14 @@ def review(
 
 
 def _shown(items: list[int]) -> int | None:
-    """Take the middle one of the stored rows: what is wrong, not what it stands beside.
+    """Take the middle one of the detections: what is wrong, not what it stands beside.
 
-    >>> _shown([5, 7]), _shown([-1]), _shown([1, 2, 3])
-    (7, None, 2)
+    Ids of added rows lie below 0, numbers of rows without ids below those of the first video.
+
+    >>> _shown([1_000_000_005, 1_000_000_007]), _shown([-1]), _shown([3])
+    (1000000007, None, None)
     """
-    stored = [item for item in items if item > 0]
+    stored = [item for item in items if item > IDS_PER_VIDEO]
     return stored[len(stored) // 2] if stored else None
 
 

@@ -129,6 +129,8 @@ def test_only_tables_with_a_name_are_corrected(db):
         db.correct(db.check([vq.flicker()]))
     with pytest.raises(StoreError, match="no table of intervals"):
         db["corrections"]
+    with pytest.raises(QueryError, match="have no detection_id"):
+        db.correct(db.check([vq.never(db.captions, name="all", remove=True)], over="captions"))
     kept = db.save("mine", db.faces.limit(9))
     assert kept.count() == 9
     checked = db.check([first(db, 1)], over="mine")
