@@ -89,7 +89,7 @@ def test_a_rule_chosen_on_other_episodes_holds_fox_and_msnbc(tv):
 
 
 def test_decoding_over_time_keeps_what_the_rules_reach(tv):
-    """Their errors last no longer than a logo: its evidence counts in full."""
+    """Evidence of each second in full; ``tvnews.md`` says what learning its weight does."""
     ruled = votes(tv, tvnews.lasting(tv), adverts=True)
     found = scores(tv, tvnews.decoded(ruled, temper=1.0))
     assert found["all"][0] >= WANTED
