@@ -67,7 +67,8 @@ def prepared(matrix: sparse.csr_array, *, whole: bool = False) -> Prepared:
     most = min(CLUSTERS, matrix.shape[0] // NODES_EACH)
     order = clusters(*rows[:2], -matrix.data if whole else matrix.data, most)
     order = _evened(order, np.diff(matrix.indptr))
-    _, component = csgraph.connected_components(matrix, directed=False)
+    # in a symmetric matrix the same as the weak ones, which would need its transpose
+    _, component = csgraph.connected_components(matrix, directed=True, connection="strong")
     degree = row_sums(matrix)
     degree.setflags(write=False)
     made = Prepared(layout(*rows, order.order), order, np.asarray(component, np.int64), degree)
