@@ -329,29 +329,21 @@ def test_corrections_are_weighted_hints(people):
     db, ids = people
     votes = face_votes(db, ids)
     item = ids["eve"][0]
-    fixed = pa.table(
-        {
-            "rule": ["consistent"] * 2,
-            "action": ["relabel", "remove"],
-            "item": [item, ids["eve"][1]],
-            "column": ["name", None],
-            "before": ["ann", None],
-            "after": ["bob", None],
-            "weight": pa.array([0.8, 0.9], pa.float32()),
-        }
-    )
-
-    class Outcome:
-        corrections = fixed
-
-    found = db.fuse("name", votes, corrections=Outcome(), keep=False)
+    names = ["zoe" if i == item else "bob" for i in ids["eve"]]
+    seen = db.faces.collect().drop_columns("name")
+    mine = seen.filter(pa.compute.is_in(seen["detection_id"], pa.array(ids["eve"])))
+    checked = db.check([vq.consistent("name")], over=mine.append_column("name", pa.array(names)))
+    (weight,) = checked.corrections["weight"].to_pylist()
+    found = db.fuse("name", votes, corrections=checked, keep=False)
     row = next(r for r in found.table.to_pylist() if r["detection_id"] == item)
     assert (row["best"], row["reached"]) == ("bob", True)
-    assert row["probability"] == pytest.approx(0.8, abs=1e-6)
+    assert row["probability"] == pytest.approx(weight, abs=1e-6)
     (told,) = [one for one in found.why(item).contributions if one.kind == "corrections"]
-    assert told.detail["rule"] == "consistent"
+    assert told.detail["before"] == "zoe"
+    assert "rule: consistent" in repr(found.why(item))
     other = next(r for r in found.table.to_pylist() if r["detection_id"] == ids["eve"][1])
     assert not other["reached"]
+    assert "corrections" not in db.fuse("name", votes).summary()["sources"], "none are in force"
 
 
 def test_what_cannot_be_fused(path):
@@ -371,3 +363,14 @@ def test_what_cannot_be_fused(path):
         with pytest.raises(LabelError, match=r"video 'z\.mp4' is not in the collection"):
             db.fuse("ad", LabelMatrix(votes.votes, (NO, YES), tuple("abc"), elsewhere))
         assert db.runs.num_rows == 1
+
+
+@pytest.mark.parametrize("width", [5, 2**40])
+def test_rows_that_are_alike_are_written_once(width):
+    from vquery.api.fusion.result import _alike
+
+    table = np.random.default_rng(0).integers(-width, width, (60, 3))
+    table = table[np.random.default_rng(1).integers(0, 30, 60)]
+    first, place = _alike(table)
+    np.testing.assert_array_equal(table[first][place], table)
+    assert len(first) == len(np.unique(table, axis=0))

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 TOLD = 3
 """Sources that are kept with each label."""
 HUNDREDTHS = 100
+MOST_VALUES = 1 << 62
+"""That one packed number can have."""
 
 
 class Fused:
@@ -143,7 +145,7 @@ class Fused:
         strength = np.take_along_axis(weight, top, axis=1)
         top[strength == 0] = -1
         key = np.column_stack([top, strength, self.fusion.human != UNKNOWN])
-        alike, place = np.unique(key, axis=0, return_inverse=True)
+        first, place = _alike(key)
         wide = top.shape[1]
         texts = [
             json.dumps(
@@ -156,9 +158,9 @@ class Fused:
                     ),
                 ]
             )
-            for row in alike.tolist()
+            for row in key[first].tolist()
         ]
-        return pa.array(texts, pa.string()).take(pa.array(place.ravel()))
+        return pa.array(texts, pa.string()).take(pa.array(place))
 
     def summary(self) -> dict[str, Any]:
         """Count labels; say what each source did and what human labels say of the result."""
@@ -243,6 +245,27 @@ class Fused:
 
 def _shown(label: str | None) -> str:
     return "none of them" if label is None else label
+
+
+def _alike(table: Ints) -> tuple[Ints, Ints]:
+    """Find the distinct rows of whole numbers: where each is first, and which one each row is.
+
+    Columns are packed into one number a row, since numbers sort many times as fast as rows.
+
+    >>> first, place = _alike(np.array([[5, 1], [5, 2], [5, 1]]))
+    >>> first.tolist(), place.tolist()
+    ([0, 1], [0, 1, 0])
+    """
+    packed, values = np.zeros(len(table), np.int64), 1
+    for column in table.T:
+        low, high = int(column.min(initial=0)), int(column.max(initial=0))
+        if values * (high - low + 1) > MOST_VALUES:
+            packed = np.unique(packed, return_inverse=True)[1]
+            values = int(packed.max(initial=0)) + 1
+        packed = packed * (high - low + 1) + (column - low)
+        values *= high - low + 1
+    _, first, place = np.unique(packed, return_index=True, return_inverse=True)
+    return first, place
 
 
 def _joined(rows: pa.Table) -> pa.Table:

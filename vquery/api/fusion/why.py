@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 BALANCE, CALIBRATION, TOGETHER, TIME = "balance", "calibration", "votes together", "time"
 FUNCTION = "function"
+NOTHING = 1e-9
+"""Log-odds below this are what rounding leaves."""
+SHOWN = ("query", "version", "problem", "rule", "before", "weight")
+"""What text tells of where a contribution is from; ``detail`` has all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,11 +160,12 @@ def _told(one: Contribution) -> str:
 def _origin(one: Contribution) -> str:
     """Say in words where a contribution is from, without line breaks."""
     found = []
-    for name, value in one.detail.items():
-        if name == "seeds":
-            found += [f"seed {seed['seed']} {seed['weight']:.2f}" for seed in value]
-        elif value not in (None, "", [], {}):
-            found.append(f"{name}: {' '.join(str(value).split())}")
+    for name in SHOWN:
+        value = one.detail.get(name)
+        if value is not None:
+            text = f"{value:.2f}" if isinstance(value, float) else " ".join(str(value).split())
+            found.append(f"{name}: {text}")
+    found += [f"seed {seed['seed']} {seed['weight']:.2f}" for seed in one.detail.get("seeds", ())]
     return ", ".join(found)
 
 
@@ -172,9 +177,9 @@ def parts_of(fusion: Fusion, known: Gathered) -> Parts:
         whole = table[:, place + 1]
         if source.name == VOTES and known.voted is not None:
             functions, rest = _functions(fusion, known, whole, place)
-            names += [*known.voted.matrix.functions, TOGETHER]
-            kinds += [FUNCTION] * functions.shape[1]
-            kinds.append(TIME if known.voted.decoded else TOGETHER)
+            rest_of = TIME if known.voted.decoded else TOGETHER
+            names += [*known.voted.matrix.functions, rest_of]
+            kinds += [*[FUNCTION] * functions.shape[1], rest_of]
             columns += [functions, rest[:, None]]
         else:
             names.append(source.name)
@@ -216,7 +221,8 @@ def explain(
             detail=_detail(known, kind, place, item),
         )
         for place, (name, kind) in enumerate(zip(parts.names, parts.kinds, strict=True))
-        if row[place] or (kind == FUNCTION and _says(known, kind, place, item) is not None)
+        if abs(row[place]) > NOTHING
+        or (kind == FUNCTION and _says(known, kind, place, item) is not None)
     ]
     said = fusion.labels(threshold)[item]
     table = known.items.table

@@ -263,7 +263,7 @@ def _teach(
         checked[f"{source.name} alone"] = learn.losses(items, alone, prior).mean()
     better = calibrate != "auto" or after.mean() < before.mean()
     factors = learn.fit_factors(items, prior) if better else plain
-    left = "item by item" if groups is None else "by group"
+    left = "by item" if groups is None else "by group"
     notes = (
         [_said_of_factors(sources, factors, checked, left)] if better else [_kept(checked, left)]
     )
