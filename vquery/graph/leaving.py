@@ -84,8 +84,30 @@ def left_out(solved: Solved, seeds: Seeds, scale: Weights) -> LeftOut:
     """Bring seeds that were left out to the prior; none unless every class has another one."""
     truth, which, left = seeds.truth, solved.which, solved.left
     seen = np.isfinite(left).all(1) & seeds_twice(seeds)
-    which, left = which[seen], left[seen]
-    # a class that lost one of m seeds lost about that share of its mass
-    own = np.bincount(truth)[truth[which]]
-    left[np.arange(len(which)), truth[which]] *= own / np.maximum(own - 1, 1)
+    which = which[seen]
+    left = regained(left[seen], truth[which], np.bincount(truth))
     return LeftOut(which, apply_power(left * scale, 1.0), truth[which])
+
+
+def regained(left: Weights, truth: Ints, count: Ints) -> Weights:
+    """Give the class of each left-out seed what it lost with that seed.
+
+    A class that lost one of m seeds lost about that share of its mass, which it has where the
+    scores are used.
+
+    Parameters
+    ----------
+    left
+        Shape (m, c): what the left-out seeds got.
+    truth
+        Shape (m,): the class that each has.
+    count
+        Shape (c,): seeds of each class; one of a class with a single seed regains nothing.
+
+    >>> left = np.array([[0.3, 0.4], [0.3, 0.4]])
+    >>> regained(left, np.array([0, 1]), np.array([2, 1])).tolist()
+    [[0.6, 0.4], [0.3, 0.4]]
+    """
+    own, out = count[truth], left.copy()
+    out[np.arange(len(truth)), truth] *= own / np.maximum(own - 1, 1)
+    return out

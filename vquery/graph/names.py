@@ -10,6 +10,7 @@ import numpy as np
 from vquery.errors import LabelError
 from vquery.graph.calibrate import apply_power, fit_power
 from vquery.graph.knowing import gaps
+from vquery.graph.leaving import regained
 from vquery.graph.solve import Harmonic
 
 if TYPE_CHECKING:
@@ -226,7 +227,10 @@ def _calibrated(harmonic: Harmonic, labels: Weights, truth: Ints) -> tuple[float
     seen = np.isfinite(left).all(1)
     if not seen.any():
         return 1.0, False
-    return fit_power(_with_unknown(left[seen]), truth[which[seen]]), True
+    which = which[seen]
+    # what leaks to nobody known is lost with no seed
+    scores = regained(_with_unknown(left[seen]), truth[which], np.r_[counts, 1])
+    return fit_power(scores, truth[which]), True
 
 
 def _choose(
