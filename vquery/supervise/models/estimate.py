@@ -31,6 +31,8 @@ FEWEST_ITEMS = 10.0
 SAMPLE_VOTES = 50_000
 """Votes that are left out to compare models and to temper them."""
 FEWEST_SAMPLED = 500
+ROUGH_ITEMS = 10_000
+"""With more distinct rows EM first runs on a sample of so many items."""
 MOST_DOUBT = 1.0
 """Doubt of the smoothed vote: one vote for the class balance."""
 
@@ -118,48 +120,73 @@ def estimate(patterns: Patterns, k: int, settings: Settings) -> Estimate:
         even = np.full(k, 1 / k) if settings.given is None else settings.given
         flat = np.full((m, k, k + 1), 1 / (k + 1))
         return Estimate("majority", even, flat, weights, notes=("There is nothing to learn from.",))
-    vote = _by_vote(patterns, k, settings, weights)
+    work = _Work.of(patterns, k, settings, weights)
     if settings.method == "majority":
-        return replace(vote, notes=("Votes are counted, as asked for.",))
+        return replace(_by_vote(work), notes=("Votes are counted, as asked for.",))
     if settings.method == "triplets":
         found = triplets(patterns, settings.given)
-        return _tempered(patterns, replace(vote, method="triplets", **found), settings)
+        return _tempered(patterns, Estimate("triplets", weights=weights, **found), settings)
     why = _unidentified(patterns, settings)
     if why and settings.method == "auto":
-        return replace(vote, notes=(f"{why} So votes are counted.",))
-    model = _by_model(patterns, k, settings, weights)
+        return replace(_by_vote(work), notes=(f"{why} So votes are counted.",))
+    model = _by_model(work, settings)
     if why:
         model = replace(model, notes=(f"{why} Do not rely on the model.", *model.notes))
-    return _better(patterns, model, vote) if settings.method == "auto" else model
+    return _better(work, model) if settings.method == "auto" else model
 
 
-def _by_vote(patterns: Patterns, k: int, settings: Settings, weights: Floats) -> Estimate:
-    even = np.full(k, 1 / k) if settings.given is None else settings.given
-    share = vote_share(patterns.votes, even, weights)
-    design = Design(patterns.votes, k)
-    prior = weak_prior(design, patterns.counts, even)
-    confusion = design.cast(share * patterns.counts[:, None]) + prior.votes
+@dataclass(frozen=True, slots=True, eq=False)
+class _Work:
+    """Distinct rows, their sums, and the smoothed vote (p, k) with the balance that smooths it."""
+
+    patterns: Patterns
+    design: Design
+    even: Floats
+    start: Floats
+    weights: Floats
+
+    @classmethod
+    def of(cls, patterns: Patterns, k: int, settings: Settings, weights: Floats) -> _Work:
+        even = np.full(k, 1 / k) if settings.given is None else settings.given
+        start = vote_share(patterns.votes, even, weights)
+        return cls(patterns, Design(patterns.votes, k), even, start, weights)
+
+
+def _by_vote(work: _Work) -> Estimate:
+    counts = work.patterns.counts
+    prior = weak_prior(work.design, counts, work.even)
+    confusion = work.design.cast(work.start * counts[:, None]) + prior.votes
     confusion /= confusion.sum(axis=2, keepdims=True)
-    return Estimate("majority", even, confusion, weights)
+    return Estimate("majority", work.even, confusion, work.weights)
 
 
-def _by_model(patterns: Patterns, k: int, settings: Settings, weights: Floats) -> Estimate:
-    design = Design(patterns.votes, k)
-    even = np.full(k, 1 / k) if settings.given is None else settings.given
-    start = vote_share(patterns.votes, even, weights)
+def _by_model(work: _Work, settings: Settings) -> Estimate:
+    patterns, design, start = work.patterns, work.design, work.start
     prior = weak_prior(design, patterns.counts, settings.given)
     prior = _stated(prior, patterns, settings, start)
-    plain = fit(design, patterns.counts, start, prior)
+    begin = start
+    if len(patterns.counts) > ROUGH_ITEMS:
+        begin = _roughly(patterns, design, start, prior)
+    plain = fit(design, patterns.counts, begin, prior)
     notes = []
     order = _alignment(patterns.counts, start, plain.posterior)
-    if (order != np.arange(k)).any():
+    if (order != np.arange(len(order))).any():
         plain = fit(design, patterns.counts, plain.posterior[:, order], prior)
         notes.append("Classes came out exchanged against the votes and were put back.")
     if not plain.converged:
         notes.append(f"Not converged after {len(plain.objective)} steps.")
-    model = Estimate("dawid-skene", plain.balance, plain.confusion, weights, notes=tuple(notes))
+    model = Estimate(
+        "dawid-skene", plain.balance, plain.confusion, work.weights, notes=tuple(notes)
+    )
     model = _tempered(patterns, model, settings)
     return _paired(patterns, prior, plain, model, settings)
+
+
+def _roughly(patterns: Patterns, design: Design, start: Floats, prior: Prior) -> Floats:
+    """Class probabilities (p, k) after EM on a sample, from where few steps are left."""
+    part = patterns.sample(ROUGH_ITEMS)
+    rough = fit(Design(part.votes, start.shape[1]), part.counts, start[part.place], prior)
+    return posterior_of(design.total(np.log(rough.confusion)) + np.log(rough.balance))[0]
 
 
 def _paired(
@@ -214,18 +241,19 @@ def _units(patterns: Patterns, model: Estimate) -> Floats:
     return np.concatenate((np.delete(each, model.members.ravel(), axis=0), np.stack(both)))
 
 
-def _better(patterns: Patterns, model: Estimate, vote: Estimate) -> Estimate:
+def _better(work: _Work, model: Estimate) -> Estimate:
     """Take the model unless a class is lost, or left-out votes are foretold better by counting."""
+    patterns = work.patterns
     balance = model.balance * patterns.counts.sum()
     voted = np.isin(np.arange(len(balance)), patterns.votes)
     if (balance[voted] < FEWEST_ITEMS).any():
         why = f"Fewer than {FEWEST_ITEMS:.0f} items are left to a class, so votes are counted."
-        return replace(vote, notes=(why,))
+        return replace(_by_vote(work), notes=(why,))
     part = patterns.sample(_sampled(patterns))
     shares = left_out.model_shares(part, model.confusion, model.balance, model.temper)
     scores = {
         "model": left_out.score(part, shares),
-        "vote": left_out.score(part, left_out.vote_shares(part, vote.balance)),
+        "vote": left_out.score(part, left_out.vote_shares(part, work.even)),
     }
     if scores["model"] >= scores["vote"]:
         why = "Dawid and Skene's model foretells left-out votes better than counting"
@@ -233,12 +261,12 @@ def _better(patterns: Patterns, model: Estimate, vote: Estimate) -> Estimate:
         return replace(model, scores=scores, notes=(why, *model.notes))
     why = "Counting votes foretells left-out votes better than Dawid and Skene's model"
     why += f": {scores['vote']:.4f} against {scores['model']:.4f} nats. So votes are counted."
-    return replace(vote, scores=scores, notes=(why,))
+    return replace(_by_vote(work), scores=scores, notes=(why,))
 
 
 def _unidentified(patterns: Patterns, settings: Settings) -> str:
     """Say why parameters cannot be told from the votes; empty where they can."""
-    telling = np.flatnonzero((patterns.votes != patterns.votes[:1]).any(axis=0))
+    telling = np.flatnonzero(patterns.votes.min(axis=0) != patterns.votes.max(axis=0))
     if len(telling) and all(j in settings.precision for j in telling):
         return ""
     if len(telling) < FEWEST_FUNCTIONS:

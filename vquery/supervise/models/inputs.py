@@ -179,6 +179,23 @@ def read_groups(groups: Any, n: int) -> list[Hashable] | None:
     return listed
 
 
+def read_weights(weights: ArrayLike | None, n: int) -> Floats | None:
+    """How many items each of n counts for, None for one.
+
+    >>> read_weights([0.5, 2], 2)
+    array([0.5, 2. ])
+    """
+    if weights is None:
+        return None
+    counts = np.asarray(weights, np.float64)
+    good = counts.shape == (n,) and np.isfinite(counts).all() and (counts >= 0).all()
+    if not good or (n and not counts.any()):
+        raise LabelError(
+            f"weights must be {n} finite numbers of at least 0, not all 0; got shape {counts.shape}"
+        )
+    return counts
+
+
 def read_temper(temper: Any) -> float | None:
     """Factor on the evidence, None to find it."""
     if isinstance(temper, str) and temper == "auto":

@@ -18,6 +18,7 @@ from vquery.supervise.models.inputs import (
     read_precision,
     read_temper,
     read_votes,
+    read_weights,
 )
 from vquery.supervise.models.majority import decide
 from vquery.supervise.models.patterns import Patterns
@@ -123,7 +124,9 @@ class LabelModel:
         self.temper = temper
         self.pairs = pairs
 
-    def fit(self, votes: LabelMatrix | ArrayLike, groups: Any = None) -> Self:
+    def fit(
+        self, votes: LabelMatrix | ArrayLike, groups: Any = None, weights: ArrayLike | None = None
+    ) -> Self:
         """Learn from votes, and forget what was learnt before.
 
         Time grows with items × functions once, then with distinct rows of votes.
@@ -135,6 +138,9 @@ class LabelModel:
         groups
             One hashable an item, such as its channel: each group gets a balance and tables of its
             own, drawn to those of all items.
+        weights
+            How many items each counts for, such as ``votes.seconds / votes.seconds.mean()`` where
+            items last for different times and the balance shall be one of time; 1 by default.
 
         Raises
         ------
@@ -143,9 +149,11 @@ class LabelModel:
         """
         for name in ("classes_", "_counted"):
             self.__dict__.pop(name, None)
-        return self.partial_fit(votes, groups)
+        return self.partial_fit(votes, groups, weights)
 
-    def partial_fit(self, votes: LabelMatrix | ArrayLike, groups: Any = None) -> Self:
+    def partial_fit(
+        self, votes: LabelMatrix | ArrayLike, groups: Any = None, weights: ArrayLike | None = None
+    ) -> Self:
         """Learn from more votes: the same as one `fit` of all.
 
         Counts of distinct rows are kept and added to, so the cost is that of the new votes and of
@@ -167,7 +175,7 @@ class LabelModel:
             )
         known = self.classes if first else self.classes_
         matrix = read_votes(votes, known, self.abstain, None if first else self.functions_)
-        listed = read_groups(groups, matrix.n)
+        listed, counts = read_groups(groups, matrix.n), read_weights(weights, matrix.n)
         if first:
             self.classes_, self.functions_ = matrix.classes, matrix.functions
             self._counted: dict[Hashable, Patterns] = {}
@@ -175,7 +183,8 @@ class LabelModel:
             raise LabelError("groups must be given for all votes of a model, or for none")
         k = len(self.classes_)
         for name, rows in _parts(listed, matrix.n):
-            found = Patterns.of(matrix.votes[rows], k)
+            part = None if counts is None else counts[rows]
+            found = Patterns.of(matrix.votes[rows], k, part)
             before = self._counted.get(name)
             self._counted[name] = found if before is None else before.merged(found, k)
         self._settle()

@@ -196,3 +196,16 @@ def test_the_summary_names_functions_and_compares():
     assert set(summary.left_out) == {"model", "vote", "function"}
     assert "silent" in summary.html()
     assert "left-out vote" in str(summary)
+
+
+def test_an_item_that_counts_twice_is_two_items():
+    rng = np.random.default_rng(8)
+    truth = rng.integers(0, 2, 300)
+    votes = np.where(rng.random((300, 4)) < 0.8, truth[:, None], 1 - truth[:, None])
+    twice = rng.integers(0, 3, 300)
+    weighed = LabelModel(classes=[0, 1]).fit(votes, weights=twice)
+    repeated = LabelModel(classes=[0, 1]).fit(np.repeat(votes, twice, axis=0))
+    assert np.allclose(weighed.confusion_, repeated.confusion_)
+    for wrong in ([1.0], np.full(300, np.nan), np.zeros(300), -np.ones(300)):
+        with pytest.raises(ValueError, match="weights must be 300 finite"):
+            LabelModel(classes=[0, 1]).fit(votes, weights=wrong)
