@@ -14,7 +14,7 @@ import vquery as vq
 from vquery import errors
 
 SOURCE = Path(vq.__file__)
-HIDES = {"all", "any", "list", "max", "min", "open", "sum"}
+HIDES = {"all", "any", "list", "max", "min", "open", "slice", "sum"}
 """Public names that hide a builtin: reached as ``vq.sum``, never by a star import."""
 
 TREE = {
