@@ -135,15 +135,20 @@ class Rows:
         return np.asarray(out, np.int64)
 
     def column(self, name: str, rule: str) -> pa.ChunkedArray:
-        """Return a column.
+        """Return a column of single values.
 
         Raises
         ------
         UnknownColumnError
             If it is not there; it names the rule.
+        SchemaError
+            If its values are lists or the like.
         """
         if name not in self.table.column_names:
             raise UnknownColumnError.of(name, self.table.column_names, where=f"{rule}: the table")
+        kind = self.table.schema.field(name).type
+        if pa.types.is_nested(kind):
+            raise SchemaError(f"{rule}: column {name!r} must hold single values, got {kind}")
         return self.table[name]
 
 

@@ -201,9 +201,37 @@ def test_mistakes_are_named():
     for rule in (vq.multibox(), vq.no_overlap("video", iou=0.5, apart=None)):
         with pytest.raises(SchemaError, match="boxes"):
             vq.check(pa.concat_tables([bare, bare]), [rule])
+    tagged = table.append_column("tags", pa.array([["a"]]))
+    with pytest.raises(SchemaError, match="'tags' must hold single values"):
+        vq.check(tagged, [vq.consistent("tags")])
     twice = pa.concat_tables([table, table]).append_column("item", pa.array([7, 7]))
     with pytest.raises(SchemaError, match="7 occurs 2 times"):
         vq.check(twice, [vq.flicker()])
+
+
+def test_data_frames_keep_their_rows_and_types():
+    frame = boxed([(f, 1, 0.1) for f in (0, 1, 4, 5)]).to_pandas()
+    frame["video"], frame["sure"] = 7, [True, True, True, False]
+    frame.index = list("abcd")
+    backwards = frame.iloc[::-1]
+    checked = vq.check(backwards, [vq.flicker(), vq.consistent("sure")])
+    assert checked.violations["items"].to_pylist() == [[0], [2, 1]]  # numbers of rows as given
+    mended = vq.corrected(backwards, checked)
+    assert mended["video"].to_pylist() == [7] * 6
+    assert mended["sure"].to_pylist() == [True] * 6
+    assert mended["item"].to_pylist() == [3, 2, -1, -2, 1, 0]
+
+
+def test_rows_without_a_box_take_no_part_in_rules_about_boxes():
+    table = boxed([(0, 1, 0.1), (1, 1, 0.1), (3, 1, 0.1), (4, 1, 0.1)])
+    for side in ("x1", "y1", "x2", "y2"):
+        at = table.column_names.index(side)
+        values = [None if row == 1 else 0.1 for row in range(4)]
+        table = table.set_column(at, side, pa.array(values, pa.float64()))
+    rules = [vq.multibox(), vq.switches(), vq.flicker(), vq.consistent("track", within="slot")]
+    checked = vq.check(table, rules)
+    assert checked.counts == {"multibox": 0, "switches": 0, "flicker": 1, "consistent_track": 0}
+    assert checked.corrections["x1"].to_pylist() == [None]  # one side of the gap has no box
 
 
 def test_corrections_of_other_rows_are_refused():
