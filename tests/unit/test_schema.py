@@ -50,7 +50,8 @@ def test_sorting_keeps_ties_in_order():
 
 
 def test_every_interval_schema_starts_with_its_keys_in_order():
-    named = [getattr(schema, name) for name in dir(schema) if name.isupper()]
+    timeless = {"HUMAN_LABEL", "VOTE"}  # what has no time of its own may be labelled and voted on
+    named = [getattr(schema, name) for name in {*dir(schema)} - timeless if name.isupper()]
     tables = [one for one in named if isinstance(one, pa.Schema) and "start_us" in one.names]
     assert len(tables) >= 6
     for one in tables:

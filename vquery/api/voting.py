@@ -2,50 +2,30 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from vquery.api.label_functions import Making
-from vquery.engine.bring import any_table
-from vquery.engine.intervals import Intervals
-from vquery.errors import LabelError, QueryError
-from vquery.schema import KEYS
-from vquery.supervise.votes.applying import Settings, Voter, apply, apply_on_segments
-from vquery.supervise.votes.covering import VOTE, Ballot, Items, ballot
-from vquery.supervise.votes.items import items_of, track_items
-from vquery.supervise.votes.rowwise import columns_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
     from typing import TypeAlias
 
+    import numpy as np
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from vquery.api.label_functions import Functions
     from vquery.api.moment import Newest
+    from vquery.engine.intervals import Intervals
     from vquery.engine.running.cache import Cache
     from vquery.supervise.votes.matrix import LabelMatrix
 
     Progress: TypeAlias = Callable[[str, int, int], None]
     Ints: TypeAlias = NDArray[np.int64]
 
-SEGMENTS, TRACKS = "segments", "tracks"
-ANY = np.finfo(np.float64).tiny
-"""Least share of a track that a human label covers: one detection speaks for its track."""
-OF_TRACKS = ["video", "start_us", "end_us", "track", "class"]
-
-logger = logging.getLogger("vquery")
-
 
 class Voting:
     """What label functions say of a collection."""
 
     _newest: Newest
-    _registered: dict[str, Intervals]
 
     if TYPE_CHECKING:
 
@@ -116,27 +96,21 @@ class Voting:
         QueryError
             If there is no such concept or table, or a function's parameters cannot be filled.
         """
-        moment, tables = self._newest.get(), self._tables()
-        told = f"generation {moment.snapshot.generation}, event {moment.last_event}"
-        state = (moment.snapshot, moment.seeds, moment.last_event, self._registered)
-        making = Making({"db": self, **tables}, cover, {"db": state}, told)
-        voters = making.all(functions)
-        settings = Settings(classes=classes, by=by, strict=strict, cache=cache, progress=progress)
-        if isinstance(over, str) and over == SEGMENTS:
-            return apply_on_segments(voters, settings, _extents(self.videos))
-        if isinstance(over, str):
-            over = self._named_items(over, tables)
-        return _applied(voters, over, settings)
+        from vquery.api.asking import over_collection
 
-    def _named_items(self, name: str, tables: Mapping[str, Intervals]) -> Any:
-        if name == TRACKS:
-            return track_items(self.detections.collect(columns=OF_TRACKS))
-        if name not in tables:
-            raise QueryError(
-                f"over={name!r} is none of {SEGMENTS!r}, {TRACKS!r} and the tables "
-                f"{', '.join(sorted(tables))}"
-            )
-        return tables[name]
+        return over_collection(
+            self,
+            self._newest.get(),
+            self._tables(),
+            functions,
+            over,
+            cover=cover,
+            classes=classes,
+            by=by,
+            strict=strict,
+            cache=cache,
+            progress=progress,
+        )
 
     def truth(self, votes: LabelMatrix, concept: str) -> Ints:
         """Find the human label of each item: its class in ``votes``, -1 where nobody has said one.
@@ -155,37 +129,9 @@ class Voting:
         LabelError
             If the items have no time.
         """
-        items = votes.items
-        if items is None or not set(KEYS) <= set(items.column_names):
-            raise LabelError(
-                "truth() finds labels by video and time, which these items do not have: give the "
-                "classes as codes to summary(truth=)"
-            )
-        said = self.labelled(concept).collect(columns=[*KEYS, "label", "detection_id"])
-        said = said.rename_columns([VOTE if c == "label" else c for c in said.column_names])
-        of_spans = said.filter(said["detection_id"].is_null()).drop_columns("detection_id")
-        coded = Items(items)
-        found = self._codes(ballot(coded, of_spans, label=None, otherwise=None, cover=0.5), votes)
-        if {"detection_id", "track"} & set(items.column_names):
-            tracks = self.detections.collect(columns=["detection_id", "track"])
-            of_objects = said.join(tracks, "detection_id", join_type="inner")
-            made = ballot(coded, of_objects, label=None, otherwise=None, cover=ANY)
-            own = self._codes(made, votes)
-            found = np.where(own < 0, found, own)
-        return found
+        from vquery.api.asking import truth
 
-    @staticmethod
-    def _codes(made: Ballot, votes: LabelMatrix) -> Ints:
-        codes = {str(value): code for code, value in enumerate(votes.classes)}
-        other = [value for value in made.values if value not in codes and value is not None]
-        if other:
-            logger.warning(
-                "labels that are no class of the votes count as not known: %s",
-                ", ".join(map(str, other)),
-            )
-        number = np.array([*(codes.get(str(each), -1) for each in made.values), -1])
-        found: Ints = number[made.codes]
-        return found
+        return truth(self, votes, concept)
 
 
 def votes(
@@ -225,6 +171,7 @@ def votes(
     LabelError, QueryError
         As for `vquery.Collection.votes`.
 
+    >>> import pyarrow as pa
     >>> def loud(x):
     ...     return "spam" if "!" in x.text else None
     >>> def is_long(table):
@@ -233,44 +180,17 @@ def votes(
     >>> found.votes.tolist(), found.classes
     ([[0, -1], [-1, 1]], ('spam', 'ham'))
     """
-    words = {name: any_table(table, name) for name, table in (tables or {}).items()}
-    voters = Making(words, cover, {}, None, rows=True).all(functions)
-    settings = Settings(
-        classes=classes, abstain=abstain, by=by, strict=strict, cache=cache, progress=progress
+    from vquery.api.asking import over_table
+
+    return over_table(
+        functions,
+        over,
+        tables or {},
+        cover=cover,
+        classes=classes,
+        abstain=abstain,
+        by=by,
+        strict=strict,
+        cache=cache,
+        progress=progress,
     )
-    if isinstance(over, str):
-        if over != SEGMENTS:
-            raise QueryError(f"over= takes a table, a data frame or {SEGMENTS!r}, got {over!r}")
-        return apply_on_segments(voters, settings, None)
-    return _applied(voters, over, settings)
-
-
-def _applied(voters: list[Voter], over: Any, settings: Settings) -> LabelMatrix:
-    """Make items of the rows and ask; functions of rows are given those of the items."""
-    names = over.columns if hasattr(over, "columns") else ()
-    if isinstance(over, Intervals):
-        return apply(voters, items_of(over.collect()), settings)
-    if isinstance(over, pa.Table):
-        names = over.column_names
-    if {"video", "start_us"} <= set(names) or {"video", "start"} <= set(names):
-        return apply(voters, _timed(over), settings)
-    columns = columns_of(over)
-    n = len(next(iter(columns.values()), []))
-    return apply(voters, pa.table({"item": np.arange(n)}), settings, frame=over)
-
-
-def _timed(over: Any) -> pa.Table:
-    """Rows with a time as items, in the order in which they are given."""
-    place = "number of the row"
-    table = over if isinstance(over, pa.Table) else None
-    if table is None:
-        return items_of(any_table(over, "over").collect())
-    given = table.append_column(place, pa.array(np.arange(table.num_rows)))
-    rows = any_table(given, "over").collect().sort_by(place).drop_columns(place)
-    return items_of(rows)
-
-
-def _extents(videos: pa.Table) -> dict[str, tuple[int, int]]:
-    known = videos.filter(pc.greater(videos["duration_us"], 0))
-    lengths = zip(known["video"].to_pylist(), known["duration_us"].to_pylist(), strict=True)
-    return {video: (0, length) for video, length in lengths}
