@@ -140,6 +140,12 @@ def test_undo(labelled):
         f"run {second} is undone already" in run("undo", labelled, "--run", second, code=1).stderr
     )
     facts = as_json("undo", labelled, "--run", first)
-    assert facts == {"run_id": first, "concept": "name", "restored": None, "items": 0}
+    assert facts == {
+        "run_id": first,
+        "concept": "name",
+        "restored": None,
+        "items": 0,
+        "did": "propagated",
+    }
     assert "do not go together" in run("undo", labelled, "--list", "--run", 1, code=2).stderr
     assert vq.open(labelled).labels().num_rows == 2
