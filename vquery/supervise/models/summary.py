@@ -140,11 +140,13 @@ def _scores(model: LabelModel, weight: Any) -> tuple[dict[str, float], int | Non
     for other in parts[1:]:
         whole = whole.merged(other, k)
     part = whole.sample(SAMPLE_ROWS)
-    vote = left_out.score(part, left_out.vote_shares(part, found.balance))
-    scores = {"model": vote, "vote": vote}
-    if found.method != "majority":
-        shares = left_out.model_shares(part, found.confusion, found.balance, found.temper)
-        scores["model"] = left_out.score(part, shares)
+    scores = dict(found.scores)
+    if found.method == "majority" or not scores:
+        vote = left_out.score(part, left_out.vote_shares(part, found.balance))
+        scores = {"model": vote, "vote": vote}
+        if found.method != "majority":
+            shares = left_out.model_shares(part, found.confusion, found.balance, found.temper)
+            scores["model"] = left_out.score(part, shares)
     best = int(np.argmax(weight))
     single = left_out.single_shares(part, found.balance, best)
     return scores | {"function": left_out.score(part, single)}, best

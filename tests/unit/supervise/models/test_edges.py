@@ -2,12 +2,16 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from vquery.errors import LabelError, QueryError, SchemaError
 from vquery.supervise.models import LabelModel
 from vquery.supervise.votes import LabelMatrix
 
 METHODS = ("auto", "dawid-skene", "triplets", "majority")
+votes_of_3 = st.integers(-1, 2)
 ODD = {
     "no items": np.empty((0, 3), int),
     "no functions": np.empty((4, 0), int),
@@ -94,9 +98,9 @@ def test_what_is_wrong_is_named(settings, votes, says):
 
 
 def test_misuse_is_named():
-    for settings in ({"method": "best"}, {"temper": 0}, {"temper": 2}, {"precision": 0.9}):
+    for wrong in ({"method": "best"}, {"temper": 0}, {"temper": 2}, {"precision": 0.9}):
         with pytest.raises(QueryError):
-            LabelModel(**settings).fit([[0, 1]])
+            LabelModel(**wrong).fit([[0, 1]])
     with pytest.raises(QueryError, match="not fitted"):
         LabelModel().predict_proba([[0, 1]])
     with pytest.raises(QueryError, match="no parameter 'seed'"):
@@ -132,3 +136,18 @@ def test_scikit_learn_can_copy_it():
     assert copy.get_params() == model.get_params()
     assert repr(copy) == "LabelModel(classes=[0, 1], balance=[0.3, 0.7])"
     assert copy.set_params(method="majority").method == "majority"
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    hnp.arrays(np.int16, hnp.array_shapes(min_dims=2, max_dims=2, max_side=30), elements=votes_of_3)
+)
+def test_any_votes_give_probabilities_no_worse_than_counting(votes):
+    votes = np.tile(votes, (10, 1))  # enough items of each class for the model to be tried
+    model = LabelModel(classes=[0, 1, 2]).fit(votes)
+    share = model.predict_proba(votes)
+    assert np.allclose(share.sum(1), 1)
+    assert set(model.predict(votes).tolist()) <= {None, 0, 1, 2}
+    scores = model.summary().left_out
+    if scores:
+        assert scores["model"] >= scores["vote"]
