@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy import stats
 
 from vquery.errors import LabelError
 from vquery.supervise.proof.rows import MOST_GROUPS
@@ -139,6 +138,8 @@ def _value(measured: Measured, totals: Sums) -> Floats:
 
 def _chance(difference: float, apart: Floats, groups: int) -> float | None:
     """Chance of so large a difference where there is none, from the spread over draws."""
+    from scipy import stats  # half a second, which opening a collection need not wait for
+
     there = apart[~np.isnan(apart)]
     if there.size < 2:
         return None
@@ -150,6 +151,8 @@ def _chance(difference: float, apart: Floats, groups: int) -> float | None:
 
 def _adjust(lines: list[dict[str, Any]], measured: Measured) -> None:
     """Adjust chances for the number of slices, and say which slices are worse."""
+    from scipy import stats
+
     tested = [line for line in lines if line.get("p") is not None]
     if not tested:
         return
