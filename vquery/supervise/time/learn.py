@@ -38,8 +38,11 @@ MULTIPLES = (0.0, 0.5, 1.0, 1.5, 2.0)
 """Least durations of single classes that are compared, as multiples of what all show together."""
 MOST = 0.9
 """Largest part of a mean duration that can be certain."""
-TEMPER_ROUNDS, ALIKE = 8, 0.005
-"""Path and tempering follow each other until the latter moves by less; about four rounds do."""
+FAINT = 0.1
+"""Factor on the evidence that tempering starts with. From below: a path that follows every error
+leaves nothing of it to be seen, where a smooth one that was too smooth comes nearer and nearer."""
+TEMPER_ROUNDS, ALIKE = 12, 0.005
+"""Path and tempering follow each other until the latter moves by less; about six rounds do."""
 
 
 class Told(NamedTuple):
@@ -122,16 +125,17 @@ def _tempered(
     evidence = of_nodes(given.evidence, sequences)
     item = sequences.row >= 0
     code = np.empty(len(given.evidence), np.int64)
+    whole, made = made, replace(made, temper=FAINT)
     for _ in range(TEMPER_ROUNDS):
         code[sequences.row[item]] = path(evidence, sequences, made)[item]
         found = temper_of(given.evidence, code, sequences)
         if found is None:
-            return made, ("items are too few to tell how long errors last",)
+            return whole, ("items are too few to tell how long errors last",)
         if abs(found - made.temper) < ALIKE:
             break
         made = replace(made, temper=found)
         if made.shortest.any():
-            made = _lasting(made, evidence, sequences, list(told.mean))
+            made = _lasting(made, evidence, sequences, list(told.mean), FEW_ROUNDS)
     if made.temper == 1:
         return made, ("errors are told anew at each look",)
     return made, (f"errors last: {1 / made.temper:.2g} looks at the votes count as one",)
@@ -295,12 +299,15 @@ def _with_stated(
         for code, seconds in known.items():
             values[code] = seconds
     notes = []
-    for code in np.flatnonzero(mean <= shortest).tolist():
+    free = np.array([code not in told.mean for code in range(len(mean))])
+    short = free & (mean <= shortest)
+    if short.any():
+        code = int(np.flatnonzero(short)[0])
         notes.append(
             f"{made.classes[code]} lasts {mean[code]:.3g} s on average by the votes, less than the"
-            " least duration stated: its mean is learnt again with it"
+            " least duration stated: means are learnt again with it"
         )
-        mean[code] = 2 * shortest[code]
+        mean[free] *= float((2 * shortest[short] / mean[short]).max())
     made = replace(made, shortest=shortest, mean=mean)
     if shortest.any():
         made = _lasting(made, evidence, sequences, list(told.mean))
@@ -317,16 +324,23 @@ def _lasting(
     fixed: list[int],
     rounds: int = SPELL_ROUNDS,
 ) -> Transitions:
-    """Learn mean durations of classes beyond their least ones, by expectation maximisation."""
+    """Learn mean durations beyond least ones, by expectation maximisation.
+
+    Unless some are stated, all grow or shrink alike, so that classes keep their shares of the time.
+    """
     free = np.ones(len(made.mean), bool)
     free[fixed] = False
     first = made.mean / made.step
     least = np.maximum(made.shortest / made.step, 1.0)
+    spells = spent(np.ones(len(first)), jumps(made.matrix))
     mean = first.copy()
     for _ in range(rounds if free.any() else 0):
         found = chances(evidence, sequences, replace(made, mean=mean * made.step))
         # one spell beside those that were counted, as long as was known before
         ended = found.changes.sum(axis=1) + 1
         beyond = (found.held + (first - least)) / ended
-        mean = np.where(free, least + np.maximum(beyond, 0.0), mean)
+        each = least + np.maximum(beyond, 0.0)
+        if not fixed:
+            each = np.maximum(first * float(spells @ each) / float(spells @ first), least)
+        mean = np.where(free, each, mean)
     return replace(made, mean=mean * made.step)
