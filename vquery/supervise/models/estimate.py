@@ -223,10 +223,8 @@ def _tempered(patterns: Patterns, model: Estimate, settings: Settings) -> Estima
 
 
 def _temper(patterns: Patterns, model: Estimate) -> float:
-    size = _sampled(patterns)
-    part = patterns.sample(size)
-    items = min(float(part.counts.sum()), size)
-    return left_out.temper_of(part.counts, _units(part, model), model.balance, items)
+    part = patterns.sample(_sampled(patterns))
+    return left_out.temper_of(part.counts, _units(part, model), model.balance)
 
 
 def _units(patterns: Patterns, model: Estimate) -> Floats:

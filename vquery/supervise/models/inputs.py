@@ -75,7 +75,7 @@ def _dense(votes: ArrayLike, classes: Sequence[Hashable] | None, abstain: Hashab
                 f"votes, row {row}, function {column}: expected a class or {abstain!r} to abstain, "
                 "got nan"
             )
-        classes = [value for value in np.unique(array).tolist() if value != abstain]
+        classes = _values(array, abstain)
         if not classes:
             raise LabelError(
                 "votes: every function abstains on every item, so no class is known; "
@@ -89,6 +89,13 @@ def _dense(votes: ArrayLike, classes: Sequence[Hashable] | None, abstain: Hashab
         names = tuple(f"lf{j}" for j in range(array.shape[1]))
         return LabelMatrix(array.astype(np.int16), tuple(classes), names)
     return LabelMatrix.from_dense(array, classes=classes, abstain=abstain)
+
+
+def _values(array: NDArray[Any], abstain: Hashable) -> list[Hashable]:
+    """All values but ``abstain``, sorted; by their texts where they do not compare."""
+    if array.dtype != object:
+        return [value for value in np.unique(array).tolist() if value != abstain]
+    return sorted({value for value in array.ravel().tolist() if value != abstain}, key=str)
 
 
 def _are_codes(array: NDArray[Any], classes: int) -> bool:

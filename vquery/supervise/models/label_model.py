@@ -70,7 +70,8 @@ class LabelModel:
         functions that err together may also err together where no vote shows it.
     pairs
         ``[("one", "other"), …]``: functions that err together and are taken as one. ``"auto"``
-        looks for them where items have votes enough; ``()`` takes none.
+        looks for them where items have votes enough (among up to 100 functions of not too many
+        classes); ``()`` takes none.
 
     Attributes
     ----------

@@ -31,7 +31,7 @@ SMALLEST = 0.5
 """Count that is added to each vote when what a function says of a class is counted anew."""
 
 
-def temper_of(counts: Floats, evidence: Floats, balance: Floats, items: float) -> float:
+def temper_of(counts: Floats, evidence: Floats, balance: Floats) -> float:
     """Factor in (0, 1] on the evidence, so that functions that err together are not oversure.
 
     Of two ways to tell from votes alone the one that takes away more: the factor with which
@@ -46,11 +46,9 @@ def temper_of(counts: Floats, evidence: Floats, balance: Floats, items: float) -
         Shape (functions or pairs of them, p, k): log-likelihood of the votes of each.
     balance
         Shape (k,).
-    items
-        How many items the counts rest on.
     """
     spread = spread_of(counts, evidence, balance)
-    clear = spread - 1 > CLEAR_ERRORS * np.sqrt(2 / max(items, 1.0))
+    clear = spread - 1 > CLEAR_ERRORS * np.sqrt(2 / max(float(counts.sum()), 1.0))
     least = max(LEAST_TEMPER, 1 / spread) if clear else 1.0
     return min(least, _foretelling(counts, evidence, balance))
 

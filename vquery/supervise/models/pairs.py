@@ -27,6 +27,8 @@ TRIED = 3
 """Pairs that are tried: so many of each kind."""
 MOST_FUNCTIONS = 100
 """Above, pairs are not looked for: the tables of all pairs would cost more than the fit."""
+MOST_ENTRIES = 10_000_000
+"""The same for entries of these tables, which grow with the cube of the number of classes."""
 
 
 class Pairs:
@@ -82,7 +84,8 @@ def candidates(
     n = float(patterns.counts.sum())
     paired = {j for pair in members for j in pair}
     free = [j for j in range(m) if j not in paired]
-    if not 1 < len(free) <= MOST_FUNCTIONS:
+    too_many = len(free) > MOST_FUNCTIONS or k * (len(free) * (k + 1)) ** 2 > MOST_ENTRIES
+    if len(free) < 2 or too_many:
         return []
     left = float(patterns.counts @ (patterns.votes >= 0).sum(axis=1)) / n - VIEWS
     left -= sum(_overlap(patterns, pair) for pair in members)

@@ -84,20 +84,20 @@ class Patterns:
         return np.asarray((self.votes < 0).all(axis=1))
 
     def sample(self, size: int) -> Patterns:
-        """Take items at equal steps through all rows, which draws rows as often as they occur.
+        """Draw ``size`` items at equal steps through all rows, which draws rows as they occur.
 
         All rows stay where there are at most ``size`` of them; ``place`` says which rows are taken.
 
         >>> rows = Patterns(np.array([[0], [1]], np.int16), np.array([3.0, 1.0]), np.empty(0))
         >>> rows.sample(1).counts
-        array([4.])
+        array([1.])
         """
         if len(self.counts) <= size:
             return Patterns(self.votes, self.counts, np.arange(len(self.counts)))
         up = np.cumsum(self.counts)
         taken = np.searchsorted(up, (np.arange(size) + 0.5) * (up[-1] / size))
         rows, times = np.unique(taken, return_counts=True)
-        return Patterns(self.votes[rows], times * (up[-1] / size), rows)
+        return Patterns(self.votes[rows], times.astype(np.float64), rows)
 
     def merged(self, other: Patterns, classes: int) -> Patterns:
         """Add the counts of other rows; ``place`` is that of the rows of both, one after another.

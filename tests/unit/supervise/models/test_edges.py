@@ -67,6 +67,12 @@ def test_items_without_votes_get_a_balance_that_is_given():
     assert model.predict(votes, ties="abstain").tolist() == ["yes", ""]
 
 
+def test_classes_are_found_in_texts_with_none():
+    model = LabelModel(abstain=None).fit([["b", None, "a"], ["b", "b", None]])
+    assert model.classes_ == ("a", "b")
+    assert model.predict([["b", "b", None]]).tolist() == ["b"]
+
+
 def test_ties_are_said():
     model = LabelModel(classes=[0, 1], method="majority").fit([[0, 1], [1, 1]])
     assert model.predict([[0, 1]]).tolist() == [None]

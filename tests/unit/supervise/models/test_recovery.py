@@ -90,6 +90,15 @@ def draw_best(votes, balance, confusion):
     return (np.log(balance) + sum(t[:, s].T for t, s in zip(logs, seen.T, strict=True))).argmax(1)
 
 
+def test_noise_in_a_sample_makes_no_pairs():
+    """Many votes of many functions: pairs are looked for in 10,000 of 60,000 different rows."""
+    functions = [symmetric(5, 0.8, 0.75) for _ in range(8)]
+    votes, truth, _ = draw(60_000, [0.2] * 5, functions, seed=1)
+    model = LabelModel(classes=list(range(5))).fit(votes)
+    assert model.pairs_ == ()
+    assert (model.predict_proba(votes).argmax(1) == truth).mean() > 0.97
+
+
 @pytest.mark.parametrize("positive", [0.05, 0.4, 0.5, 0.6])
 @pytest.mark.parametrize("wrong", [0.0, 0.15])
 def test_a_given_balance_never_exchanges_the_classes(positive, wrong):
