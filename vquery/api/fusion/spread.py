@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     Ints = npt.NDArray[np.int64]
     Floats = npt.NDArray[np.float64]
 
-LEAST_SEEDS = 4
-"""Two of each of two classes: fewer teach nothing when they are left out."""
+LEAST_SEEDS = 10
+"""Five of each of two classes: fewer teach nothing when they are left out."""
 LEAST_SHARE = 1e-3
 """Of every class among what was propagated: what got no label may still be right."""
 

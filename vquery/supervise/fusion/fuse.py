@@ -157,8 +157,8 @@ def fuse(
         Shape (n,): items of one group (video) are left out together; by default each is its own.
     calibrate
         ``"scale"`` learns one factor a source; ``"isotonic"`` a rising curve a class on top;
-        ``"none"`` nothing; ``"auto"`` factors where left-out labels prefer them, and curves from
-        1,000 labels on where they do so beyond noise.
+        ``"none"`` nothing; ``"auto"`` learns factors, and curves from
+        1,000 labels on; both only where left-out labels prefer them beyond noise.
 
     Raises
     ------
@@ -261,7 +261,7 @@ def _teach(
         alone = np.zeros(len(sources))
         alone[place] = 1.0
         checked[f"{source.name} alone"] = learn.losses(items, alone, prior).mean()
-    better = calibrate != "auto" or after.mean() < before.mean()
+    better = calibrate != "auto" or learn.beyond_noise(before - after, items.group)
     factors = learn.fit_factors(items, prior) if better else plain
     left = "by item" if groups is None else "by group"
     notes = (
@@ -288,7 +288,7 @@ def _labelled(
     rows = np.flatnonzero((human != UNKNOWN) & np.any(honest, axis=0))
     evidence = np.stack(table, axis=1)[rows] if len(rows) else np.zeros((0, len(sources), 0))
     given = np.arange(len(human)) if groups is None else np.asarray(groups)
-    return Labelled(evidence, human[rows], learn.folds(given[rows]))
+    return Labelled(evidence, human[rows], learn.folds(given[rows]), given[rows])
 
 
 def _said_of_factors(
@@ -300,7 +300,8 @@ def _said_of_factors(
 
 
 def _kept(checked: dict[str, float], left: str) -> str:
-    return f"human labels prefer no other factors than 1 ({_compared(checked, left)})"
+    told = _compared(checked, left)
+    return f"human labels prefer no other factors than 1 beyond noise ({told})"
 
 
 def _compared(checked: dict[str, float], left: str) -> str:
@@ -324,7 +325,7 @@ def _steps(
     before = -np.log(np.maximum(chance[np.arange(n), items.truth], 1e-12))
     apart = weight / weight.mean() * (before - learn.left_out_steps(chance, items, balance))
     checked["isotonic gain"] = apart.mean()
-    if calibrate == "auto" and apart.mean() <= 2 * apart.std() / np.sqrt(n):
+    if calibrate == "auto" and not learn.beyond_noise(apart, items.group):
         notes.append("isotonic curves do not help beyond noise on left-out labels: not used")
         return None
     notes.append(f"isotonic curves were fitted to {n} human labels, weighted to the balance")
