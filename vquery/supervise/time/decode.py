@@ -84,6 +84,7 @@ def decode(
     learn: LabelMatrix | ArrayLike | None = None,
     transitions: Transitions | str = "auto",
     temper: float | str = "auto",
+    groups: Any = None,
 ) -> Decoded:
     """Decode votes over whole videos: what is the case when, given that classes last.
 
@@ -120,6 +121,8 @@ def decode(
     temper
         Factor in (0, 1] on the evidence of the votes beside the model's own, since errors that last
         are no news; ``"auto"`` learns it from how long residuals last.
+    groups
+        One an item, for a model that was fitted with groups.
 
     Returns
     -------
@@ -143,7 +146,7 @@ def decode(
     >>> decode(votes, model, min_duration=2).path.tolist()
     [1, 1, 1, 1, 0, 0, 0]
     """
-    given, matrix = _evidence(votes, model)
+    given, matrix = _evidence(votes, model, groups)
     sequences = sequences_of(matrix, cuts=cuts, gap=gap, step=step)
     told = Told(*read_durations(durations, min_duration, given.classes), _factor(temper))
     source, where = given, sequences
@@ -168,6 +171,8 @@ def decode(
             f"transitions must be those of an earlier result or one of {', '.join(METHODS)}, got "
             f"{transitions!r}"
         )
+    if model.method_ == "majority":
+        notes += ("the model only counts votes: functions that mostly vote one class lean on it",)
     return _decoded(given, sequences, made, notes)
 
 
@@ -179,12 +184,12 @@ def _factor(temper: float | str) -> float | None:
     return float(temper)
 
 
-def _evidence(votes: Any, model: LabelModel) -> tuple[Evidence, LabelMatrix]:
+def _evidence(votes: Any, model: LabelModel, groups: Any = None) -> tuple[Evidence, LabelMatrix]:
     if not hasattr(model, "classes_"):
         raise QueryError("decode() needs a fitted label model: call model.fit(votes) first")
     matrix = read_votes(votes, model.classes_, model.abstain, model.functions_)
     given = Evidence(
-        model.classes_, matrix.votes, model.log_likelihoods(matrix), model.confusion_,
+        model.classes_, matrix.votes, model.log_likelihoods(matrix, groups), model.confusion_,
         model.balance_,
     )  # fmt: skip
     return given, matrix

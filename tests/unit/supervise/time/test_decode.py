@@ -163,6 +163,23 @@ def test_odd_votes(votes, options):
     assert np.isfinite(found.transitions.matrix).all()
 
 
+def test_groups_and_counting():
+    rng = np.random.default_rng(4)
+    truth = chain(rng, 2000, TWO)
+    votes = votes_on(rng, truth, 2)
+    votes[1000:, 0] = np.where(votes[1000:, 0] < 0, -1, 1 - votes[1000:, 0])  # wrong way round
+    groups = [0] * 1000 + [1] * 1000
+    model = vq.LabelModel(classes=[0, 1]).fit(votes, groups=groups)
+    given = {"transitions": stated(TWO)}
+    right = [
+        (vq.decode(votes, model, groups=each, **given).path == truth).mean()
+        for each in (groups, None)
+    ]
+    assert right[0] > right[1]
+    counted = vq.decode(votes, vq.LabelModel(classes=[0, 1], method="majority").fit(votes), **given)
+    assert any("only counts votes" in note for note in counted.notes)
+
+
 def test_one_class():
     model = vq.LabelModel(classes=["yes"]).fit([["yes"], ["yes"]])
     found = vq.decode([["yes"]] * 5, model)
