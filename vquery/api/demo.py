@@ -18,6 +18,7 @@ from vquery.api.demo_concepts import CONCEPTS
 from vquery.api.demo_report import write_report
 from vquery.metrics.boxes import true_values
 from vquery.metrics.spans import time_score
+from vquery.view.text import aligned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,11 +64,8 @@ class DemoReport:
         """Write the table and what to do next."""
         head = ("stage", "found", "truth", "quality", "s")
         rows = [(s.name, s.found, s.truth, s.quality, f"{s.seconds:.1f}") for s in self.stages]
-        widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
-        lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in (head, tuple("-" * width for width in widths), *rows)
-        ]
+        rules = ["-" * max(map(len, column)) for column in zip(head, *rows, strict=True)]
+        lines = aligned(head, [rules, *rows], numbers=False)
         note = "The newsroom is synthetic: drawn by a program, nobody in it exists."
         where = f"report: {self.output / 'report.html'}\ntraining set: {self.output / 'training'}"
         return "\n".join([note, "", *lines, "", where, "", OWN])

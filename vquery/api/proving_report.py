@@ -14,7 +14,7 @@ from vquery.supervise.proof import Assessment
 from vquery.supervise.proof.texts import html_pieces, slice_pieces, slice_rows
 from vquery.view.clock import clock
 from vquery.view.lanes import Lane, lanes_html
-from vquery.view.page import heading, page, paragraph, table_html
+from vquery.view.page import heading, page, paragraph, rows_html, table_html
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +91,7 @@ def _violations(checked: Checked) -> list[str]:
     summary, found = checked.summary(), checked.violations
     pieces = [
         *map(paragraph, checked.notes),
-        table_html(summary.column_names, [list(row.values()) for row in summary.to_pylist()]),
+        rows_html(summary),
     ]
     if not found.num_rows:
         return [*pieces, paragraph(f"No rule is broken in {checked.rows:,} rows.")]

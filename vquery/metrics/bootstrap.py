@@ -75,7 +75,7 @@ def interval(
     Interval(value=1.0, low=None, high=None, draws=0, groups=1)
     """
     _check(draws, level)
-    names, code = _coded(groups)
+    names, code = group_codes(groups)
     value = statistic(np.arange(len(code)))
     if names < 2:
         return Interval(_plain(value), None, None, 0, names)
@@ -149,24 +149,39 @@ def sums_by(groups: ArrayLike, *columns: ArrayLike) -> Floats:
     >>> sums_by(["b", "a", "b"], [1, 2, 3], [1, 1, 1]).tolist()
     [[2.0, 1.0], [4.0, 2.0]]
     """
-    names, code = _coded(groups)
+    names, code = group_codes(groups)
     return np.stack(
         [np.bincount(code, np.asarray(each, np.float64), minlength=names) for each in columns],
         axis=1,
     )
 
 
-def _coded(groups: ArrayLike) -> tuple[int, Ints]:
+def group_codes(groups: ArrayLike) -> tuple[int, Ints]:
+    """Number groups in sorted order: how many there are, and the number of each row's, (n,).
+
+    Raises
+    ------
+    SchemaError
+        If they have more than one dimension, or there is no order among them, as with None.
+
+    >>> group_codes(["b", "a", "b"])
+    (2, array([1, 0, 1]))
+    """
     given = np.asarray(groups)
     if given.ndim != 1:
         raise SchemaError(f"groups must have one dimension, got shape {given.shape}")
-    names, code = np.unique(given, return_inverse=True)
+    try:
+        names, code = np.unique(given, return_inverse=True)
+    except TypeError as error:
+        raise SchemaError(
+            f"groups must be all texts or all numbers, one for each row and none missing: {error}"
+        ) from error
     return len(names), code.astype(np.int64)
 
 
 def _check(draws: int, level: float) -> None:
-    if draws < 1:
-        raise SchemaError(f"draws must be at least 1, got {draws}")
+    if not isinstance(draws, int | np.integer) or draws < 1:
+        raise SchemaError(f"draws must be a whole number of at least 1, got {draws!r}")
     if not 0 < level < 1:
         raise SchemaError(f"level must be between 0 and 1, got {level}")
 

@@ -149,7 +149,8 @@ def calibration_sums(
     items = judged(probability, truth, weights)
     into, chance, right = claims(items, bins)
     columns = (items.weights, items.weights * chance, items.weights * right)
-    return np.stack([np.bincount(into, each, minlength=bins) for each in columns], axis=1)
+    sums = [np.bincount(into, each, minlength=bins) for each in columns]
+    return np.stack(sums, axis=1).astype(np.float64)  # of nothing they are whole numbers
 
 
 def claims(items: Judged, bins: int) -> tuple[Ints, Floats, Floats]:
@@ -158,8 +159,8 @@ def claims(items: Judged, bins: int) -> tuple[Ints, Floats, Floats]:
     >>> claims(judged([0.2, 0.9], [0, 1]), 10)
     (array([2, 9]), array([0.2, 0.9]), array([0., 1.]))
     """
-    if bins < 1:
-        raise SchemaError(f"bins must be at least 1, got {bins}")
+    if not isinstance(bins, int | np.integer) or bins < 1:
+        raise SchemaError(f"bins must be a whole number of at least 1, got {bins!r}")
     if items.probability.shape[1] == 2:
         chance, right = items.probability[:, 1], items.truth == 1
     else:
@@ -266,7 +267,7 @@ def checked_weights(weights: ArrayLike | None, n: int) -> Floats:
     """
     if weights is None:
         return np.ones(n)
-    sizes = np.asarray(weights, np.float64)
+    sizes = numbers(weights, "weights")
     if sizes.shape != (n,):
         raise SchemaError(f"weights must have shape ({n},), one entry an item; got {sizes.shape}")
     bad = np.flatnonzero(~(np.isfinite(sizes) & (sizes >= 0)))
@@ -275,9 +276,23 @@ def checked_weights(weights: ArrayLike | None, n: int) -> Floats:
     return sizes
 
 
+def numbers(values: ArrayLike, name: str) -> Floats:
+    """Read numbers as float64; refuse texts, and rows of different lengths.
+
+    >>> numbers(["a"], "weights")
+    Traceback (most recent call last):
+    vquery.errors.SchemaError: weights must be numbers, in rows of one length: could not convert
+    string to float: 'a'
+    """
+    try:
+        return np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise SchemaError(f"{name} must be numbers, in rows of one length: {error}") from error
+
+
 def _table(probability: ArrayLike) -> Floats:
     """Read probabilities as (n, K)."""
-    given = np.asarray(probability, np.float64)
+    given = numbers(probability, "probability")
     if given.ndim not in (1, 2) or (given.ndim == 2 and not given.shape[1]):
         raise SchemaError(f"probability must have shape (n,) or (n, K), got {given.shape}")
     bad = np.argwhere(~((given >= 0) & (given <= 1)))

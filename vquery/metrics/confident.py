@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from vquery.errors import SchemaError
+from vquery.metrics.bootstrap import group_codes
 from vquery.metrics.calibration import judged
 
 if TYPE_CHECKING:
@@ -138,13 +139,14 @@ def folds_of(groups: ArrayLike, folds: int = 5) -> Ints:
     >>> folds_of(["a", "b", "b", "c"], 2)
     array([1, 0, 0, 1])
     """
-    names, code, sizes = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
-    if not 2 <= folds <= len(names):
+    names, code = group_codes(groups)
+    if not isinstance(folds, int | np.integer) or not 2 <= folds <= names:
         raise SchemaError(
-            f"folds must be 2 to the number of groups, which is {len(names)}; got {folds}. Rows of "
+            f"folds must be 2 to the number of groups, which is {names}; got {folds!r}. Rows of "
             "one group cannot be told apart fairly"
         )
-    fold = np.empty(len(names), np.int64)
+    sizes = np.bincount(code)
+    fold = np.empty(names, np.int64)
     filled = np.zeros(folds, np.int64)
     for group in np.argsort(-sizes, kind="stable"):
         fold[group] = filled.argmin()

@@ -19,6 +19,7 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from vquery.errors import LabelError, SchemaError
+from vquery.metrics.calibration import numbers
 from vquery.supervise.spread import checked_soft
 
 if TYPE_CHECKING:
@@ -145,17 +146,23 @@ def fit_linear(
     if not counts.any():
         raise LabelError("fit_linear: no item has any weight, so there is nothing to learn from")
     basis = _Basis.of(points)
-    chosen = PLAIN_PENALTY if penalty is None else float(penalty)
+    chosen = PLAIN_PENALTY if penalty is None else penalty
     tried: tuple[tuple[float, float, float], ...] = ()
-    if not (np.isfinite(chosen) and chosen > 0):
+    if not isinstance(chosen, int | float | np.number) or not 0 < chosen < np.inf:
         raise LabelError(f"fit_linear(penalty=) must be a number above 0, got {penalty!r}")
     folds = list(left_out) if penalty is None else []
+    for number, fold in enumerate(folds):
+        if len(fold.probability) != len(soft) or len(fold.votes) != len(soft):
+            raise SchemaError(
+                f"left_out, function {number}: probability and votes must have {len(soft)} rows, "
+                f"as vectors; got {len(fold.probability)} and {len(fold.votes)}"
+            )
     if folds:
         tried = _tried(basis.rows, folds)
         chosen = _strongest(tried)
     inner, offset = _solve(basis.rows, soft, counts, chosen)
     weights = basis.back(inner)
-    return LinearModel(weights, offset - basis.centre @ weights, chosen, tried)
+    return LinearModel(weights, offset - basis.centre @ weights, float(chosen), tried)
 
 
 def leave_functions_out(
@@ -297,7 +304,7 @@ def _softmax(logits: Floats) -> Floats:
 
 
 def _points(vectors: ArrayLike) -> Floats:
-    points = np.asarray(vectors, np.float64)
+    points = numbers(vectors, "vectors")
     if points.ndim != 2 or not points.size:
         raise SchemaError(f"vectors must have shape (items, dimensions), got {points.shape}")
     bad = np.flatnonzero(~np.isfinite(points).all(1))
@@ -307,7 +314,7 @@ def _points(vectors: ArrayLike) -> Floats:
 
 
 def _weights(weight: ArrayLike, n: int) -> Floats:
-    counts = np.asarray(weight, np.float64)
+    counts = numbers(weight, "weight")
     if counts.shape != (n,) or not np.isfinite(counts).all() or (counts < 0).any():
         raise SchemaError(f"weight must be {n} finite numbers of at least 0")
     return counts

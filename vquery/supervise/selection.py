@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from vquery.errors import LabelError
+from vquery.metrics.calibration import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -186,7 +187,7 @@ def _turns(
 
 
 def _column(values: ArrayLike | None, k: int, what: str, default: float) -> Floats:
-    found = np.full(k, default) if values is None else np.asarray(values, np.float64)
+    found = np.full(k, default) if values is None else numbers(values, what)
     if found.shape != (k,):
         raise LabelError(f"{what} must have {k} entries, as rule has; got shape {found.shape}")
     return found

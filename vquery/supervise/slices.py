@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from vquery.engine.bring import any_table
 from vquery.engine.lookups import count_overlaps, coverage
@@ -54,7 +55,7 @@ def slice(name: str, condition: Any = None, *, cover: float = COVER) -> Slice:  
         of intervals, which holds the items that it covers for at least ``cover`` of their time
         (instants: that it meets); a function of the table of items that returns one value an item;
         or the name of a column, by default that of the slice. Booleans are one slice, other values
-        are a slice each, called ``NAME=VALUE``.
+        are a slice each, called ``NAME=VALUE``, those without one (null, NaN) ``NAME=none``.
     cover
         Share of an item's time, above 0 up to 1.
 
@@ -71,7 +72,8 @@ def slice(name: str, condition: Any = None, *, cover: float = COVER) -> Slice:  
     """
     if not isinstance(name, str) or not name:
         raise LabelError(f"slice() needs a name, got {name!r}")
-    if not 0 < cover <= 1:
+    number = isinstance(cover, int | float | np.number)
+    if not number or not 0 < cover <= 1:
         raise LabelError(f"slice(cover=) must be above 0 and at most 1, got {cover!r}")
     return Slice(name, name if condition is None else condition, cover)
 
@@ -120,6 +122,10 @@ def _listed(slices: Slices | None) -> list[Slice]:
         return []
     if isinstance(slices, Mapping):
         return [slice(name, condition) for name, condition in slices.items()]
+    if not isinstance(slices, Slice | str) and not hasattr(slices, "__iter__"):
+        raise LabelError(
+            f"slices= takes slices, names of columns or a mapping, got {type(slices).__name__}"
+        )
     several = [slices] if isinstance(slices, Slice | str) else list(slices)
     return [one if isinstance(one, Slice) else slice(one) for one in several]
 
@@ -171,13 +177,17 @@ def _relation(one: Slice) -> Intervals:
 
 def _by_value(name: str, values: Any, n: int) -> list[tuple[str, Members]]:
     """Booleans are one slice; of other values each is one, in sorted order, null last."""
-    column = values if isinstance(values, pa.ChunkedArray | pa.Array) else pa.array(values)
+    column = _column(name, values)
     if len(column) != n:
         raise LabelError(
             f"slice {name!r}: expected one value for each of {n} items, got {len(column)}"
         )
     if pa.types.is_boolean(column.type):
         return [(name, np.array([value is True for value in column.to_pylist()], bool))]
+    if pa.types.is_nested(column.type):
+        raise LabelError(f"slice {name!r}: values must be single ones, got {column.type}")
+    if pa.types.is_floating(column.type):  # NaN says as little as null
+        column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
     given = column.to_pylist()
     different = sorted(
         {value for value in given if value is not None}, key=lambda value: (str(type(value)), value)
@@ -190,7 +200,20 @@ def _by_value(name: str, values: Any, n: int) -> list[tuple[str, Members]]:
     code = {value: number for number, value in enumerate(different)}
     codes = np.array([code.get(value, -1) for value in given], np.int64)
     found = [(f"{name}={value}", codes == number) for value, number in code.items()]
-    return [*found, (f"{name}=none", codes < 0)] if (codes < 0).any() else found
+    missing = f"{name} is null" if "none" in code else f"{name}=none"
+    return [*found, (missing, codes < 0)] if (codes < 0).any() else found
+
+
+def _column(name: str, values: Any) -> pa.ChunkedArray | pa.Array:
+    if isinstance(values, pa.ChunkedArray | pa.Array):
+        return values
+    try:
+        return pa.array(values)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise LabelError(
+            f"slice {name!r}: expected one value for each item, all of one type; got "
+            f"{type(values).__name__}: {error}"
+        ) from error
 
 
 def _where(items: pa.Table, condition: Expression, name: str) -> Members:

@@ -17,6 +17,7 @@ import numpy as np
 from vquery.errors import LabelError, SchemaError
 from vquery.graph.calibrate import apply_power
 from vquery.graph.items import ItemGraph, knn_graph
+from vquery.metrics.calibration import numbers
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -129,7 +130,7 @@ def checked_soft(probability: ArrayLike) -> Floats:
     vquery.errors.LabelError: probability, row 0: a distribution over 2 classes sums to 1,
     got [0.5, 0.4]
     """
-    soft = np.asarray(probability, np.float64)
+    soft = numbers(probability, "probability")
     if soft.ndim != 2 or not soft.shape[1]:
         raise SchemaError(f"probability must have shape (items, classes), got {soft.shape}")
     good = np.isfinite(soft).all(1) & (soft >= 0).all(1) & (np.abs(soft.sum(1) - 1) < 1e-6)

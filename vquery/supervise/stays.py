@@ -14,6 +14,7 @@ import pyarrow as pa
 from scipy.special import ndtr
 
 from vquery.errors import LabelError, SchemaError
+from vquery.metrics.calibration import numbers
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -111,7 +112,7 @@ def stays(runs: ArrayLike | pa.Table, step: float | None = None) -> Stays:
     lengths = _lengths(runs)
     if step is None:
         step = lengths.min() if lengths.size else NO_STEP
-    elif not 0 < step < np.inf:
+    elif not isinstance(step, int | float | np.number) or not 0 < step < np.inf:
         raise LabelError(f"step must be a positive number of seconds, got {step!r}")
     step = float(step)
     if lengths.size < FEWEST:
@@ -146,7 +147,7 @@ def _lengths(runs: ArrayLike | pa.Table) -> Floats:
             )
         out: Floats = (runs["end_us"].to_numpy() - runs["start_us"].to_numpy()) / US
     else:
-        out = np.asarray(runs, np.float64)
+        out = numbers(runs, "runs")
     if out.ndim != 1:
         raise SchemaError(f"runs must have one dimension, got shape {out.shape}")
     bad = np.flatnonzero(~((out > 0) & np.isfinite(out)))

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from vquery.schema import US_PER_S
 from vquery.view.bars import Bar, bars_of
 from vquery.view.clock import clock, ticks
+from vquery.view.text import short
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -142,10 +143,10 @@ def _lane(
         for i, row in enumerate(rows)
         for bar in row
     )
-    short = lane.name if len(lane.name) <= NAME_LETTERS else lane.name[: NAME_LETTERS - 1] + "…"
+    shown = html.escape(short(lane.name, NAME_LETTERS))
     name = (
         f'<text x="{LEFT - 8}" y="{top + height / 2 + 4:g}" class="vq-name">'
-        f"<title>{html.escape(lane.name)}</title>{html.escape(short)}</text>"
+        f"<title>{html.escape(lane.name)}</title>{shown}</text>"
     )
     return (shade if shaded else "") + name + bars
 

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from vquery.view.clock import clock
 from vquery.view.lanes import Lane, lanes_html
 from vquery.view.sheets import Card, sheet_html
+from vquery.view.text import short
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -73,6 +74,15 @@ def table_html(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return f'<div class="vq-scroll"><table>{"".join(lines)}</table></div>'
 
 
+def rows_html(table: pa.Table) -> str:
+    """Write all rows of a table as they are.
+
+    >>> rows_html(pa.table({"a": ["b"]}))
+    '<div class="vq-scroll"><table><tr><th>a</th></tr><tr><td>b</td></tr></table></div>'
+    """
+    return table_html(table.column_names, [list(row.values()) for row in table.to_pylist()])
+
+
 def _line(tag: str, cells: Sequence[object], kinds: Sequence[str]) -> str:
     written = (
         f"<{tag}{kind}>{html.escape(_text(cell))}</{tag}>"
@@ -89,7 +99,7 @@ def _text(value: object) -> str:
     if value is None:
         return "–"
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
-    return text if len(text) <= LETTERS else text[: LETTERS - 1] + "…"
+    return short(text, LETTERS)
 
 
 def relation_html(

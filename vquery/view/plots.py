@@ -5,6 +5,9 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, NamedTuple
 
+from vquery.view.lanes import COLOURS
+from vquery.view.text import short
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -19,7 +22,6 @@ NAMES = 260
 WIDTH = 760
 LETTERS = 40
 INK, GRID, ACCENT, WARNING = "#3b424a", "#d8dce1", "#4269d0", "#cf222e"
-COLOURS = ("#4269d0", "#e0504a", "#3aa88e", "#efb118", "#8a5bd6", "#a3744f")
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -170,7 +172,7 @@ def _square(across: str, up: str) -> str:
 
 
 def _short(name: str) -> str:
-    return html.escape(name if len(name) <= LETTERS else name[: LETTERS - 1] + "…")
+    return html.escape(short(name, LETTERS))
 
 
 def _svg(width: float, height: float, title: str, pieces: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from vquery.view.lanes import COLOURS
+from vquery.view.text import short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,4 +98,4 @@ def shares_svg(names: Sequence[str], classes: Sequence[str], shares: list[list[f
 
 
 def _short(name: str) -> str:
-    return html.escape(name if len(name) <= LETTERS else name[: LETTERS - 1] + "…")
+    return html.escape(short(name, LETTERS))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vquery.view.page import fragment, heading, paragraph, table_html
+from vquery.view.page import fragment, heading, paragraph, rows_html, table_html
+from vquery.view.text import aligned
 
 if TYPE_CHECKING:
     from vquery.engine.trust.evaluation import Evaluation
@@ -14,17 +15,7 @@ SHOWN_VIDEOS = 20
 
 def text(evaluation: Evaluation) -> str:
     """Write an evaluation as a table of text."""
-    columns, rows = _scores(evaluation)
-    cells = [columns, *([_cell(each) for each in row] for row in rows)]
-    widths = [max(len(row[place]) for row in cells) for place in range(len(columns))]
-    lines = [
-        "  ".join(
-            each.ljust(width) if place == 0 else each.rjust(width)
-            for place, (each, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in cells
-    ]
-    return "\n".join([*lines, *_sentences(evaluation)])
+    return "\n".join([*aligned(*_scores(evaluation)), *_sentences(evaluation)])
 
 
 def html(evaluation: Evaluation) -> str:
@@ -32,15 +23,11 @@ def html(evaluation: Evaluation) -> str:
     columns, rows = _scores(evaluation)
     pieces = [table_html(columns, rows), *map(paragraph, _sentences(evaluation))]
     if evaluation.classes.num_rows > 1:
-        pieces += [heading("classes"), _table(evaluation.classes)]
-    pieces += [heading("videos"), _table(evaluation.videos.slice(0, SHOWN_VIDEOS))]
+        pieces += [heading("classes"), rows_html(evaluation.classes)]
+    pieces += [heading("videos"), rows_html(evaluation.videos.slice(0, SHOWN_VIDEOS))]
     if evaluation.videos.num_rows > SHOWN_VIDEOS:
         pieces.append(paragraph(f"the first {SHOWN_VIDEOS} of {evaluation.videos.num_rows:,}"))
     return fragment(*pieces)
-
-
-def _table(table: Any) -> str:
-    return table_html(table.column_names, [list(row.values()) for row in table.to_pylist()])
 
 
 def _scores(evaluation: Evaluation) -> tuple[list[str], list[list[Any]]]:
@@ -73,9 +60,3 @@ def _sentences(evaluation: Evaluation) -> list[str]:
     if evaluation.unscored:
         lines.append(f"{evaluation.unscored:,} without a score rank last")
     return lines
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "–"
-    return value if isinstance(value, str) else f"{value:.3f}"

@@ -16,7 +16,7 @@ from vquery.errors import QueryError
 from vquery.expr.relations import Relation, Scan
 from vquery.plan.explain import described, title
 from vquery.schema import US_PER_S
-from vquery.view.page import fragment, heading, paragraph, table_html
+from vquery.view.page import fragment, heading, paragraph, rows_html
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -69,9 +69,7 @@ class Lineage:
         for name, table in self.tables.items():
             pieces.append(heading(f"{table.num_rows:,} of {name}"))
             shown = table.slice(0, SHOWN_ROWS)
-            pieces.append(
-                table_html(shown.column_names, [list(r.values()) for r in shown.to_pylist()])
-            )
+            pieces.append(rows_html(shown))
             if table.num_rows > SHOWN_ROWS:
                 pieces.append(paragraph(f"the first {SHOWN_ROWS}"))
         return fragment(*pieces)

@@ -9,6 +9,7 @@ import pyarrow as pa
 from vquery.engine.show import cell
 from vquery.schema import BOX, KEYS, US_PER_S
 from vquery.view.clock import clock
+from vquery.view.text import short
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,12 +49,10 @@ def row_text(row: Mapping[str, Any]) -> str:
     """
     hidden = {*KEYS, *BOX}
     others = [name for name, value in row.items() if name not in hidden and value is not None]
-    values = "".join(f", {name} {_short(cell(name, row[name]))}" for name in others[:VALUES])
+    values = "".join(
+        f", {name} {short(cell(name, row[name]), LETTERS)}" for name in others[:VALUES]
+    )
     return span_text(row) + values
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= LETTERS else text[: LETTERS - 1] + "…"
 
 
 def rows_at(table: pa.Table, rows: npt.NDArray[np.int64]) -> list[dict[str, Any]]:

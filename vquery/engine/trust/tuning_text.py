@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from vquery.engine.trust.texts import value_text
 from vquery.errors import QueryError
 from vquery.view.page import fragment, paragraph, table_html
+from vquery.view.text import aligned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,14 +22,7 @@ COLOURS = ("#4269d0", "#efb118")
 
 def text(tuning: Tuning) -> str:
     """Write the best settings beside those of random search and those written."""
-    columns, rows = _rows(tuning)
-    cells = [columns, *rows]
-    widths = [max(len(row[place]) for row in cells) for place in range(len(columns))]
-    lines = [
-        "  ".join(each.ljust(width) for each, width in zip(row, widths, strict=True)).rstrip()
-        for row in cells
-    ]
-    return "\n".join([*lines, _sentence(tuning)])
+    return "\n".join([*aligned(*_rows(tuning), numbers=False), _sentence(tuning)])
 
 
 def html(tuning: Tuning) -> str:

@@ -17,7 +17,7 @@ from vquery.supervise.assertions.correcting import apply
 from vquery.supervise.assertions.findings import ADD, RELABEL, REMOVE, Assertion
 from vquery.supervise.assertions.rows import ID, ITEM, rows_of
 from vquery.supervise.assertions.said import allowed, said_of
-from vquery.view.page import fragment, heading, paragraph, table_html
+from vquery.view.page import fragment, heading, paragraph, rows_html
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,11 +112,8 @@ class Checked:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        rows = [list(one.values()) for one in self.summary().to_pylist()]
         notes = [paragraph(note) for note in self.notes]
-        return fragment(
-            heading(repr(self)[1:-1]), *notes, table_html(self.summary().column_names, rows)
-        )
+        return fragment(heading(repr(self)[1:-1]), *notes, rows_html(self.summary()))
 
 
 def check(

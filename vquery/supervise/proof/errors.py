@@ -11,7 +11,7 @@ import pyarrow as pa
 from vquery.errors import LabelError, SchemaError
 from vquery.metrics.confident import Suspects, folds_of, suspects
 from vquery.supervise.proof.rows import coded
-from vquery.view.page import fragment, heading, paragraph, table_html
+from vquery.view.page import fragment, heading, paragraph, rows_html
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -58,13 +58,11 @@ class LabelErrors:
 
     def _repr_html_(self) -> str:
         shown = self.table.slice(0, SHOWN)
-        rows = [list(row.values()) for row in shown.to_pylist()]
-        counts = [list(row.values()) for row in self.joint.to_pylist()]
         return fragment(
             paragraph(str(self)),
-            table_html(shown.column_names, rows),
+            rows_html(shown),
             heading("given labels and what they truly are, estimated"),
-            table_html(self.joint.column_names, counts),
+            rows_html(self.joint),
         )
 
 

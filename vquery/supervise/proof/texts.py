@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vquery.view.page import heading, paragraph, table_html
+from vquery.view.page import heading, paragraph, rows_html, table_html
 from vquery.view.plots import Point, intervals_svg, reliability_svg
+from vquery.view.text import aligned
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pyarrow as pa
 
     from vquery.supervise.proof.assessment import Assessment
@@ -21,9 +20,9 @@ SHOWN_CHANGED = 20
 
 def text(found: Assessment) -> str:
     """Write an assessment as lines of text."""
-    lines = [_head(found), *_aligned(["", "value", "low", "high"], _metrics(found))]
+    lines = [_head(found), *aligned(["", "value", "low", "high"], _metrics(found))]
     if found.slices.num_rows:
-        lines += ["", f"{found.main} by slice", *_aligned(*slice_rows(found.slices))]
+        lines += ["", f"{found.main} by slice", *aligned(*slice_rows(found.slices))]
     return "\n".join([*lines, *found.notes])
 
 
@@ -33,7 +32,7 @@ def html_pieces(found: Assessment) -> list[str]:
     pieces.append(table_html(["", "value", "low", "high"], _metrics(found)))
     if found.reliability is not None:
         pieces += [heading("reliability"), reliability_svg(found.reliability)]
-    pieces += [heading("classes"), plain_table(found.classes)]
+    pieces += [heading("classes"), rows_html(found.classes)]
     counts = found.segmentation
     if counts is not None:
         words = [name.replace("_", " ") for name in counts]
@@ -78,7 +77,7 @@ def slice_rows(table: pa.Table) -> tuple[list[str], list[list[Any]]]:
 
 def comparison_text(found: Comparison) -> str:
     """Write a comparison as lines of text."""
-    return "\n".join([_changes(found), *_aligned(*_compared(found))])
+    return "\n".join([_changes(found), *aligned(*_compared(found))])
 
 
 def comparison_pieces(found: Comparison) -> list[str]:
@@ -86,15 +85,10 @@ def comparison_pieces(found: Comparison) -> list[str]:
     pieces = [paragraph(_changes(found)), table_html(*_compared(found))]
     if found.changed.num_rows:
         shown = found.changed.slice(0, SHOWN_CHANGED)
-        pieces += [heading("items that changed"), plain_table(shown)]
+        pieces += [heading("items that changed"), rows_html(shown)]
         if found.changed.num_rows > SHOWN_CHANGED:
             pieces.append(paragraph(f"the first {SHOWN_CHANGED} of {found.changed.num_rows:,}"))
     return pieces
-
-
-def plain_table(table: pa.Table) -> str:
-    """Write a table as it is."""
-    return table_html(table.column_names, [list(row.values()) for row in table.to_pylist()])
 
 
 def _head(found: Assessment) -> str:
@@ -131,23 +125,3 @@ def _compared(found: Comparison) -> tuple[list[str], list[list[Any]]]:
 
 def _between(low: float | None, high: float | None) -> str | None:
     return None if low is None or high is None else f"{low:.3f} to {high:.3f}"
-
-
-def _aligned(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
-    cells = [list(columns), *([_cell(each) for each in row] for row in rows)]
-    widths = [max(len(row[at]) for row in cells) for at in range(len(columns))]
-    return [
-        "  ".join(
-            cell.rjust(width) if at else cell.ljust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in cells
-    ]
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, float):
-        return f"{value:.3f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)

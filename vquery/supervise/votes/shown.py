@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 
 from vquery.supervise.votes.items import runs
 from vquery.view.lanes import Lane, lanes_html
-from vquery.view.page import fragment, heading, paragraph, table_html
+from vquery.view.page import fragment, heading, paragraph, rows_html, table_html
+from vquery.view.text import aligned
 from vquery.view.votes import matrix_svg, shares_svg
 
 if TYPE_CHECKING:
@@ -32,10 +33,7 @@ def text(summary: Summary) -> str:
     said = _polarity(summary)
     lines = [_line(row, summary, said) for row in table.to_pylist()]
     names = ["slice", "function", "votes", "cover", "overlap", "conflict", "polarity", "accuracy"]
-    cells = [names, *lines]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(names))]
-    written = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)) for r in cells]
-    return "\n".join([_head(summary), *map(str.rstrip, written), *_notes(summary)])
+    return "\n".join([_head(summary), *aligned(names, lines, numbers=False), *_notes(summary)])
 
 
 def _head(summary: Summary) -> str:
@@ -125,10 +123,9 @@ def html(summary: Summary) -> str:
 
 
 def _class_table(summary: Summary) -> str:
-    rows = [list(row.values()) for row in summary.classes.slice(0, SHOWN_ROWS).to_pylist()]
-    left = summary.classes.num_rows - len(rows)
+    left = summary.classes.num_rows - SHOWN_ROWS
     more = paragraph(f"{left:,} more lines: see .classes") if left > 0 else ""
-    return table_html(summary.classes.column_names, rows) + more
+    return rows_html(summary.classes.slice(0, SHOWN_ROWS)) + more
 
 
 def _over_time(summary: Summary, names: tuple[str, ...]) -> list[str]:
