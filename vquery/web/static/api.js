@@ -1,0 +1,199 @@
+/** The server, as functions: checked answers, one error type, addresses of pictures. */
+
+import { dispatch, state } from "./store.js";
+
+const TOKEN = document.querySelector('meta[name="vquery-token"]')?.getAttribute("content") ?? "";
+const WAIT_S = 10;
+
+/** What the server refused, in its own sentence. */
+export class ApiError extends Error {
+  /**
+   * @param {number} status 0: the server was not reached
+   * @param {string} message
+   * @param {{line?: number, column?: number}} [place] of an error in a query
+   */
+  constructor(status, message, place = {}) {
+    super(message);
+    this.name = "ApiError";
+    this.status = status;
+    this.line = place.line;
+    this.column = place.column;
+  }
+}
+
+/** @param {*} error whether it only says that nobody waits for the answer any more */
+export const isAbort = (error) => error instanceof DOMException && error.name === "AbortError";
+
+/**
+ * @param {Object<string, *>} [params] null, undefined and "" are left out
+ */
+export function queryString(params = {}) {
+  const search = new URLSearchParams();
+  for (const [key, value] of Object.entries(params)) {
+    if (value === null || value === undefined || value === "") continue;
+    search.set(key, typeof value === "boolean" ? (value ? "1" : "0") : String(value));
+  }
+  const text = search.toString();
+  return text ? "?" + text : "";
+}
+
+/**
+ * @param {string} path
+ * @param {RequestInit} options
+ */
+async function ask(path, options) {
+  let response;
+  try {
+    response = await fetch(path, { credentials: "same-origin", ...options });
+  } catch (error) {
+    if (isAbort(error)) throw error;
+    throw new ApiError(0, "The server does not answer; is `vquery serve` still running?");
+  }
+  const text = await response.text();
+  let data = null;
+  try {
+    data = text ? JSON.parse(text) : null;
+  } catch {
+    data = null;
+  }
+  if (!response.ok) {
+    const said = data?.error ?? `The server answered ${response.status} ${response.statusText}.`;
+    throw new ApiError(response.status, said, data ?? {});
+  }
+  return data;
+}
+
+/**
+ * @param {string} path
+ * @param {Object<string, *>} [params]
+ * @param {{signal?: AbortSignal}} [options]
+ * @returns {Promise<any>}
+ */
+export function get(path, params, options = {}) {
+  return ask(path + queryString(params), { method: "GET", ...options });
+}
+
+/**
+ * POST, with the token of this run and a name for the action: sent again when the connection
+ * broke, it is applied once.
+ * @param {string} path
+ * @param {Object<string, *>} [body]
+ * @param {{signal?: AbortSignal}} [options]
+ * @returns {Promise<any>}
+ */
+export async function post(path, body = {}, options = {}) {
+  const request = {
+    method: "POST",
+    headers: {
+      "Content-Type": "application/json",
+      "X-VQuery-Token": TOKEN,
+      "X-VQuery-Action": uuid(),
+    },
+    body: JSON.stringify(body),
+    ...options,
+  };
+  try {
+    return await ask(path, request);
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status !== 0) throw error;
+    return ask(path, request);
+  }
+}
+
+/**
+ * @param {string} path
+ * @returns {Promise<any>}
+ */
+export function del(path) {
+  return ask(path, { method: "DELETE", headers: { "X-VQuery-Token": TOKEN } });
+}
+
+/** A random name, also where the page is not in a secure context. */
+function uuid() {
+  if (crypto.randomUUID) return crypto.randomUUID();
+  const hex = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) =>
+    byte.toString(16).padStart(2, "0"),
+  );
+  return hex.join("").replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}
+
+/**
+ * Run a query to its end. `aborted` cancels it on the server as well.
+ * @param {string} text
+ * @param {{signal?: AbortSignal, onState?: function(Object): void}} [options]
+ * @returns {Promise<{seconds: number, result: import("./store.js").Result}>}
+ */
+export async function runQuery(text, { signal, onState } = {}) {
+  const { query } = await post("/api/queries", { text }, { signal });
+  return follow(`/api/queries/${encodeURIComponent(query)}`, { signal, onState });
+}
+
+/**
+ * Wait for a job that `start` began; its progress shows in the status line.
+ * @param {string} name what people call it: "Propagating", …
+ * @param {Promise<{job: string}>} start
+ * @param {{signal?: AbortSignal, onState?: function(Object): void}} [options]
+ * @returns {Promise<any>} the job's result
+ */
+export async function runJob(name, start, { signal, onState } = {}) {
+  const { job } = await start;
+  const show = (data) => {
+    dispatch("jobs", { jobs: { ...state.jobs, [job]: { name, ...data } } });
+    onState?.(data);
+  };
+  show({ state: "running", share: null, progress: null });
+  try {
+    return (await follow(`/api/jobs/${encodeURIComponent(job)}`, { signal, onState: show })).result;
+  } finally {
+    const jobs = { ...state.jobs };
+    delete jobs[job];
+    dispatch("jobs", { jobs });
+  }
+}
+
+/**
+ * @param {string} path
+ * @param {{signal?: AbortSignal, onState?: function(Object): void}} options
+ */
+async function follow(path, { signal, onState }) {
+  const cancel = () => void del(path).catch(() => {});
+  if (signal?.aborted) cancel();
+  signal?.addEventListener("abort", cancel, { once: true });
+  try {
+    for (let wait_s = 0.5; ; wait_s = Math.min(WAIT_S, wait_s * 2)) {
+      const data = await get(path, { wait_s }, { signal });
+      onState?.(data);
+      if (data.state === "done") return data;
+      if (data.state === "failed") throw new ApiError(422, data.error, data);
+      if (data.state === "cancelled") throw new ApiError(409, data.error ?? "It was cancelled.");
+    }
+  } finally {
+    signal?.removeEventListener("abort", cancel);
+  }
+}
+
+/** @param {string} video its path as part of an address */
+const inPath = (video) => video.split("/").map(encodeURIComponent).join("/");
+
+/** @param {string} video */
+export const videoUrl = (video) => `/media/video/${inPath(video)}`;
+
+/** @param {number} detectionId */
+export const cropUrl = (detectionId) => `/media/crop/${detectionId}.jpg`;
+
+/**
+ * @param {string} video
+ * @param {number} t_us
+ * @param {number} [height]
+ */
+export const frameUrl = (video, t_us, height) =>
+  `/media/frame/${inPath(video)}` + queryString({ t_us: Math.round(t_us), height });
+
+/**
+ * @param {string} video
+ * @param {number} start_us
+ * @param {number} end_us
+ * @param {{frames?: number, height?: number}} [options]
+ */
+export const stripUrl = (video, start_us, end_us, { frames = 3, height = 90 } = {}) =>
+  `/media/strip/${inPath(video)}` + queryString({ start_us, end_us, frames, height });

@@ -1,0 +1,87 @@
+/**
+ * The keyboard: every key is bound here, so that the help lists every key and none twice.
+ *
+ * A letter is named in lower case ("y"), with Shift as "Shift+y"; other characters by what they
+ * type ("?", "["); then "Ctrl+a" (Cmd counts as Ctrl), "Enter", "ArrowLeft", "Space".
+ * A binding with a scope counts while the focus is in that pane, before one without.
+ */
+
+/**
+ * @typedef {Object} Binding
+ * @property {string[]} keys
+ * @property {string} text what it does, for the help
+ * @property {string} group heading in the help
+ * @property {function(KeyboardEvent): void} run
+ * @property {"query"|"grid"|"inspector"|"timeline"} [scope] id of a pane
+ * @property {boolean} [inText] also while a text field has the focus
+ * @property {string} [shown] how the help writes the keys, where the list would be long
+ */
+
+/** @type {Binding[]} */
+const bindings = [];
+/** @type {Map<string, Binding>} */
+const byKey = new Map();
+
+/**
+ * Bind keys; a key bound twice in one scope is an error of the program.
+ * @param {Binding} binding
+ */
+export function bind(binding) {
+  for (const key of binding.keys) {
+    const name = `${binding.scope ?? ""} ${key}`;
+    if (byKey.has(name)) throw new Error(`The key ${key} is bound twice (${binding.scope ?? "everywhere"}).`);
+    byKey.set(name, binding);
+  }
+  bindings.push(binding);
+}
+
+/** @returns {readonly Binding[]} in the order in which they were bound */
+export const allBindings = () => bindings;
+
+/** @param {KeyboardEvent} event */
+export function keyName(event) {
+  let key = event.key === " " ? "Space" : event.key;
+  const letter = key.length === 1 && /\p{L}/u.test(key);
+  if (letter) key = key.toLowerCase();
+  const named = letter || key.length > 1;
+  return (
+    (event.ctrlKey || event.metaKey ? "Ctrl+" : "") +
+    (event.altKey ? "Alt+" : "") +
+    (event.shiftKey && named ? "Shift+" : "") +
+    key
+  );
+}
+
+/** @param {?Element} element */
+export function isText(element) {
+  if (element instanceof HTMLInputElement) {
+    return !["checkbox", "radio", "button", "range", "color"].includes(element.type);
+  }
+  return (
+    element instanceof HTMLTextAreaElement ||
+    element instanceof HTMLSelectElement ||
+    (element instanceof HTMLElement && element.isContentEditable)
+  );
+}
+
+/** Elements that answer to Enter, Space and arrows themselves. */
+const OWN_KEYS = "button, a[href], summary, input, [role=separator], [role=slider], [role=menuitem]";
+
+/** @returns {string} id of the pane in focus, "" outside all */
+export function paneInFocus() {
+  return document.activeElement?.closest(".pane")?.id ?? "";
+}
+
+/** @param {KeyboardEvent} event */
+function onKey(event) {
+  if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]")) return;
+  const target = event.target instanceof Element ? event.target : null;
+  const name = keyName(event);
+  if (/^(Shift\+)?(Enter|Space|Arrow|Home|End|Page)/.test(name) && target?.matches(OWN_KEYS)) return;
+  const binding = byKey.get(`${paneInFocus()} ${name}`) ?? byKey.get(` ${name}`);
+  if (!binding || (isText(target) && !binding.inText)) return;
+  event.preventDefault();
+  binding.run(event);
+}
+
+document.addEventListener("keydown", onKey);
