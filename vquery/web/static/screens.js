@@ -1,0 +1,147 @@
+/**
+ * What shows the picture of a video at a time: the browser's own player, or single pictures
+ * where the browser cannot play the file. Both only show whole frames of the frame table.
+ *
+ * @typedef {import("./frames.js").Frame} Frame
+ */
+
+const PICTURE_HEIGHT = 480;
+
+/** The part of an address that names a video. @param {string} video */
+export const pathOf = (video) => video.split("/").map(encodeURIComponent).join("/");
+
+/** @param {string} video @param {number} t_us @param {number} height */
+export const frameAddress = (video, t_us, height) =>
+  `/media/frame/${pathOf(video)}?t_us=${Math.round(t_us)}&height=${height}`;
+
+/** Plays with `<video>`; seeks to the middle of a frame, so that rounding cannot miss it. */
+export class VideoScreen {
+  /** @param {string} video @param {() => void} failed */
+  constructor(video, failed) {
+    this.native = true;
+    this.element = document.createElement("video");
+    this.element.className = "screen";
+    this.element.preload = "metadata";
+    this.element.playsInline = true;
+    this.element.tabIndex = -1;
+    this.element.disablePictureInPicture = true;
+    this.element.addEventListener("error", failed, { once: true });
+    this.element.src = `/media/video/${pathOf(video)}`;
+    /** Time of the frame last put on the screen, of the container; null if the browser won't say. */
+    this.shown_us = /** @type {number|null} */ (null);
+    /** @type {Frame|null} */
+    this.wanted = null;
+    this.watch();
+    this.element.addEventListener("seeked", () => this.next());
+  }
+
+  watch() {
+    if (!("requestVideoFrameCallback" in this.element)) return;
+    const note = (/** @type {number} */ _, /** @type {{mediaTime: number}} */ facts) => {
+      this.shown_us = Math.round(facts.mediaTime * 1e6);
+      this.element.requestVideoFrameCallback(note);
+    };
+    this.element.requestVideoFrameCallback(note);
+  }
+
+  get busy() {
+    return this.element.seeking;
+  }
+
+  /** Show a frame; of several asked for during a seek, only the last one. @param {Frame} frame */
+  show(frame) {
+    this.wanted = frame;
+    if (!this.element.seeking) this.next();
+  }
+
+  next() {
+    const frame = this.wanted;
+    if (!frame) return;
+    this.wanted = null;
+    const inside = Math.min((frame.end_us - frame.start_us) / 2, 20_000);
+    this.element.currentTime = (frame.start_us + inside) / 1e6;
+  }
+
+  now() {
+    if (this.element.paused || this.shown_us === null) return this.element.currentTime * 1e6;
+    return Math.max(this.shown_us, this.element.currentTime * 1e6 - 500_000);
+  }
+
+  /** @param {number} rate */
+  async play(rate) {
+    this.element.playbackRate = rate;
+    if (!this.element.paused) return;
+    try {
+      await this.element.play();
+    } catch (error) {
+      if (!(error instanceof DOMException) || error.name !== "NotAllowedError") return;
+      this.element.muted = true;
+      await this.element.play().catch(() => {});
+    }
+  }
+
+  pause() {
+    this.element.pause();
+  }
+
+  close() {
+    this.element.pause();
+    this.element.removeAttribute("src");
+    this.element.load();
+    this.element.remove();
+  }
+}
+
+/** Shows pictures of single frames, which the server decodes. */
+export class PictureScreen {
+  /** @param {string} video @param {(failed: boolean) => void} told whether the last picture failed */
+  constructor(video, told) {
+    this.native = false;
+    this.video = video;
+    this.element = document.createElement("img");
+    this.element.className = "screen";
+    this.element.alt = "";
+    this.busy = false;
+    this.shown_us = /** @type {number|null} */ (null);
+    /** @type {Frame|null} */
+    this.wanted = null;
+    this.element.addEventListener("load", () => this.done(told, false));
+    this.element.addEventListener("error", () => this.done(told, true));
+  }
+
+  /** @param {Frame} frame */
+  show(frame) {
+    if (frame.start_us === this.shown_us && !this.busy) return;
+    this.wanted = frame;
+    if (!this.busy) this.next();
+  }
+
+  next() {
+    const frame = this.wanted;
+    if (!frame) return;
+    this.wanted = null;
+    this.busy = true;
+    this.shown_us = frame.start_us;
+    this.element.src = frameAddress(this.video, frame.start_us, PICTURE_HEIGHT);
+  }
+
+  /** @param {(failed: boolean) => void} told @param {boolean} failed */
+  done(told, failed) {
+    this.busy = false;
+    told(failed);
+    this.next();
+  }
+
+  now() {
+    return this.shown_us ?? 0;
+  }
+
+  async play() {}
+
+  pause() {}
+
+  close() {
+    this.wanted = null;
+    this.element.remove();
+  }
+}
