@@ -1,0 +1,139 @@
+"""A workbench that is really served, on a copy of the sample, and a client that is its page."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode
+
+import pytest
+
+pytest.importorskip("starlette", reason="the workbench needs the extra 'serve'")
+pytest.importorskip("uvicorn", reason="the workbench needs the extra 'serve'")
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Client:
+    """Asks as the page does: own host and origin, and the token for what changes something."""
+
+    def __init__(self, port: int, token: str) -> None:
+        self.port = port
+        self.token = token
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: dict[str, str | None] | None = None,
+    ) -> Answer:
+        """Send a request; headers given as None are left out."""
+        own: dict[str, str | None] = {"Host": f"127.0.0.1:{self.port}"}
+        if method not in ("GET", "HEAD"):
+            own |= {"Origin": f"http://127.0.0.1:{self.port}", "X-VQuery-Token": self.token}
+            own |= {"Content-Type": "application/json"}
+        own |= headers or {}
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+            for name, value in own.items():
+                if value is not None:
+                    connection.putheader(name, value)
+            if body is not None and "Content-Length" not in own:
+                connection.putheader("Content-Length", str(len(body)))
+            connection.endheaders(body)
+            answer = connection.getresponse()
+            found = {name.lower(): value for name, value in answer.getheaders()}
+            return Answer(answer.status, found, answer.read())
+        finally:
+            connection.close()
+
+    def get(self, path: str, **query: Any) -> Any:
+        """Get JSON; anything but 200 fails the test."""
+        answer = self.ask("GET", address(path, query))
+        assert answer.status == 200, answer
+        return answer.json
+
+    def post(self, path: str, data: Any = None, status: int = 200) -> Any:
+        """Post JSON and get some."""
+        answer = self.ask("POST", path, json.dumps({} if data is None else data).encode())
+        assert answer.status == status, answer
+        return answer.json
+
+    def delete(self, path: str, status: int = 200) -> Any:
+        """Delete something."""
+        answer = self.ask("DELETE", path)
+        assert answer.status == status, answer
+        return answer.json
+
+    def refused(self, path: str, status: int, **query: Any) -> str:
+        """Get what must be refused; return the sentence."""
+        answer = self.ask("GET", address(path, query))
+        assert answer.status == status, answer
+        return str(answer.json["error"])
+
+    def run(self, text: str) -> dict[str, Any]:
+        """Run a query to its end and return its result."""
+        query = self.post("/api/queries", {"text": text})["query"]
+        for _ in range(12):
+            said = self.get(f"/api/queries/{query}", wait_s=5)
+            if said["state"] != "running":
+                break
+        assert said["state"] == "done", said
+        return dict(said["result"])
+
+    def job(self, name: str, *, seconds: float = 60) -> dict[str, Any]:
+        """Wait for a job and return what it gave."""
+        until = time.monotonic() + seconds
+        while True:
+            said = self.get(f"/api/jobs/{name}", wait_s=5)
+            if said["state"] != "running" or time.monotonic() > until:
+                assert said["state"] == "done", said
+                return dict(said["result"])
+
+
+def address(path: str, query: dict[str, Any]) -> str:
+    """Write an address with its query."""
+    plain = quote(path, safe="/%")
+    return f"{plain}?{urlencode(query)}" if query else plain
+
+
+class Served(NamedTuple):
+    workbench: Any
+    client: Client
+
+
+def serve(path: Path, who: str = "tester") -> Any:
+    """Serve a collection for the length of a ``with`` block: gives `Served`."""
+    from contextlib import contextmanager
+
+    from vquery.web.serving import Server
+    from vquery.web.state import Workbench
+
+    @contextmanager
+    def served() -> Any:
+        workbench = Workbench(path, who=who)
+        server = Server(workbench)
+        with server.in_thread():
+            yield Served(workbench, Client(server.port, workbench.token))
+
+    return served()
+
+
+@pytest.fixture
+def workbench(path: Path) -> Any:
+    """Serve a copy of the sample collection: ``workbench.client``, ``workbench.workbench``."""
+    with serve(path) as served:
+        yield served

@@ -1,0 +1,95 @@
+"""What the collection holds, as the page asks for it first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.compute as pc
+
+from vquery.api import texts
+from vquery.api.relations import relation, table_names
+from vquery.engine.concept import REGISTRY
+
+if TYPE_CHECKING:
+    from vquery.api.moment import Moment
+    from vquery.web.state import Workbench
+
+PLAYED = frozenset({".webm", ".mp4", ".m4v", ".ogv", ".ogg"})
+"""Suffixes of files that browsers play; others are shown as pictures."""
+
+
+def overview(workbench: Workbench) -> dict[str, Any]:
+    """Say what is in the collection and who is at work."""
+    moment = workbench.moment()
+    saved = texts.saved(workbench.store.events(moment.snapshot))
+    labels = counted(workbench, moment)
+    soft = moment.snapshot.read("soft_labels", columns=["concept"])["concept"].unique()
+    concepts = {"name", *labels, *soft.to_pylist()}
+    return {
+        "path": str(workbench.root),
+        "name": workbench.root.name,
+        "generation": moment.snapshot.generation,
+        "last_event": moment.last_event,
+        "who": workbench.who,
+        "videos": workbench.once("videos", lambda: videos(moment)),
+        "tables": workbench.once("tables", lambda: tables(moment)),
+        "concepts": [
+            *({"name": one.name, "kind": "registered"} for one in REGISTRY),
+            *({"name": n, "kind": "saved text", "text": t} for n, t in sorted(saved.items())),
+        ],
+        "labels": [
+            {
+                "concept": concept,
+                "values": [{"value": value, "count": count} for value, count in found],
+            }
+            for concept, found in labels.items()
+        ],
+        "label_concepts": sorted(concepts, key=lambda name: (name != "name", name)),
+    }
+
+
+def counted(workbench: Workbench, moment: Moment) -> dict[str, list[tuple[str | None, int]]]:
+    """Count human labels by concept, of detections and of spans; the most frequent first."""
+    totals: dict[str, Counter[str | None]] = {}
+    spans = workbench.store.span_labels(snapshot=moment.snapshot)
+    for seeds in (moment.seeds, spans):
+        groups = seeds.select(["concept", "label"]).group_by(["concept", "label"])
+        for row in groups.aggregate([([], "count_all")]).to_pylist():
+            counts = totals.setdefault(row["concept"], Counter())
+            counts[row["label"]] += row["count_all"]
+    return {concept: found.most_common() for concept, found in sorted(totals.items())}
+
+
+def videos(moment: Moment) -> list[dict[str, Any]]:
+    """List the videos, without where their files are."""
+    names = ["video", "duration_us", "width", "height", "kind", "uri"]
+    found = []
+    for row in moment.snapshot.videos().select(names).to_pylist():
+        suffix = PurePosixPath(row.pop("uri") or row["video"]).suffix.lower()
+        found.append({**row, "playable": row["kind"] == "video" and suffix in PLAYED})
+    return found
+
+
+def tables(moment: Moment) -> list[dict[str, Any]]:
+    """List the tables that queries may use, with their columns and rows."""
+    return [
+        {
+            "name": name,
+            "rows": rows(moment, name),
+            "columns": [
+                {"name": field.name, "type": str(field.type)}
+                for field in relation(moment, name).schema
+            ],
+        }
+        for name in table_names(moment)
+    ]
+
+
+def rows(moment: Moment, name: str) -> int:
+    """Count the rows of a table."""
+    if name != "faces":
+        return moment.snapshot.count("cues" if name == "captions" else name)
+    classes = moment.snapshot.read("detections", columns=["class"])["class"]
+    return int(pc.sum(pc.equal(classes, "face")).as_py() or 0)

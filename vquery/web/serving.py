@@ -1,0 +1,77 @@
+"""The server: a socket, the application, and the end of both."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from vquery.errors import StoreError
+from vquery.web.app import make_app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vquery.web.state import Workbench
+
+WAIT_S = 30.0
+GRACE_S = 2
+
+
+class Server:
+    """A workbench at an address; the port is known before it runs."""
+
+    def __init__(self, workbench: Workbench, host: str = "127.0.0.1", port: int = 0) -> None:
+        self._socket = _bound(host, port)
+        self.host = host
+        self.port: int = self._socket.getsockname()[1]
+        shown = f"[{host}]" if ":" in host else host
+        self.address = f"http://{shown}:{self.port}/"
+        config = uvicorn.Config(
+            make_app(workbench, host, self.port),
+            http="h11",
+            ws="none",
+            lifespan="on",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=GRACE_S,
+        )
+        self._server = uvicorn.Server(config)
+
+    def run(self) -> None:
+        """Serve until ^C, or until `stop` is called."""
+        with contextlib.suppress(KeyboardInterrupt):
+            self._server.run(sockets=[self._socket])
+
+    def stop(self) -> None:
+        """Ask the server to end."""
+        self._server.should_exit = True
+
+    @contextlib.contextmanager
+    def in_thread(self) -> Iterator[Server]:
+        """Serve in a thread for the length of a ``with`` block."""
+        thread = threading.Thread(target=self.run, daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self.stop()
+            thread.join(WAIT_S)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """Listen, so that whoever opens the page at once is not refused."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        made = socket.socket(family, socket.SOCK_STREAM)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((host, port))
+        made.listen(256)
+    except OSError as error:
+        raise StoreError(f"{host}:{port}: cannot be served at: {error.strerror}") from error
+    return made

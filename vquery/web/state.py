@@ -1,0 +1,82 @@
+"""What the requests of one run share."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from vquery.api.collection import Collection
+from vquery.api.labelling import login
+from vquery.web.jobs import Jobs
+from vquery.web.results import Results
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from vquery.api.moment import Moment
+    from vquery.store.store import Store
+
+Value = TypeVar("Value")
+
+
+class Workbench:
+    """One collection in the browser.
+
+    Attributes
+    ----------
+    db : Collection
+        The collection.
+    root : Path
+        Its folder.
+    who : str
+        Who labels.
+    token : str
+        What changes must carry; new with every run.
+    results : Results
+        What queries gave.
+    jobs : Jobs
+        What takes longer than a request.
+    files : list of Path
+        Python files that define concepts.
+    folder : Path
+        Private, for temporary files; removed at the end.
+    """
+
+    def __init__(
+        self, path: Path | str, *, who: str | None = None, files: Sequence[Path] = ()
+    ) -> None:
+        self.db = Collection.open(path)
+        self.root = Path(path).resolve()
+        self.who = who or login()
+        self.files = [Path(each).resolve() for each in files]
+        self.token = secrets.token_urlsafe(32)
+        self.folder = Path(tempfile.mkdtemp(prefix="vquery-serve-"))
+        self.results = Results()
+        self.jobs = Jobs()
+        self._held: dict[str, tuple[int, Any]] = {}
+
+    @property
+    def store(self) -> Store:
+        """The store of the collection, for what `Collection` does not say."""
+        return self.db._store
+
+    def moment(self) -> Moment:
+        """Return what the collection holds now, the same object while nothing changes."""
+        return self.db._newest.get()
+
+    def once(self, name: str, make: Callable[[], Value]) -> Value:
+        """Return what was made of this generation of the data, or make it."""
+        generation = self.moment().snapshot.generation
+        held = self._held.get(name)
+        if held is None or held[0] != generation:
+            self._held[name] = held = generation, make()
+        return held[1]
+
+    def close(self) -> None:
+        """End what runs and remove temporary files."""
+        self.jobs.close()
+        self.db.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
