@@ -121,6 +121,19 @@ class ImageFolder:
         if self._unreadable:
             self.warnings.append(_listed(self._unreadable, "that cannot be read left out"))
 
+    def open(self, number: int) -> Picture:
+        """Open the picture of a frame, at any time.
+
+        Raises
+        ------
+        MediaError
+            If there is no such frame, or its file cannot be read.
+        """
+        file = self._files.get(number)
+        if file is None:
+            raise MediaError(f"{self.path}: there is no picture of frame {number}")
+        return open_picture(file)
+
     def picture(self) -> Picture | None:
         """Open the picture at hand."""
         file = self._files[self._at]

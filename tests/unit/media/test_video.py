@@ -15,6 +15,7 @@ import pytest
 
 from vquery.errors import MediaError
 from vquery.media.frames import frame_rate
+from vquery.media.seeking import Seeker, of_height
 from vquery.media.video import FrameReader, probe
 
 WIDTH, HEIGHT = 64, 48
@@ -275,3 +276,62 @@ def test_real_rates_and_times(data: Path):
     with FrameReader(data / "videos/bottle-detection.mp4", wanted=lambda *_: False) as reader:
         starts = [frame.start_us for frame in reader]
     assert starts == [round(Fraction(6 * n, 179) * 1_000_000) for n in range(1189)]
+
+
+ORDER = [0, 7, 8, 3, 30, 29, 12, 1, 13, 0, 33]
+
+
+def test_frames_are_found_by_time_in_any_order(constant: Path):
+    with FrameReader(constant) as reader:
+        times = [frame.start_us for frame in reader]
+    with Seeker(constant) as seeker:
+        assert [number_of(seeker.at(times[one], one)) for one in ORDER] == ORDER
+
+
+@pytest.mark.parametrize("start", [0, 500])
+def test_frames_of_a_variable_rate_are_found_by_time(tmp_path: Path, start: int):
+    steps = [50] * 10 + [100, 7, 1, 333] + [33, 34] * 10 + [1000, 20, 20]
+    times = np.cumsum([start, *steps])
+    path = tmp_path / "variable.mkv"
+    path.write_bytes(matroska(times.tolist(), duration_ms=float(times[-1] - start + 20)))
+    with Seeker(path) as seeker:
+        found = [number_of(seeker.at(int(times[one] - start) * 1000, one)) for one in ORDER]
+    assert found == ORDER
+
+
+def test_frames_without_a_time_of_their_own_are_counted(tmp_path: Path):
+    path = tmp_path / "still.mkv"
+    path.write_bytes(matroska([0, 40, 40, 120, 160, 160, 160, 280]))
+    with FrameReader(path) as reader:
+        times = [frame.start_us for frame in reader]
+    with Seeker(path) as seeker:
+        assert [number_of(seeker.at(times[one], one)) for one in (5, 2, 6)] == [5, 2, 6]
+
+
+def test_a_frame_that_is_not_there_is_refused(constant: Path):
+    with Seeker(constant) as seeker, pytest.raises(MediaError, match=r"frame 99 .* no longer"):
+        seeker.at(3_300_000, 99)
+    with pytest.raises(MediaError, match="no such file"):
+        Seeker(constant.with_name("gone.mp4"))
+
+
+def test_pictures_of_a_folder_are_found_by_number(tmp_path: Path):
+    for one in (3, 5):
+        cv2.imwrite(str(tmp_path / f"{one}.png"), picture(one))
+    with Seeker(tmp_path, "images", "1/1") as seeker:
+        assert number_of(seeker.at(5_000_000, 5)) == 5
+        with pytest.raises(MediaError, match="no picture of frame 4"):
+            seeker.at(4_000_000, 4)
+    assert of_height(picture(1), 24).shape == (24, 32, 3)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", ["testvideo.mp4", "chaplin.mp4", "bikes.mp4", "milk.mkv"])
+def test_real_frames_are_the_same_as_read_in_order(data: Path, name: str):
+    path = next((data / "videos").rglob(name))
+    wanted = {0, 1, 17, 40, 50}
+    with FrameReader(path, wanted=lambda number, _: number in wanted) as reader:
+        kept = [(one.start_us, one.index, one.image) for one in reader if one.image is not None]
+    with Seeker(path) as seeker:
+        for start, number, image in reversed(kept):
+            np.testing.assert_array_equal(seeker.at(start, number), image)
