@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery.engine.bring import any_table
-from vquery.engine.concept import Concept
+from vquery.engine.concept import REGISTRY, Concept
 from vquery.engine.intervals import Intervals
-from vquery.errors import LabelError
+from vquery.errors import LabelError, QueryError
 from vquery.supervise.proof import assess
 from vquery.supervise.slices import COVER, slices_of
 from vquery.supervise.slices import slice as named_slice
@@ -53,6 +53,7 @@ class Assessing:
         *,
         over: Any = None,
         known: Any = None,
+        label: str | None = None,
         cover: float = COVER,
         slices: Slices | None = None,
         **options: Any,
@@ -67,13 +68,16 @@ class Assessing:
             A concept or the name of one, a relation, or a table of intervals.
         truth
             A relation or table of intervals, or the name of a concept that people labelled: items
-            that have a label are true, those labelled None ("none of them") are not, and nothing is
-            known of the others.
+            with the ``label`` in question are true, those with another one or None ("none of them")
+            are not, and nothing is known of those without any.
         over
             The items: a relation or table; by default all shots, without any all frames.
         known
             A relation or table of the time in which the truth is known. By default all of it, or
             what people labelled.
+        label
+            Which label of the concept is true. By default what ``found`` votes, if it is a concept
+            and people gave that label, else the only label that they gave.
         cover
             Share of an item's time, above 0 up to 1.
         slices
@@ -89,21 +93,22 @@ class Assessing:
         Raises
         ------
         LabelError
-            If there are no items, or the truth is known of none.
+            If there are no items, the truth is known of none, or people gave several labels and
+            ``label`` does not say which.
         QueryError
             If a concept is unknown or fails.
         """
         items = _items(over, self)
         ours = _covered(items, self._found(found), cover, "found")
         if isinstance(truth, str):
-            said = self.labelled(truth)
-            if not said.count():
-                raise LabelError(f"nobody has labelled {truth!r}: use label() first")
-            rows = said.collect()
-            there = rows["label"].is_valid()
+            rows = self.labelled(truth).collect()
+            wanted = _wanted(rows, truth, _voted(found) if label is None else label, label)
+            there = pc.fill_null(pc.equal(rows["label"], wanted), fill_value=False)
             theirs = _covered(items, rows.filter(there), cover, "truth")
             sure = theirs | _covered(items, rows.filter(pc.invert(there)), cover, "truth")
         else:
+            if label is not None:
+                raise QueryError("assess(label=) goes with the name of a concept as truth")
             theirs = _covered(items, truth, cover, "truth")
             sure = np.ones(items.num_rows, bool)
         if known is not None:
@@ -121,6 +126,25 @@ class Assessing:
     def _found(self, found: Any) -> Any:
         plain = callable(found) and not isinstance(found, Intervals)
         return self.concept(found) if plain or isinstance(found, str | Concept) else found
+
+
+def _voted(found: Any) -> Any:
+    """Say what a concept votes; null for anything else."""
+    one = REGISTRY[found] if isinstance(found, str) and found in REGISTRY else found
+    return one.label if isinstance(one, Concept) else None
+
+
+def _wanted(rows: pa.Table, concept: str, label: Any, given: str | None) -> pa.Scalar:
+    """Find out which label is true: the one asked for, or the only one that people gave."""
+    if not rows.num_rows:
+        raise LabelError(f"nobody has labelled {concept!r}: use label() first")
+    said = sorted(set(rows["label"].to_pylist()) - {None})
+    if label is not None and str(label) in said:
+        return pa.scalar(str(label), pa.string())
+    if len(said) > 1 or (said and given is not None):
+        what = f"none is {given!r}" if given is not None else "say which one is true by label="
+        raise LabelError(f"people labelled {concept!r} with {', '.join(map(repr, said))}: {what}")
+    return pa.scalar(said[0] if said else None, pa.string())
 
 
 def _items(over: Any, db: Assessing) -> pa.Table:

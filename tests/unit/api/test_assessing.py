@@ -7,6 +7,7 @@ import pytest
 
 import vquery as vq
 from vquery import row
+from vquery.engine.concept import REGISTRY
 from vquery.errors import LabelError, QueryError
 
 SPANS = pa.table({"video": ["v", "v", "w"], "start": [0.0, 6.0, 0.0], "end": [2.0, 8.0, 4.0]})
@@ -47,6 +48,26 @@ def test_what_people_labelled_is_the_truth(db):
     found = db.assess(lambda faces: faces.filter(row.start < 3), "ad", over=ITEMS)
     assert found.rows.truth.tolist() == [1, 1, 0, -1, -1, -1]
     assert found.rows.label.tolist() == [1, 0, 0, 0, 1, 0]
+
+
+def test_of_several_labels_one_is_true(db):
+    first, last = ITEMS.slice(0, 2), ITEMS.slice(2, 2)
+    db.label(first, "part", "ad")
+    db.label(last, "part", "news")
+    with pytest.raises(LabelError, match="'part' with 'ad', 'news': say which one is true by lab"):
+        db.assess(SPANS, "part", over=ITEMS)
+    with pytest.raises(LabelError, match="'ad', 'news': none is 'weather'"):
+        db.assess(SPANS, "part", over=ITEMS, label="weather")
+    with pytest.raises(QueryError, match="goes with the name of a concept"):
+        db.assess(SPANS, TRUTH, over=ITEMS, label="ad")
+    truth = [1, 1, 0, 0, -1, -1]
+    assert db.assess(SPANS, "part", over=ITEMS, label="ad").rows.truth.tolist() == truth
+    try:
+        voter = vq.concept(label="ad", name="told")(lambda faces: faces)
+        for found in (voter, "told"):
+            assert db.assess(found, "part", over=ITEMS).rows.truth.tolist() == truth
+    finally:
+        REGISTRY.remove("told")
 
 
 def test_what_cannot_be_is_named(db):
