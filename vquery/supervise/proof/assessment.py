@@ -345,4 +345,5 @@ def _worse_than_parts(table: pa.Table, sign: int) -> pa.Table:
             return True
         return all(part is None or sign * own < sign * part for part in parts)
 
-    return table.filter(pa.array([tells(name) for name in table["slice"].to_pylist()]))
+    kept = [tells(name) for name in table["slice"].to_pylist()]
+    return table.filter(pa.array(kept, pa.bool_()))

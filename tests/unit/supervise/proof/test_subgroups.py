@@ -8,6 +8,7 @@ import pytest
 
 from vquery.errors import LabelError
 from vquery.supervise.proof import assess
+from vquery.supervise.proof.subgroups import SCHEMA
 from vquery.supervise.slices import slice as named
 
 
@@ -133,3 +134,9 @@ def test_a_slice_of_everything_or_nothing():
     assert everything["worse"] is None
     assert nothing["items"] == 0
     assert nothing["value"] is None
+
+
+def test_without_slices_none_is_worst():
+    found = assess([0.9, 0.2, 0.6], [1, 0, 0]).worst()
+    assert found.num_rows == 0
+    assert found.schema.equals(SCHEMA)
