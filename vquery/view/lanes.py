@@ -46,7 +46,12 @@ class Lane:
     faint: bool = False
 
 
-def lanes_html(lanes: Sequence[Lane], *, durations_us: Mapping[str, int] | None = None) -> str:
+def lanes_html(
+    lanes: Sequence[Lane],
+    *,
+    durations_us: Mapping[str, int] | None = None,
+    values: Sequence[object] | None = None,
+) -> str:
     """Draw the lanes of every video that has at least one interval, as HTML with inline SVG.
 
     Intervals that overlap in a lane are drawn in rows below each other. Intervals of one colour
@@ -59,13 +64,15 @@ def lanes_html(lanes: Sequence[Lane], *, durations_us: Mapping[str, int] | None 
         Tables with ``video, start_us, end_us`` (microseconds).
     durations_us
         Length of each video; without it the axis ends at the last interval.
+    values
+        Values in the order of their colours; by default the commonest first.
 
     >>> import pyarrow as pa
     >>> columns = {"video": pa.string(), "start_us": pa.int64(), "end_us": pa.int64()}
     >>> lanes_html([Lane("nothing", pa.schema(columns.items()).empty_table())])
     '<p class="vq-empty">no intervals</p>'
     """
-    colours = _palette(lanes)
+    colours = _palette(lanes, values)
     figures = [_figure(video, lanes, colours, durations_us or {}) for video in _videos(lanes)]
     if not figures:
         return '<p class="vq-empty">no intervals</p>'
@@ -77,15 +84,17 @@ def _videos(lanes: Sequence[Lane]) -> list[object]:
     return sorted(names, key=str)
 
 
-def _palette(lanes: Sequence[Lane]) -> dict[object, str]:
-    """Give each value of the colouring columns a colour, the commonest values first."""
+def _palette(lanes: Sequence[Lane], values: Sequence[object] | None) -> dict[object, str]:
+    """Give each value of the colouring columns a colour: as listed, else the commonest first."""
     counts: dict[object, int] = {}
     for lane in lanes:
         if lane.colour_by is not None:
             for entry in pc.value_counts(lane.table[lane.colour_by]).to_pylist():
                 counts[entry["values"]] = counts.get(entry["values"], 0) + entry["counts"]
     nothing = counts.pop(None, 0)
-    ranked = sorted(counts, key=lambda value: (-counts[value], str(value)))
+    ranked = list(values or ())
+    left = counts.keys() - set(ranked)
+    ranked += sorted(left, key=lambda value: (-counts[value], str(value)))
     colours = {value: COLOURS[i % len(COLOURS)] for i, value in enumerate(ranked)}
     return colours | {None: NO_VALUE} if nothing else colours
 

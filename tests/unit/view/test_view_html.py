@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pyarrow as pa
 import pytest
 
-from vquery.view.lanes import Lane, lanes_html
+from vquery.view.lanes import COLOURS, Lane, lanes_html
 from vquery.view.page import (
     SHOWN_CARDS,
     SHOWN_ROWS,
@@ -157,6 +157,16 @@ def test_each_video_has_its_picture_and_lanes_stay_aligned():
 def test_videos_may_be_numbers():
     rows = pa.table({"video": [7, 7], "start_us": [0, 5], "end_us": [2, 9]})
     assert "timeline of 7" in lanes_html([Lane("x", rows)])
+
+
+def test_colours_follow_the_order_asked_for():
+    rows = pa.table(
+        {"video": ["v"] * 3, "start_us": [0, 1, 2], "end_us": [1, 2, 3], "vote": ["b", "b", "a"]}
+    )
+    lanes = [Lane("votes", rows, colour_by="vote")]
+    for values, first in ((None, "b"), (["a", "b"], "a"), (["c", "b"], "c")):
+        legend = lanes_html(lanes, values=values)
+        assert legend.index(COLOURS[0]) < legend.index(f"</i>{first}<") < legend.index(COLOURS[1])
 
 
 def test_values_without_a_name_are_said_in_the_legend():

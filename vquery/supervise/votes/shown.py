@@ -141,7 +141,11 @@ def _over_time(summary: Summary, names: tuple[str, ...]) -> list[str]:
         for j, name in enumerate(names)
     ]
     part = f"the first {shown.n:,} of {votes.n:,} items" if shown.n < votes.n else ""
-    return [heading("Votes over time"), lanes_html(lanes), paragraph(part) if part else ""]
+    return [
+        heading("Votes over time"),
+        lanes_html(lanes, values=said.to_pylist()),
+        paragraph(part) if part else "",
+    ]
 
 
 def _spans(items: pa.Table, codes: Any, said: pa.Array) -> pa.Table:
