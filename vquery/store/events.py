@@ -16,10 +16,14 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Mapping
 
-LABEL_SPANS, UNLABEL_SPANS = "label spans", "unlabel spans"
-ON_DETECTIONS = frozenset({"label", "unlabel"})
-UNDOABLE = ON_DETECTIONS | {LABEL_SPANS, UNLABEL_SPANS}
+LABEL_SPANS, UNLABEL_SPANS, TRIM_SPANS = "label spans", "unlabel spans", "trim spans"
+REJECT, UNSURE, JUDGE = "reject", "unsure", "judge"
+ON_DETECTIONS = frozenset({"label", "unlabel", REJECT, UNSURE})
+ON_SPANS = frozenset({LABEL_SPANS, UNLABEL_SPANS, TRIM_SPANS})
+UNDOABLE = ON_DETECTIONS | ON_SPANS | {JUDGE}
 MAX_ROWS_BYTES = 256 << 20
+KEYS_KEPT = 10_000
+"""Among how many of the latest actions one that is sent again is known by its key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +37,8 @@ class Event:
     at_us : int
         When, in microseconds since 1970.
     action : str
-        "label", "unlabel" (of detections), "label spans", "unlabel spans", "undo", "redo", or
-        another word: then it is only kept.
+        "label", "unlabel", "reject", "unsure" (of detections), "label spans", "unlabel spans",
+        "trim spans", "judge", "undo", "redo", or another word: then it is only kept.
     who, query : str or None
         The person, and the query that found the rows.
     generation : int
@@ -42,8 +46,8 @@ class Event:
     payload : dict
         What the action says; for undo and redo ``{"event": event_id}``.
     rows : pyarrow.Table or None
-        The rows it is about; for labels ``detection_id`` and ``label``, for those of spans
-        ``video, start_us, end_us`` and ``label``.
+        The rows it is about; for labels and rejections ``detection_id`` and ``label``, for those
+        of spans ``video, start_us, end_us`` and ``label``.
     """
 
     event_id: int
@@ -124,36 +128,50 @@ class EventLog:
         who: str | None,
         query: str | None = None,
         rows: pa.Table | None = None,
+        key: str | None = None,
     ) -> int:
         """Keep one action; one transaction. Returns its event_id.
+
+        Parameters
+        ----------
+        key : str, optional
+            A name that the sender gave to this one action: sent again, it is kept once.
 
         Raises
         ------
         StoreError
-            If a text is too long, the payload is no JSON, or the disk is full or read-only.
+            If a text is too long, the payload is no JSON, the key was used for another kind of
+            action, or the disk is full or read-only.
         """
         if action in ("undo", "redo"):
             raise StoreError(f"use the method {action}(), which finds the action that it is about")
         blob = None if rows is None else _pack(rows)
-        values = _values(action, payload, who, query)
+        values = _values(action, _keyed(key, payload), who, query)
         with self._catalog.write("keeping an action") as db:
-            return _insert(db, values, blob)
+            before = _of_key(db, key, action)
+            return _insert(db, values, blob) if before is None else before.event_id
 
-    def undo(self, who: str | None) -> Event | None:
+    def undo(self, who: str | None, key: str | None = None) -> Event | None:
         """Take back the last action in force, of ``who`` or (None) of anybody; returns it."""
-        return self._turn("undo", who)
+        return self._turn("undo", who, key)
 
-    def redo(self, who: str | None) -> Event | None:
+    def redo(self, who: str | None, key: str | None = None) -> Event | None:
         """Bring back what was undone last, of ``who`` or (None) of anybody; returns it."""
-        return self._turn("redo", who)
+        return self._turn("redo", who, key)
 
-    def _turn(self, action: str, who: str | None) -> Event | None:
+    def _turn(self, action: str, who: str | None, key: str | None) -> Event | None:
         find = to_undo if action == "undo" else to_redo
         with self._catalog.write(f"keeping an {action}") as db:
             # Read inside the transaction: two people cannot take back the same action.
-            found = find([_event(row) for row in _select(db, 0, rows=False)], who)
+            events = [_event(row) for row in _select(db, 0, rows=False)]
+            before = _of_key(db, key, action)
+            if before is not None:
+                about = before.payload["event"]
+                return next(event for event in events if event.event_id == about)
+            found = find(events, who)
             if found is not None:
-                _insert(db, _values(action, {"event": found.event_id}, who, None), None)
+                payload = _keyed(key, {"event": found.event_id})
+                _insert(db, _values(action, payload, who, None), None)
         return found
 
     def read(self, upto: int | None = None) -> list[Event]:
@@ -174,6 +192,34 @@ def _select(db: sqlite3.Connection, after: int, *, rows: bool) -> list[tuple[Any
         "WHERE event_id > ? ORDER BY event_id",
         (after,),
     ).fetchall()
+
+
+def _keyed(key: str | None, payload: Mapping[str, Any]) -> dict[str, Any]:
+    if key is None:
+        return dict(payload)
+    return {"key": text(key, LIMITS["who"], "the key of an action"), **payload}
+
+
+def _of_key(db: sqlite3.Connection, key: str | None, action: str) -> Event | None:
+    """Find the action that was kept under this key, among the latest ones."""
+    if key is None:
+        return None
+    begins = json.dumps({"key": key})[:-1]  # as `as_json` writes it: the key is the first entry
+    row = db.execute(
+        "SELECT event_id, at_us, action, who, query, generation, payload, NULL FROM events "
+        "WHERE event_id > (SELECT coalesce(max(event_id), 0) FROM events) - ? "
+        "AND substr(payload, 1, ?) = ? ORDER BY event_id LIMIT 1",
+        (KEYS_KEPT, len(begins), begins),
+    ).fetchone()
+    if row is None:
+        return None
+    found = _event(row)
+    if found.action != action:
+        raise StoreError(
+            f"the key of this {action!r} was given to a {found.action!r} before: give every "
+            "action a key of its own"
+        )
+    return found
 
 
 def _event(row: tuple[Any, ...]) -> Event:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from vquery import schema
 from vquery.errors import LabelError
-from vquery.store.events import ON_DETECTIONS, Event, in_force
+from vquery.store.events import ON_DETECTIONS, REJECT, Event, in_force
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -107,7 +107,8 @@ def one_array(values: object, kind: pa.DataType) -> pa.Array:
 def derive(events: Iterable[Event], concept: str | None = None) -> pa.Table:
     """Return the labels in force, sorted by concept and detection: the SEED table.
 
-    The latest action that is not undone wins for each detection and concept. Depends on the
+    The latest action that is not undone wins for each detection and concept; "unsure" takes a
+    label off, and a rejection does so where the label is the one that it rejects. Depends on the
     events alone, so replaying them gives the same labels. O(n log n) in labelled rows.
 
     Parameters
@@ -131,26 +132,53 @@ def derive(events: Iterable[Event], concept: str | None = None) -> pa.Table:
 
 def _latest(concept: str, acts: list[Event]) -> pa.Table:
     """Labels of one concept after a sequence of actions."""
-    ids = [_ids(event) for event in acts]
-    labels = [_labels(event) for event in acts]
-    act = np.repeat(np.arange(len(acts)), [len(one) for one in ids])
-    every = np.concatenate(ids)
-    items, last = np.unique(every[::-1], return_index=True)
-    last = len(every) - 1 - last
-    removed = np.array([event.action == "unlabel" for event in acts])
-    keep = ~removed[act[last]]
-    items, last = items[keep], last[keep]
-    who = pa.array([event.who for event in acts], pa.string())
-    at = pa.array([event.at_us for event in acts], pa.int64())
-    which = pa.array(act[last])
+    rows = entries(acts)
+    removes = np.array([event.action != "label" for event in acts])[rows.act]
+    rejects = np.array([event.action == REJECT for event in acts])[rows.act]
+    order = np.lexsort((rows.act, rows.item))
+    item, label = rows.item[order], rows.label[order]
+    # the last word before each entry, itself included, that is no rejection
+    place = np.where(rejects[order], -1, np.arange(len(order)))
+    first = np.r_[True, item[1:] != item[:-1]]
+    floor = np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
+    word = np.maximum.accumulate(place)
+    word = np.where(word >= floor, word, -1)
+    idle = rejects[order] & ((word < 0) | (label != label[word]))
+    order = order[~idle]
+    item = rows.item[order]
+    last = order[np.r_[item[1:] != item[:-1], np.ones(min(1, len(item)), bool)]]
+    last = last[~removes[last]]
+    act = pa.array(rows.act[last])
     columns = [
-        pa.array(items, pa.int64()),
-        pa.repeat(pa.scalar(concept, pa.string()), len(items)),
-        pa.chunked_array(labels, pa.string()).take(pa.array(last)),
-        who.take(which),
-        at.take(which),
+        pa.array(rows.item[last], pa.int64()),
+        pa.repeat(pa.scalar(concept, pa.string()), len(last)),
+        rows.names.take(pa.array(rows.label[last], mask=rows.label[last] < 0)),
+        pa.array([event.who for event in acts], pa.string()).take(act),
+        pa.array([event.at_us for event in acts], pa.int64()).take(act),
     ]
     return pa.table(columns, schema=schema.SEED)
+
+
+class Entries(NamedTuple):
+    """Rows of actions in their order: the detection, the action (its place) and the label.
+
+    ``label`` is a place in ``names``, -1 for none.
+    """
+
+    item: npt.NDArray[np.int64]
+    act: npt.NDArray[np.int64]
+    label: npt.NDArray[np.int64]
+    names: pa.Array
+
+
+def entries(acts: Sequence[Event]) -> Entries:
+    """Bring the rows of actions on detections, of which there is at least one, to arrays."""
+    ids = [_ids(event) for event in acts]
+    act = np.repeat(np.arange(len(acts)), [len(one) for one in ids])
+    labels = pa.chunked_array([_labels(event) for event in acts], pa.string())
+    coded = labels.combine_chunks().dictionary_encode()
+    label = pc.fill_null(coded.indices, -1).to_numpy().astype(np.int64)
+    return Entries(np.concatenate(ids), act, label, coded.dictionary)
 
 
 def _ids(event: Event) -> npt.NDArray[np.int64]:
@@ -162,6 +190,6 @@ def _ids(event: Event) -> npt.NDArray[np.int64]:
 def _labels(event: Event) -> pa.Array:
     rows = event.rows
     assert rows is not None
-    if event.action == "unlabel":
+    if "label" not in rows.column_names:  # taken off, or not known
         return pa.nulls(rows.num_rows, pa.string())
     return rows["label"].combine_chunks()

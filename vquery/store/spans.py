@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from vquery import schema
 from vquery.errors import LabelError
-from vquery.store.events import LABEL_SPANS, UNLABEL_SPANS, Event, in_force
+from vquery.store.events import ON_SPANS, TRIM_SPANS, UNLABEL_SPANS, Event, in_force
 from vquery.store.labels import one_array
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 SPAN_ROWS = pa.schema([*schema.TIME_FIELDS, ("label", pa.string())])
 """The rows of a "label spans" event; an "unlabel spans" event has the spans alone."""
+TRIM_ROWS = pa.schema([*SPAN_ROWS, ("removes", pa.bool_())])
+"""The rows of a "trim spans" event: the span as it was, which is taken off, then as it is."""
 
 
 def span_rows(spans: pa.Table, label: Labels) -> pa.Table:
@@ -73,6 +75,26 @@ def span_rows(spans: pa.Table, label: Labels) -> pa.Table:
     merged = _merged(rows)
     _refuse_contradictions(merged)
     return merged
+
+
+def trim_rows(old: pa.Table, new: pa.Table, label: str | None) -> pa.Table:
+    """Return the rows of an action that gives a span other ends.
+
+    Parameters
+    ----------
+    old, new : pyarrow.Table (1,)
+        ``video, start_us, end_us`` before and after, of one video.
+
+    Raises
+    ------
+    LabelError
+        If the span would end before it starts, or lies in two videos.
+    """
+    rows = [span_rows(old, label), span_rows(new, label)]
+    if rows[0]["video"][0] != rows[1]["video"][0]:
+        raise LabelError("a span is trimmed inside its video: label it anew in the other one")
+    marks = pa.array([True, False])
+    return pa.concat_tables(rows).append_column("removes", marks).cast(TRIM_ROWS).combine_chunks()
 
 
 def _check(spans: pa.Table) -> None:
@@ -140,7 +162,7 @@ def derive_spans(events: Iterable[Event], concept: str | None = None) -> pa.Tabl
     acts: dict[str, list[Event]] = {}
     for event in in_force(events):
         mine = concept is None or event.payload["concept"] == concept
-        if mine and event.action in (LABEL_SPANS, UNLABEL_SPANS):
+        if mine and event.action in ON_SPANS:
             acts.setdefault(event.payload["concept"], []).append(event)
     found = [_painted(name, acts[name]) for name in sorted(acts)]
     return pa.concat_tables([schema.SEED_SPAN.empty_table(), *found]).combine_chunks()
@@ -151,7 +173,7 @@ def _painted(concept: str, acts: list[Event]) -> pa.Table:
     tables = [_rows(event) for event in acts]
     rows = pa.concat_tables(tables).combine_chunks()
     act = np.repeat(np.arange(len(acts)), [table.num_rows for table in tables])
-    removes = np.array([event.action == UNLABEL_SPANS for event in acts])[act]
+    removes = np.concatenate([_removes(event) for event in acts])
     place, time = _borders(rows)
     n = rows.num_rows
     on_top = np.full(len(time), -1, np.int64)
@@ -198,7 +220,16 @@ def _rows(event: Event) -> pa.Table:
     assert rows is not None
     if event.action == UNLABEL_SPANS:
         return rows.append_column("label", pa.nulls(rows.num_rows, pa.string())).cast(SPAN_ROWS)
-    return rows.cast(SPAN_ROWS)
+    return rows.select(SPAN_ROWS.names).cast(SPAN_ROWS)
+
+
+def _removes(event: Event) -> npt.NDArray[np.bool_]:
+    """Tell which rows of an action take labels off."""
+    rows = event.rows
+    assert rows is not None
+    if event.action == TRIM_SPANS:
+        return np.asarray(rows["removes"].to_numpy())
+    return np.full(rows.num_rows, event.action == UNLABEL_SPANS)
 
 
 def _codes(column: pa.ChunkedArray | pa.Array) -> Ints:

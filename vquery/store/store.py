@@ -6,9 +6,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vquery.errors import LabelError, StoreError
-from vquery.store import disk, labels, names, parts, spans
+from vquery.store import disk, labels, names, parts, spans, verdicts
 from vquery.store.catalog import FILE, Catalog, text
-from vquery.store.events import LABEL_SPANS, UNDOABLE, UNLABEL_SPANS, Event, EventLog
+from vquery.store.events import (
+    JUDGE,
+    LABEL_SPANS,
+    REJECT,
+    TRIM_SPANS,
+    UNDOABLE,
+    UNLABEL_SPANS,
+    UNSURE,
+    Event,
+    EventLog,
+)
 from vquery.store.lock import LEASES, LOCK, WriterLock
 from vquery.store.snapshot import Snapshot
 from vquery.store.writer import Writer
@@ -184,6 +194,8 @@ class Store:
         *,
         who: str | None,
         query: str | None = None,
+        key: str | None = None,
+        how: str | None = None,
     ) -> int:
         """Label detections: one action, undone as one. Returns its event_id.
 
@@ -196,6 +208,10 @@ class Store:
             One for all or one each; None says "none of them".
         who, query : str or None
             The person, and the query that found the rows.
+        key : str, optional
+            A name of this one action: sent again under it, the action is kept once.
+        how : str, optional
+            In which way it was said, such as "accept"; kept with the action.
 
         Raises
         ------
@@ -203,8 +219,8 @@ class Store:
             If there are no rows, or one detection gets two labels.
         """
         rows = labels.label_rows(ids, label)
-        payload = {"concept": _concept(concept)}
-        return self._events.append("label", payload, who=who, query=query, rows=rows)
+        payload = {"concept": _concept(concept)} | ({} if how is None else {"how": how})
+        return self._events.append("label", payload, who=who, query=query, rows=rows, key=key)
 
     def unlabel(
         self, ids: labels.Ids, concept: str, *, who: str | None, query: str | None = None
@@ -214,6 +230,55 @@ class Store:
         payload = {"concept": _concept(concept)}
         return self._events.append("unlabel", payload, who=who, query=query, rows=rows)
 
+    def reject(
+        self,
+        ids: labels.Ids,
+        concept: str,
+        label: labels.Labels,
+        *,
+        who: str | None,
+        query: str | None = None,
+        key: str | None = None,
+    ) -> int:
+        """Say that labels are wrong, without saying what is right. Returns the event_id.
+
+        A human label that is rejected is taken off; see `verdicts.rejected`.
+        """
+        rows = labels.label_rows(ids, label)
+        if rows["label"].null_count:
+            raise LabelError("only a label can be rejected; some of these rows have none")
+        payload = {"concept": _concept(concept)}
+        return self._events.append(REJECT, payload, who=who, query=query, rows=rows, key=key)
+
+    def unsure(
+        self,
+        ids: labels.Ids,
+        concept: str,
+        *,
+        who: str | None,
+        query: str | None = None,
+        key: str | None = None,
+    ) -> int:
+        """Say that nobody can tell; a label that is there is taken off. Returns the event_id."""
+        rows = labels.label_rows(ids, None).select(["detection_id"])
+        payload = {"concept": _concept(concept)}
+        return self._events.append(UNSURE, payload, who=who, query=query, rows=rows, key=key)
+
+    def judge(
+        self,
+        rows: pa.Table,
+        concept: str,
+        by: str,
+        *,
+        who: str | None,
+        query: str | None = None,
+        key: str | None = None,
+    ) -> int:
+        """Keep which rows of a result are right (`verdicts.JUDGED`). Returns the event_id."""
+        payload = {"concept": _concept(concept), "by": by}
+        found = verdicts.judged_rows(rows)
+        return self._events.append(JUDGE, payload, who=who, query=query, rows=found, key=key)
+
     def label_spans(
         self,
         rows: pa.Table,
@@ -222,6 +287,7 @@ class Store:
         *,
         who: str | None,
         query: str | None = None,
+        key: str | None = None,
     ) -> int:
         """Label spans of time: one action, undone as one. Returns its event_id.
 
@@ -229,7 +295,7 @@ class Store:
         ----------
         rows : pyarrow.Table (n,)
             ``video, start_us, end_us``; where earlier labels overlap them they are cut.
-        concept, label, who, query
+        concept, label, who, query, key
             As for `label`.
 
         Raises
@@ -239,7 +305,7 @@ class Store:
         """
         found = spans.span_rows(rows, label)
         payload = {"concept": _concept(concept)}
-        return self._events.append(LABEL_SPANS, payload, who=who, query=query, rows=found)
+        return self._events.append(LABEL_SPANS, payload, who=who, query=query, rows=found, key=key)
 
     def unlabel_spans(
         self, rows: pa.Table, concept: str, *, who: str | None, query: str | None = None
@@ -249,20 +315,35 @@ class Store:
         payload = {"concept": _concept(concept)}
         return self._events.append(UNLABEL_SPANS, payload, who=who, query=query, rows=found)
 
-    def undo(self, who: str | None = None) -> Event | None:
+    def trim_span(
+        self,
+        old: pa.Table,
+        new: pa.Table,
+        concept: str,
+        label: str | None,
+        *,
+        who: str | None,
+        key: str | None = None,
+    ) -> int:
+        """Give a labelled span other ends, as one action; see `spans.trim_rows`."""
+        found = spans.trim_rows(old, new, label)
+        payload = {"concept": _concept(concept)}
+        return self._events.append(TRIM_SPANS, payload, who=who, rows=found, key=key)
+
+    def undo(self, who: str | None = None, *, key: str | None = None) -> Event | None:
         """Take back the last label action, of ``who`` or (None) of anybody.
 
         Returns the action taken back, or None if there was none.
         """
-        return self._events.undo(who)
+        return self._events.undo(who, key)
 
-    def redo(self, who: str | None = None) -> Event | None:
+    def redo(self, who: str | None = None, *, key: str | None = None) -> Event | None:
         """Bring back what was undone last, of ``who`` or (None) of anybody.
 
         Returns the action brought back, or None: nothing was undone, or its author has
         labelled anew since.
         """
-        return self._events.redo(who)
+        return self._events.redo(who, key)
 
     def events(self, snapshot: Snapshot | None = None) -> list[Event]:
         """Return all human actions, in order; with a snapshot those that it sees."""
@@ -271,6 +352,10 @@ class Store:
     def labels(self, concept: str | None = None, snapshot: Snapshot | None = None) -> pa.Table:
         """Return the human labels of detections in force (SEED), of one concept or of all."""
         return labels.derive(self.events(snapshot), concept)
+
+    def rejected(self, concept: str | None = None, snapshot: Snapshot | None = None) -> pa.Table:
+        """Return the rejected labels in force (SEED), of one concept or of all."""
+        return verdicts.rejected(self.events(snapshot), concept)
 
     def span_labels(self, concept: str | None = None, snapshot: Snapshot | None = None) -> pa.Table:
         """Return the human labels of spans in force (SEED_SPAN), of one concept or of all."""
@@ -285,6 +370,7 @@ class Store:
         with self.snapshot() as snapshot:
             found = dict(snapshot.contents())
             found["labels"] = self.labels(snapshot=snapshot).drop_columns(["at_us"])
+            found["rejected"] = self.rejected(snapshot=snapshot).drop_columns(["at_us"])
             found["span_labels"] = self.span_labels(snapshot=snapshot).drop_columns(["at_us"])
         return found
 
