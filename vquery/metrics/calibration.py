@@ -236,24 +236,24 @@ def wilson(share: ArrayLike, count: ArrayLike) -> tuple[Floats, Floats]:
     return np.where(some, low, 0.0), np.where(some, high, 1.0)
 
 
-def known_codes(truth: ArrayLike, n: int, classes: int) -> Ints:
-    """Check true classes: shape (n,), each -1 or the number of a class.
+def known_codes(truth: ArrayLike, n: int, classes: int, name: str = "truth") -> Ints:
+    """Check true classes: shape (n,), each -1 or the number of a class; ``name`` is for messages.
 
     >>> known_codes([True, False], 2, 2)
     array([1, 0])
     """
     given = np.asarray(truth)
     if given.shape != (n,):
-        raise SchemaError(f"truth must have shape ({n},), one entry an item; got {given.shape}")
+        raise SchemaError(f"{name} must have shape ({n},), one entry an item; got {given.shape}")
     if given.dtype.kind not in "iub" and not (n == 0 and given.dtype.kind == "f"):
         raise LabelError(
-            f"truth must be numbers of classes, {UNKNOWN} where unknown; got {given.dtype}"
+            f"{name} must be numbers of classes, {UNKNOWN} where unknown; got {given.dtype}"
         )
     codes = given.astype(np.int64)
     bad = np.flatnonzero((codes < UNKNOWN) | (codes >= classes))
     if bad.size:
         raise LabelError(
-            f"truth, row {bad[0]}: expected 0 to {classes - 1}, or {UNKNOWN} where it is not "
+            f"{name}, row {bad[0]}: expected 0 to {classes - 1}, or {UNKNOWN} where it is not "
             f"known; got {codes[bad[0]]}"
         )
     return codes

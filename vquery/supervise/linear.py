@@ -20,7 +20,8 @@ from scipy.special import logsumexp
 
 from vquery.errors import LabelError, SchemaError
 from vquery.metrics.calibration import numbers
-from vquery.supervise.spread import checked_soft
+from vquery.supervise.soft import checked_soft, lead, softmax
+from vquery.supervise.votes.matrix import ABSTAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -40,7 +41,6 @@ PLAIN_PENALTY = 1e-2
 CHOOSE_ITEMS = 5_000
 """Items, drawn once, on which the penalty is chosen; more would change it little."""
 STEPS = 500
-ABSTAIN = -1
 TINY = 1e-12
 
 
@@ -97,7 +97,7 @@ class LinearModel:
                 f"vectors must have {len(self.weights)} dimensions, as those the model was trained "
                 f"on; got {points.shape[1]}"
             )
-        return _softmax(points @ self.weights + self.offset)
+        return softmax(points @ self.weights + self.offset)
 
 
 def fit_linear(
@@ -210,18 +210,6 @@ def leave_functions_out(
         yield LeftOut(soft, votes.votes[:, j], model.confusion_[j])
 
 
-def lead(soft: Floats) -> Floats:
-    """How far the best class leads the second, shape (n,).
-
-    >>> lead(np.array([[0.7, 0.2, 0.1], [0.5, 0.5, 0.0]])).round(6).tolist()
-    [0.5, 0.0]
-    """
-    if soft.shape[1] < 2:
-        return np.ones(len(soft))
-    top = np.partition(soft, -2, axis=1)
-    return np.asarray(top[:, -1] - top[:, -2])
-
-
 class _Basis(NamedTuple):
     """Centred and scaled vectors, in as few coordinates as they span."""
 
@@ -279,7 +267,7 @@ def _tried(rows: Floats, folds: Sequence[LeftOut]) -> tuple[tuple[float, float, 
         likely = fold.confusion[:, votes].T  # -1 is the last column: to abstain
         for at, penalty in enumerate(PENALTIES):
             inner, offset = _solve(some, soft, counts, penalty)
-            believed = _softmax(some @ inner + offset)
+            believed = softmax(some @ inner + offset)
             gains[at].append(np.log(np.maximum((believed * likely).sum(1), TINY)))
     if not gains[0]:
         return ()
@@ -297,10 +285,6 @@ def _strongest(tried: tuple[tuple[float, float, float], ...]) -> float:
         return PLAIN_PENALTY
     best = max(mean for _, mean, _ in tried)
     return max(penalty for penalty, mean, error in tried if mean >= best - error)
-
-
-def _softmax(logits: Floats) -> Floats:
-    return np.asarray(np.exp(logits - logsumexp(logits, axis=1, keepdims=True)))
 
 
 def _points(vectors: ArrayLike) -> Floats:

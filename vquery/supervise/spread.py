@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vquery.errors import LabelError, SchemaError
+from vquery.errors import SchemaError
 from vquery.graph.calibrate import apply_power
 from vquery.graph.items import ItemGraph, knn_graph
-from vquery.metrics.calibration import numbers
+from vquery.supervise.soft import checked_soft, lead
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -117,32 +117,6 @@ def spread_labels(
     return Spread(out[items.node], reached, found)
 
 
-def checked_soft(probability: ArrayLike) -> Floats:
-    """Check that rows are distributions over classes.
-
-    Raises
-    ------
-    SchemaError, LabelError
-        Naming the first row that is none.
-
-    >>> checked_soft([[0.5, 0.4]])
-    Traceback (most recent call last):
-    vquery.errors.LabelError: probability, row 0: a distribution over 2 classes sums to 1,
-    got [0.5, 0.4]
-    """
-    soft = numbers(probability, "probability")
-    if soft.ndim != 2 or not soft.shape[1]:
-        raise SchemaError(f"probability must have shape (items, classes), got {soft.shape}")
-    good = np.isfinite(soft).all(1) & (soft >= 0).all(1) & (np.abs(soft.sum(1) - 1) < 1e-6)
-    bad = np.flatnonzero(~good)
-    if len(bad):
-        raise LabelError(
-            f"probability, row {bad[0]}: a distribution over {soft.shape[1]} classes sums to 1, "
-            f"got {soft[bad[0]].tolist()}"
-        )
-    return soft
-
-
 def _graph(
     n: int, vectors: ArrayLike | None, graph: ItemGraph | None, columns: dict[str, Any]
 ) -> ItemGraph:
@@ -173,11 +147,9 @@ def _seeds(soft: Floats, voted: Bools, node: Ints) -> tuple[dict[int, int], dict
     mean = np.zeros((nodes, soft.shape[1]))
     np.add.at(mean, node[voted], soft[voted])
     mean /= np.maximum(count, 1)[:, None]
-    ordered = np.sort(mean, axis=1)
-    lead = ordered[:, -1] - (ordered[:, -2] if soft.shape[1] > 1 else 0.0)
-    best = mean.argmax(1)
-    rows = np.flatnonzero(voted & (lead[node] > LEAST_TRUST))
+    ahead, best = lead(mean), mean.argmax(1)
+    rows = np.flatnonzero(voted & (ahead[node] > LEAST_TRUST))
     return (
         {int(row): int(best[node[row]]) for row in rows},
-        {int(row): float(lead[node[row]]) for row in rows},
+        {int(row): float(ahead[node[row]]) for row in rows},
     )

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
 from vquery.errors import LabelError, SchemaError
-from vquery.supervise.linear import LeftOut, fit_linear, lead
+from vquery.supervise.linear import LeftOut, fit_linear
+from vquery.supervise.soft import lead
 
 
 def blobs(n: int, d: int, k: int, seed: int, apart: float = 2.0) -> tuple[np.ndarray, np.ndarray]:

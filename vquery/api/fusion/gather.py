@@ -15,7 +15,9 @@ from vquery.api.fusion import items as described
 from vquery.api.fusion.spread import Spread, read_spread
 from vquery.api.labelling import NONE_OF_THEM
 from vquery.errors import LabelError
+from vquery.supervise.assertions.findings import RELABEL
 from vquery.supervise.fusion import Source, aligned, hints, posterior
+from vquery.supervise.votes.matrix import ABSTAIN
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
 
 VOTES, PROPAGATION, CORRECTIONS = "votes", "propagation", "corrections"
-RELABEL = "relabel"
 HALF = 0.5
 """Of a label, added to the count of each class: what was never labelled may still occur."""
 
@@ -125,7 +126,7 @@ def gather(store: Store, snapshot: Snapshot, votes: LabelMatrix, wanted: Wanted)
 
 def _voted(votes: LabelMatrix, wanted: Wanted) -> Voted | None:
     """Fit the model and ask it; None where no function says anything."""
-    if not (votes.votes != -1).any():
+    if not (votes.votes != ABSTAIN).any():
         return None
     if len(votes.classes) == 1:  # functions can only say yes: what they leave is the other class
         other = NONE_OF_THEM if wanted.none in (None, *votes.classes) else wanted.none
@@ -144,7 +145,7 @@ def _voted(votes: LabelMatrix, wanted: Wanted) -> Voted | None:
 
 
 def _votes_source(voted: Voted, own: Ints, labels: tuple[Hashable, ...], balance: Floats) -> Source:
-    says = (voted.matrix.votes != -1).any(axis=1)
+    says = (voted.matrix.votes != ABSTAIN).any(axis=1)
     evidence = voted.evidence
     if voted.probability is not None:
         told = posterior(VOTES, voted.probability, voted.model.balance_)

@@ -11,8 +11,10 @@ import pyarrow.compute as pc
 
 from vquery.api.labelling import check_known, known_spans
 from vquery.errors import LabelError
+from vquery.metrics.spans import Spans
 from vquery.schema import IDS_PER_VIDEO, KEYS
-from vquery.supervise.fusion.covered import Spans, covered, settled
+from vquery.supervise.fusion.covered import covered, settled
+from vquery.supervise.votes.items import tells_apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -99,13 +101,13 @@ def read_items(table: pa.Table | None, snapshot: Snapshot) -> Items:
             "over=db.faces), or over db.shots, 'tracks', or 'segments'"
         )
     none = np.empty(0, np.int64)
-    if _numbers(table, "detection_id"):
+    if tells_apart(table, "detection_id"):
         ids = table["detection_id"].to_numpy().astype(np.int64)
         if len(ids):
             check_known(ids, snapshot)
         order = np.argsort(ids, kind="stable")
         return Items(DETECTIONS, _named(table, "detection_id"), ids[order], order)
-    if _numbers(table, "track"):
+    if tells_apart(table, "track"):
         members, owner = _members(table, snapshot)
         if len(np.unique(owner)) == table.num_rows:
             return Items(TRACKS, _named(table, "track"), members, owner)
@@ -115,14 +117,6 @@ def read_items(table: pa.Table | None, snapshot: Snapshot) -> Items:
     for name in KEYS:
         table = table.set_column(table.column_names.index(name), name, spans[name])
     return Items(SPANS, table, none, none)
-
-
-def _numbers(table: pa.Table, name: str) -> bool:
-    """Whether a column gives each item an id of its own."""
-    if name not in table.column_names or not pa.types.is_integer(table[name].type):
-        return False
-    column = table[name]
-    return bool(column.null_count == 0 and pc.count_distinct(column).as_py() == table.num_rows)
 
 
 def _named(table: pa.Table, name: str) -> pa.Table:
@@ -199,7 +193,7 @@ def _of_spans(items: Items, seeds: pa.Table, codes: Mapping[str | None, int]) ->
     found, left = settled(covered(mine, theirs, said, len(codes)))
 
     def row(item: int) -> int:
-        here = np.flatnonzero((theirs.video == mine.video[item]) & (said == found[item]))
+        here = np.flatnonzero((theirs.group == mine.group[item]) & (said == found[item]))
         ends = np.minimum(theirs.end[here], max(mine.end[item], mine.start[item] + 1))
         return int(here[(ends - np.maximum(theirs.start[here], mine.start[item])).argmax()])
 

@@ -11,12 +11,12 @@ import pyarrow.compute as pc
 
 from vquery import schema
 from vquery.api.fusion import items as described
-from vquery.api.fusion.why import Why, explain, parts_of
+from vquery.api.fusion.why import Why, explain, parts_of, shown_label
 from vquery.api.tables import FUSED, HUMAN
 from vquery.engine.bring import any_table
 from vquery.errors import LabelError
 from vquery.graph.seeds import whole
-from vquery.supervise.fusion.fuse import UNKNOWN
+from vquery.metrics.calibration import UNKNOWN
 from vquery.view.page import fragment, heading, paragraph, table_html
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ class Fused:
 
     def __repr__(self) -> str:
         told = self.summary()
-        labels = ", ".join(f"{_shown(one)} {n:,}" for one, n in told["labels"].items())
+        labels = ", ".join(f"{shown_label(one)} {n:,}" for one, n in told["labels"].items())
         return (
             f"<Fused {self.concept!r}: {told['labelled']:,} of {told['items']:,} {told['over']} "
             f"labelled ({labels or 'none'}), {told['human']:,} by people, "
@@ -230,7 +230,7 @@ class Fused:
 
     def _repr_html_(self) -> str:
         told = self.summary()
-        rows: list[list[object]] = [[_shown(one), n] for one, n in told["labels"].items()]
+        rows: list[list[object]] = [[shown_label(one), n] for one, n in told["labels"].items()]
         rows += [["unsure", told["unsure"]], ["no source", told["unreached"]]]
         used = [
             [name, one["items"], f"{one['factor']:.2f}"] for name, one in told["sources"].items()
@@ -241,10 +241,6 @@ class Fused:
             table_html(["source", "items", "factor"], used) if used else "",
             *(paragraph(note) for note in told["notes"]),
         )
-
-
-def _shown(label: str | None) -> str:
-    return "none of them" if label is None else label
 
 
 def _alike(table: Ints) -> tuple[Ints, Ints]:

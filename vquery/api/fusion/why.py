@@ -10,8 +10,8 @@ import numpy as np
 
 from vquery.api.fusion.gather import CORRECTIONS, PROPAGATION, VOTES
 from vquery.api.labelling import NONE_OF_THEM
+from vquery.metrics.calibration import UNKNOWN
 from vquery.schema import US_PER_S
-from vquery.supervise.fusion.fuse import UNKNOWN
 from vquery.supervise.fusion.split import by_function
 from vquery.view.clock import clock
 from vquery.view.page import fragment, heading, paragraph, table_html
@@ -113,12 +113,12 @@ class Why:
         if self.human is not None:
             when = datetime.fromtimestamp(self.human["at_us"] / US_PER_S, UTC)
             by = f" by {self.human['by']}" if self.human["by"] else ""
-            return f"{here}: {_shown(self.best)}, said{by} on {when:%Y-%m-%d %H:%M} UTC"
+            return f"{here}: {shown_label(self.best)}, said{by} on {when:%Y-%m-%d %H:%M} UTC"
         if not self.reached:
             return f"{here}: no {self.concept}, since no source speaks of it"
         if self.label is not None:
             return f"{here}: {self.label}, probability {self.probability:.2f}"
-        likely = f"{_shown(self.best)} has probability {self.probability:.2f}"
+        likely = f"{shown_label(self.best)} has probability {self.probability:.2f}"
         if self.probability < self.threshold:
             return f"{here}: no {self.concept}; {likely}, less than {self.threshold:g}"
         return f"{here}: no {self.concept}; {likely}"
@@ -126,7 +126,9 @@ class Why:
     def __repr__(self) -> str:
         lines = [self.verdict()]
         if self.contributions:
-            lines.append(f"  log-odds of {_shown(self.best)} over {_shown(self.against)}:")
+            lines.append(
+                f"  log-odds of {shown_label(self.best)} over {shown_label(self.against)}:"
+            )
         lines += [f"  {one.log_odds:+.2f} {_told(one)}" for one in self.contributions]
         return "\n".join(lines)
 
@@ -136,19 +138,20 @@ class Why:
             for one in self.contributions
         ]
         columns = ["log-odds", "share", "source", "says", "from"]
-        note = f"log-odds of {_shown(self.best)} over {_shown(self.against)}"
+        note = f"log-odds of {shown_label(self.best)} over {shown_label(self.against)}"
         table = [paragraph(note), table_html(columns, rows)] if rows else []
         return fragment(heading(self.verdict()), *table)
 
 
-def _shown(label: str | None) -> str:
+def shown_label(label: str | None) -> str:
+    """Write a label; None has words of its own."""
     return NONE_OF_THEM if label is None else label
 
 
 def _shown_vote(one: Contribution) -> str:
     if one.kind == FUNCTION and one.says is None:
         return "abstains"
-    return _shown(one.says) if one.kind in (FUNCTION, PROPAGATION, CORRECTIONS) else ""
+    return shown_label(one.says) if one.kind in (FUNCTION, PROPAGATION, CORRECTIONS) else ""
 
 
 def _told(one: Contribution) -> str:

@@ -2,52 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vquery_kernels.coverage import coverage
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from vquery.metrics.spans import Spans
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
 COVER = 0.5
 """Share of an item's time that a label must cover to be the item's, as for concepts."""
-
-
-class Spans(NamedTuple):
-    """Spans of time: number of the video, start and end in microseconds, (n,) each."""
-
-    video: Ints
-    start: Ints
-    end: Ints
+ROUNDING = 1e-9
+"""Shares closer than this are equal."""
 
 
 def covered(items: Spans, labelled: Spans, codes: Ints, classes: int) -> Floats:
     """Share of each item's time that each class covers, (n, classes).
 
-    O((n + m) log m) for each class and video. Labelled spans of a video do not overlap; an instant
-    lasts a microsecond.
+    O((n + m) log (n + m)) for each class that is there. Groups of spans are videos; an item that is
+    an instant lasts a microsecond.
 
+    >>> from vquery.metrics.spans import Spans
     >>> items = Spans(np.array([0, 0]), np.array([0, 10]), np.array([10, 30]))
     >>> labelled = Spans(np.array([0, 0]), np.array([2, 12]), np.array([12, 30]))
     >>> covered(items, labelled, np.array([0, 1]), 2).tolist()
     [[0.8, 0.0], [0.1, 0.9]]
     """
+    mine = items._replace(end=np.maximum(items.end, items.start + 1))
     found = np.zeros((len(items.start), classes))
-    ends = np.maximum(items.end, items.start + 1)
-    for video in np.unique(labelled.video):
-        here = np.flatnonzero(items.video == video)
-        for code in np.unique(codes[labelled.video == video]):
-            mine = np.flatnonzero((labelled.video == video) & (codes == code))
-            mine = mine[np.argsort(labelled.start[mine], kind="stable")]
-            time = np.column_stack([labelled.start[mine], labelled.end[mine]]).ravel()
-            gone = np.column_stack([np.zeros(len(mine)), labelled.end[mine] - labelled.start[mine]])
-            total = gone.ravel().cumsum()
-            until = np.interp(ends[here], time, total) - np.interp(items.start[here], time, total)
-            found[here, code] = until / (ends[here] - items.start[here])
-    return found
+    for code in np.unique(codes):
+        found[:, code] = coverage(*mine, *(column[codes == code] for column in labelled))
+    return found / (mine.end - mine.start)[:, None]
 
 
 def settled(share: Floats) -> tuple[Ints, Ints]:
@@ -69,7 +60,3 @@ def settled(share: Floats) -> tuple[Ints, Ints]:
     alone = (share >= most[:, None] - ROUNDING).sum(axis=1) == 1
     sure = alone & (most >= COVER - ROUNDING)
     return np.where(sure, best, -1), np.flatnonzero(~sure & (most > 0))
-
-
-ROUNDING = 1e-9
-"""Shares closer than this are equal."""

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vquery.supervise.soft import softmax
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -23,16 +25,6 @@ if TYPE_CHECKING:
 
 LEAST_SHARED = 50
 """Items that two sources must both speak of: the noise of a correlation is then below .15."""
-
-
-def softmax(table: Floats) -> Floats:
-    """Turn logarithms (n, k) into rows that sum to 1.
-
-    >>> softmax(np.array([[1000.0, 1000.0]])).tolist()
-    [[0.5, 0.5]]
-    """
-    raised = np.exp(table - table.max(axis=1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
 
 
 def repetition(first: Floats, second: Floats) -> float:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vquery.errors import LabelError, QueryError, SchemaError
+from vquery.errors import QueryError, SchemaError
+from vquery.metrics.calibration import UNKNOWN, known_codes
 from vquery.supervise.fusion import learn
-from vquery.supervise.fusion.dependence import discounts, softmax
+from vquery.supervise.fusion.dependence import discounts
 from vquery.supervise.fusion.learn import Labelled, Steps
+from vquery.supervise.soft import lead, softmax
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,13 +26,9 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Bools = NDArray[np.bool_]
 
-UNKNOWN = -1
-"""The code of an item that no human labelled."""
 CALIBRATE = ("auto", "scale", "isotonic", "none")
 TIE = 1e-9
 """Two classes closer than this are tied: their item gets no label."""
-LEAST = 1e-12
-"""Probabilities below this count as this in log-odds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,10 +82,7 @@ class Fusion:
     @property
     def margin(self) -> Floats:
         """Probability of the best class less that of the runner-up, (n,)."""
-        if self.probability.shape[1] < 2:
-            return np.ones(len(self.probability))
-        top = np.partition(self.probability, -2, axis=1)
-        return np.asarray(top[:, -1] - top[:, -2])
+        return lead(self.probability)
 
     def labels(self, threshold: float) -> Ints:
         """Return the class of each item, (n,); -1 where unreached, tied or below the threshold."""
@@ -124,7 +119,7 @@ class Fusion:
             apart = one.evidence[rows, best] - one.evidence[rows, rival]
             found[:, place + 1] = self.factors[place] * self.discounts[:, place] * apart
         if self.steps is not None:
-            chance = np.maximum(self.probability, LEAST)
+            chance = np.maximum(self.probability, learn.LEAST)
             told = np.log(chance[rows, best] / chance[rows, rival]) - found.sum(axis=1)
             found[:, -1] = np.where(self.human == UNKNOWN, told, 0.0)
         return found
@@ -322,8 +317,11 @@ def _steps(
         return None
     chance = softmax(np.einsum("s,nsk->nk", factors, items.evidence) + np.log(balance))
     weight = (balance / learn.shares(items.truth, len(balance)))[items.truth]
-    before = -np.log(np.maximum(chance[np.arange(n), items.truth], 1e-12))
-    apart = weight / weight.mean() * (before - learn.left_out_steps(chance, items, balance))
+    before, after = (
+        learn.surprise(chance, items.truth),
+        learn.left_out_steps(chance, items, balance),
+    )
+    apart = weight / weight.mean() * (before - after)
     checked["isotonic gain"] = apart.mean()
     if calibrate == "auto" and not learn.beyond_noise(apart, items.group):
         notes.append("isotonic curves do not help beyond noise on left-out labels: not used")
@@ -344,15 +342,8 @@ def _checked_human(human: ArrayLike | None, sources: Sequence[Source], k: int) -
         if not sources:
             raise SchemaError("fuse() needs sources or human labels: there is nothing to fuse")
         return np.full(len(sources[0].says), UNKNOWN, np.int64)
-    said = np.asarray(human, np.int64)
-    if said.ndim != 1:
-        raise SchemaError(f"human has one label an item, got shape {said.shape}")
-    bad = np.flatnonzero((said < UNKNOWN) | (said >= k))
-    if len(bad):
-        raise LabelError(
-            f"human, row {bad[0]}: expected a class from 0 to {k - 1}, or -1, got {said[bad[0]]}"
-        )
-    return said
+    n = len(sources[0].says) if sources else np.size(human)
+    return known_codes(human, n, k, "human")
 
 
 def _check_sources(sources: Sequence[Source], n: int, k: int) -> None:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy.optimize import isotonic_regression, minimize
 
-from vquery.supervise.fusion.dependence import softmax
+from vquery.metrics.bootstrap import group_codes
+from vquery.metrics.confident import folds_of
+from vquery.supervise.soft import softmax
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,6 +32,8 @@ factors follow chance (drawn data: log-loss up to .08 above the best source; wit
 SURE = 2.0
 """Standard errors by which left-out labels must prefer something to the default."""
 FOLDS = 5
+LEAST = 1e-12
+"""Probabilities below this count as this in logarithms."""
 ENOUGH_FOR_STEPS = 1000
 """Labels from which isotonic regression is tried: with fewer it overfits (A. Niculescu-Mizil and
 R. Caruana, Predicting Good Probabilities With Supervised Learning, 2005)."""
@@ -59,23 +63,18 @@ def learnable(truth: Ints, classes: int) -> bool:
 def folds(groups: Ints, n_folds: int = FOLDS) -> Ints:
     """Give each item a fold, (n,); items of one group share it, and folds are about equally large.
 
-    Largest groups first, each to the smallest fold. Fewer than two groups are cut into blocks in
-    the order of the items.
+    As `vquery.metrics.confident.folds_of`, but with at most one fold a group, and items of one
+    group are cut into blocks in their order.
 
     >>> folds(np.array([7, 7, 7, 3, 3, 5]), 2).tolist()
     [0, 0, 0, 1, 1, 1]
     >>> folds(np.array([7, 7, 7, 7]), 2).tolist()
     [0, 0, 1, 1]
     """
-    n = len(groups)
-    _, code, size = np.unique(groups, return_inverse=True, return_counts=True)
-    if len(size) < 2:
+    n, several = len(groups), group_codes(groups)[0]
+    if several < 2:
         return np.asarray(np.arange(n) * n_folds // max(n, 1))
-    fold, load = np.empty(len(size), np.int64), np.zeros(n_folds)
-    for group in np.argsort(-size, kind="stable"):
-        fold[group] = load.argmin()
-        load[fold[group]] += size[group]
-    return np.asarray(fold[code])
+    return folds_of(groups, min(n_folds, several))
 
 
 def shares(truth: Ints, classes: int) -> Floats:
@@ -84,10 +83,15 @@ def shares(truth: Ints, classes: int) -> Floats:
     return np.asarray(count / count.sum())
 
 
+def surprise(chance: Floats, truth: Ints) -> Floats:
+    """-log of the probability (m, k) of each true class, shape (m,)."""
+    return np.asarray(-np.log(np.maximum(chance[np.arange(len(truth)), truth], LEAST)))
+
+
 def losses(items: Labelled, factors: Floats, prior: Floats) -> Floats:
-    """Surprise of each label, -log of its probability, shape (m,)."""
+    """Surprise of each label under the factors, shape (m,)."""
     chance = softmax(np.einsum("s,nsk->nk", factors, items.evidence) + np.log(prior))
-    return np.asarray(-np.log(np.maximum(chance[np.arange(len(items.truth)), items.truth], 1e-12)))
+    return surprise(chance, items.truth)
 
 
 def fit_factors(items: Labelled, prior: Floats) -> Floats:
@@ -103,7 +107,7 @@ def fit_factors(items: Labelled, prior: Floats) -> Floats:
     def objective(logs: Floats) -> tuple[float, Floats]:
         factors = np.exp(logs)
         chance = softmax(np.einsum("s,nsk->nk", factors, items.evidence) + np.log(prior))
-        right = np.maximum(chance[rows, items.truth], 1e-300)
+        right = np.maximum(chance[rows, items.truth], np.finfo(np.float64).tiny)
         loss = -np.log(right).sum() + 0.5 * ((logs / PRIOR_SPREAD) ** 2).sum()
         apart = chance.copy()
         apart[rows, items.truth] -= 1.0
@@ -124,8 +128,8 @@ def beyond_noise(gain: Floats, groups: Ints) -> bool:
     >>> beyond_noise(np.array([1.0, -1.1, 0.9]), np.arange(3))
     False
     """
-    _, code = np.unique(groups, return_inverse=True)
-    if code.max(initial=0) == 0:
+    several, code = group_codes(groups)
+    if several < 2:
         code = np.arange(len(gain))
     total = np.bincount(code, gain - gain.mean())
     return bool(gain.mean() > SURE * np.sqrt((total**2).sum()) / len(gain))
@@ -189,5 +193,5 @@ def left_out_steps(probability: Floats, items: Labelled, balance: Floats) -> Flo
         out = items.fold == fold
         steps = fit_steps(probability[~out], items.truth[~out], balance)
         chance = steps.apply(probability[out])
-        found[out] = -np.log(chance[np.arange(int(out.sum())), items.truth[out]])
+        found[out] = surprise(chance, items.truth[out])
     return found

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vquery.supervise.models.majority import MAJORITY
+from vquery.supervise.votes.matrix import ABSTAIN
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -14,7 +17,8 @@ if TYPE_CHECKING:
     Codes = NDArray[np.int16]
 
 TINY = np.finfo(np.float64).tiny
-MAJORITY = "majority"
+BLOCK = 1 << 16
+"""Items at a time, so that a million of them need no more memory than they do as votes."""
 
 
 def by_function(
@@ -45,7 +49,7 @@ def by_function(
     n, m = votes.shape
     found = np.zeros((n, m))
     known = (best >= 0) & (rival >= 0)
-    rows = np.flatnonzero(known & (votes != -1).any(axis=1))
+    rows = np.flatnonzero(known & (votes != ABSTAIN).any(axis=1))
     if model.method_ == MAJORITY:
         found[rows] = _alike(votes[rows], best[rows], rival[rows], together[rows])
         return found, together - found.sum(axis=1)
@@ -59,10 +63,6 @@ def by_function(
         smaller = np.divide(together[part], alone, out=np.zeros(len(part)), where=alone != 0)
         found[part] = apart * np.clip(smaller, 0.0, 1.0)[:, None]
     return found, together - found.sum(axis=1)
-
-
-BLOCK = 1 << 16
-"""Items at a time, so that a million of them need no more memory than they do as votes."""
 
 
 def _alike(votes: Codes, best: Ints, rival: Ints, together: Floats) -> Floats:

@@ -8,10 +8,11 @@ says only "yes" tells something by its silence.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from vquery.supervise.soft import posterior_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -137,25 +138,6 @@ def fit(
         converged = len(objective) > 1 and value - objective[-2] < enough
         if converged or len(objective) >= MOST_STEPS:
             return Fit(confusion, balance, posterior, together, tuple(objective), converged)
-
-
-def posterior_of(joint: Floats) -> tuple[Floats, Floats]:
-    """Normalise log joint probabilities (p, k) in place: probabilities, and log sums (p,).
-
-    >>> posterior_of(np.log([[0.1, 0.3]]))[0].round(2).tolist()
-    [[0.25, 0.75]]
-    """
-    top = reduce(np.maximum, joint.T)  # columns are few: numpy sums short rows slowly
-    joint -= top[:, None]
-    np.exp(joint, out=joint)
-    total = row_sums(joint)
-    joint /= total[:, None]
-    return joint, np.log(total) + top
-
-
-def row_sums(rows: Floats) -> Floats:
-    """Sum each row of few columns, which numpy does faster column by column."""
-    return np.asarray(reduce(np.add, rows.T))
 
 
 def _shares(counts: Floats) -> Floats:

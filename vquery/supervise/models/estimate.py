@@ -9,12 +9,13 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from vquery.supervise.models import left_out
-from vquery.supervise.models.dawid_skene import Fit, Prior, fit, posterior_of, weak_prior
+from vquery.supervise.models.dawid_skene import Fit, Prior, fit, weak_prior
 from vquery.supervise.models.majority import vote_share
 from vquery.supervise.models.pairing import with_pairs
 from vquery.supervise.models.pairs import Pairs
 from vquery.supervise.models.patterns import Design, Patterns
 from vquery.supervise.models.triplets import triplets
+from vquery.supervise.soft import posterior_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,6 +10,7 @@ import numpy as np
 from vquery.supervise.models.dawid_skene import Prior, fit
 from vquery.supervise.models.pairs import Pairs
 from vquery.supervise.models.patterns import Design
+from vquery.supervise.soft import posterior_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,7 +43,7 @@ def of_group(patterns: Patterns, whole: Estimate, given: Floats | None) -> Estim
     if len(whole.members):
         pairs = Pairs(whole.members, patterns.votes, k)
         joint += pairs.beyond(whole.confusion, whole.together)
-    start = np.exp(joint - np.logaddexp.reduce(joint, axis=1)[:, None])
+    start = posterior_of(joint)[0]
     found = fit(design, patterns.counts, start, prior, pairs)
     return replace(
         whole, balance=found.balance, confusion=found.confusion, together=found.together, notes=()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vquery.errors import LabelError, QueryError, SchemaError
+from vquery.supervise.soft import SUM_ERROR
 from vquery.supervise.votes.matrix import ABSTAIN, LabelMatrix
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 PRECISION_VOTES = 100.0
 """Votes that a stated precision counts for, as if a person had checked so many."""
-SUM_ERROR = 1e-6
-"""Shares may miss 1 by so much in sum."""
 
 
 def read_votes(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from vquery.errors import LabelError, QueryError
-from vquery.supervise.models.dawid_skene import posterior_of
 from vquery.supervise.models.estimate import Settings, estimate
 from vquery.supervise.models.groups import of_group
 from vquery.supervise.models.inputs import (
@@ -22,6 +21,7 @@ from vquery.supervise.models.inputs import (
 )
 from vquery.supervise.models.majority import decide
 from vquery.supervise.models.patterns import Patterns
+from vquery.supervise.soft import posterior_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence

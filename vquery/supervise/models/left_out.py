@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from vquery.supervise.models.dawid_skene import posterior_of, row_sums
 from vquery.supervise.models.majority import vote_share
+from vquery.supervise.soft import posterior_of, row_sums
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     Codes = NDArray[np.int16]
     Floats = NDArray[np.float64]
 
+MAJORITY = "majority"
+"""The method of a model that counts votes."""
 SMOOTHING = 1.0
 """Votes that the class balance counts for. Without them two votes that agree are certainty."""
 SAME = 1e-9

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vquery.supervise.models.dawid_skene import fit, posterior_of
+from vquery.supervise.models.dawid_skene import fit
 from vquery.supervise.models.majority import vote_share
 from vquery.supervise.models.pairs import SAMPLE, Pairs, candidates, enough
 from vquery.supervise.models.patterns import Design
+from vquery.supervise.soft import posterior_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -35,14 +35,19 @@ def items_of(rows: pa.Table) -> pa.Table:
     >>> items_of(pa.table({"track": [7, 7]}))["item"].to_pylist()
     [0, 1]
     """
-    number = next((each for each in NUMBERED_BY if _numbers(rows, each)), None)
+    number = next((each for each in NUMBERED_BY if tells_apart(rows, each)), None)
     item = pa.array(np.arange(rows.num_rows)) if number is None else rows[number].cast(pa.int64())
     rest = [name for name in rows.column_names if name != "item"]
     order = [*(key for key in KEYS if key in rest), *(name for name in rest if name not in KEYS)]
     return pa.table({"item": item, **{name: rows[name] for name in order}})
 
 
-def _numbers(rows: pa.Table, name: str) -> bool:
+def tells_apart(rows: pa.Table, name: str) -> bool:
+    """Whether there is a column of this name, of whole numbers that differ in every row.
+
+    >>> tells_apart(pa.table({"track": [7, 9]}), "track"), tells_apart(pa.table({"a": [1]}), "b")
+    (True, False)
+    """
     if name not in rows.column_names or not pa.types.is_integer(rows[name].type):
         return False
     column = rows[name]

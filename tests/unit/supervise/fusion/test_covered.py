@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vquery.supervise.fusion.covered import Spans, covered, settled
+from vquery.metrics.spans import Spans
+from vquery.supervise.fusion.covered import covered, settled
 from vquery.supervise.fusion.split import by_function
 from vquery.supervise.models.label_model import LabelModel
 
