@@ -120,5 +120,5 @@ def test_what_cannot_be_is_named(probability, truth, weights, error, said):
 
 
 def test_bins_must_be():
-    with pytest.raises(SchemaError, match="bins must be at least 1"):
+    with pytest.raises(SchemaError, match="bins must be a whole number of at least 1"):
         ece([0.5], [1], bins=0)

@@ -228,7 +228,11 @@ def test_folds_keep_groups_together():
     [
         (lambda: fuse([], balance=[1.0]), SchemaError, "nothing to fuse"),
         (lambda: fuse([], balance=[0.5, 0.0], human=[0]), SchemaError, "share above 0"),
-        (lambda: fuse([], balance=[0.5, 0.5], human=[0, 2]), LabelError, "human, row 1: expected 0 to 1"),
+        (
+            lambda: fuse([], balance=[0.5, 0.5], human=[0, 2]),
+            LabelError,
+            "human, row 1: expected 0 to 1",
+        ),
         (lambda: fuse([], balance=[0.5], human=[0], calibrate="x"), QueryError, "calibrate must"),
         (lambda: hints("p", [0, 5], [1, 1], [0.5, 0.5]), SchemaError, "p, row 1: expected a cl"),
         (lambda: hints("p", [0], [np.nan], [0.5, 0.5]), SchemaError, "p, row 0: a probability"),
@@ -245,7 +249,7 @@ def test_folds_keep_groups_together():
         (
             lambda: fuse([hints("p", [0], [1], [1.0])], balance=[1.0], human=[-1, -1]),
             SchemaError,
-            r"p: expected evidence of shape \(2, 1\)",
+            r"human must have shape \(1,\)",
         ),
     ],
 )
