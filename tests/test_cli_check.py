@@ -163,3 +163,41 @@ def test_concepts_that_people_labelled_are_judged_by_that(path, rules):
     said = run(path, "--concepts", rules, "--fail-under", "early.f1=0.9", code=1).stderr
     assert "early.f1 is 0.6667, below 0.9" in said
     vq.engine.concept.REGISTRY.remove("early")
+
+
+def test_slices_are_taken_of_all_that_has_their_columns(path, rules):
+    rules.write_text(
+        "import vquery as vq\nfrom vquery import row\n"
+        "SLICES = [vq.slice('late', row.start >= 1), vq.slice('score_known', row.score >= 0)]\n"
+        "@vq.concept\ndef early(shots):\n    return shots.filter(row.start < 0.5)\n"
+        "@vq.concept\ndef unheard(shots):\n    return shots\n"
+    )
+    try:
+        with vq.open(path) as db:
+            db.label(db.shots, "early", "yes")
+        result = run(path, "--concepts", rules)
+        assert "unheard: nobody labelled it, so it is not judged" in result.stdout
+        assert "slice 'score_known' is not of shots, which lack its columns" in result.stdout
+        facts = json.loads(run(path, "--concepts", rules, "--json").stdout)
+        assert len(facts["notes"]) == 2
+        assert [one["slice"] for one in facts["slices"]["faces"]] == ["late", "score_known"]
+        assert [one["slice"] for one in facts["assessments"]["early"]["slices"]] == ["late"]
+        bounds = ["--fail-under", "early.recall/late=0.5", "--fail-under", "sound.faces/late=1"]
+        said = run(path, "--concepts", rules, *bounds, code=1).stderr.splitlines()
+        assert said == ["vquery: early.recall/late is 0, below 0.5"]
+        wrong = run(path, "--concepts", rules, "--fail-under", "early.f1/lat=1", code=2).stderr
+        assert (
+            "early.f1/late; each also with .low and .high. Did you mean 'early.f1/late'?" in wrong
+        )
+        rules.write_text("SLICES = ['channel']")
+        said = run(path, "--concepts", rules, code=1).stderr
+        assert "slice 'channel': items has no column 'channel'" in said
+    finally:
+        for name in ("early", "unheard"):
+            vq.engine.concept.REGISTRY.remove(name)
+
+
+def test_of_more_videos_than_slices_there_is_no_table(monkeypatch, path, tmp_path):
+    monkeypatch.setattr("vquery.api.proving.MOST_SLICES", 1)
+    facts = json.loads(run(path, "--json", "--report", tmp_path / "r.html").stdout)
+    assert facts["slices"]["faces"] == []

@@ -98,7 +98,7 @@ class Assessing:
         QueryError
             If a concept is unknown or fails.
         """
-        items = _items(over, self)
+        items = judged_items(over, self)
         ours = _covered(items, self._found(found), cover, "found")
         if isinstance(truth, str):
             rows = self.labelled(truth).collect()
@@ -147,7 +147,8 @@ def _wanted(rows: pa.Table, concept: str, label: Any, given: str | None) -> pa.S
     return pa.scalar(said[0] if said else None, pa.string())
 
 
-def _items(over: Any, db: Assessing) -> pa.Table:
+def judged_items(over: Any, db: Assessing) -> pa.Table:
+    """Read the items: those asked for, else all shots, without any all frames."""
     if over is not None:
         items = any_table(over, "over").collect()
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from vquery.api import concepts
+from vquery.api.assessing import judged_items
+from vquery.api.proving_slices import ENDS, by_slice, fitting, with_ends
 from vquery.engine.concept import Concept
 from vquery.engine.trust.evaluation import Evaluation
 from vquery.errors import QueryError
@@ -18,20 +21,20 @@ from vquery.supervise.assertions.flicker import flicker
 from vquery.supervise.assertions.multibox import multibox
 from vquery.supervise.assertions.switches import switches
 from vquery.supervise.proof import Assessment, assess
+from vquery.supervise.slices import MOST_VALUES as MOST_SLICES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from vquery.api.collection import Collection
     from vquery.supervise.assertions.checked import Checked
     from vquery.supervise.assertions.findings import Assertion
-    from vquery.supervise.slices import Slice
+    from vquery.supervise.slices import Slice, Slices
 
-FACES = "faces"
+FACES, SHOTS, FRAMES = "faces", "shots", "frames"
 ALL = "all"
 """In place of a rule: the violations of all rules together."""
-ENDS = ("low", "high")
 COLUMNS = ("video", "class", "name", "score")
 """Columns of checked rows whose values, or quartiles, are looked at as slices."""
 WORST = 10
@@ -70,7 +73,8 @@ class Rules:
     assertions
         By the name of the table that they are about.
     slices
-        Of the rows of these tables.
+        Of the rows of these tables, and of the shots by which concepts are judged; each of those
+        that have its columns.
     assessments
         Functions of the collection by name, each returns what `vquery.assess` or
         ``relation.evaluate`` gives.
@@ -132,12 +136,18 @@ class Proof:
         By table: how many rows break no rule, which `Assessment` tells by slice as accuracy.
     assessments
         By name.
+    notes
+        What could not be looked at, and why.
+    sliced
+        Whether slices were asked for; without any, there is one a video.
     """
 
     facts: dict[str, Any]
     checked: dict[str, Checked]
     sound: dict[str, Assessment]
     assessments: dict[str, Judged]
+    notes: tuple[str, ...] = ()
+    sliced: bool = False
 
     @property
     def violations(self) -> dict[str, int]:
@@ -150,21 +160,52 @@ class Proof:
 
     @property
     def metrics(self) -> dict[str, float | None]:
-        """Every figure that thresholds may name.
+        """Every figure that thresholds may name, but for those of slices.
 
         ``NAME.METRIC`` of each assessment, ``NAME.METRIC.low`` and ``.high`` for the ends of its
         interval, and ``sound.TABLE``, the share of rows that break no rule.
         """
         found: dict[str, float | None] = {}
-        for table, one in self.sound.items():
-            found |= _with_ends(f"sound.{table}", one, "accuracy")
+        for name, one, metric in self._figures():
+            found |= with_ends(name, one, metric)
         for name, judged in self.assessments.items():
-            if isinstance(judged, Assessment):
-                for metric in judged.metrics:
-                    found |= _with_ends(f"{name}.{metric}", judged, metric)
-            else:
+            if not isinstance(judged, Assessment):
                 found |= {f"{name}.{key}": value for key, value in judged.to_dict().items()}
         return found
+
+    def _figures(self) -> Iterator[tuple[str, Assessment, str]]:
+        for table, one in self.sound.items():
+            yield f"sound.{table}", one, "accuracy"
+        for name, judged in self.assessments.items():
+            if isinstance(judged, Assessment):
+                yield from ((f"{name}.{metric}", judged, metric) for metric in judged.metrics)
+
+    def value(self, bound: Bound) -> float | None:
+        """Look up what a threshold names; ``METRIC/SLICE`` is a metric in one slice.
+
+        Raises
+        ------
+        QueryError
+            If there is none; the message lists what there is.
+        """
+        if bound.kind == "violations":
+            known: Mapping[str, float | None] = self.violations
+        else:
+            known = self.metrics
+            for name, one, metric in self._figures():
+                if bound.name.startswith(f"{name}/"):
+                    known = by_slice(name, one, metric)
+        if bound.name in known:
+            return known[bound.name]
+        what = "rule" if bound.kind == "violations" else "metric"
+        near = difflib.get_close_matches(bound.name, known, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        listed = [name for name in known if not name.endswith(tuple(f".{end}" for end in ENDS))]
+        ends = "; each also with .low and .high" if len(listed) < len(known) else ""
+        raise QueryError(
+            f"there is no {what} {bound.name!r}. There are: {', '.join(listed)}{ends}.{hint}"
+            + "".join(f" ({note})" for note in self.notes)
+        )
 
     @property
     def less_is_better(self) -> frozenset[str]:
@@ -189,17 +230,9 @@ class Proof:
         """
         found = []
         for bound in bounds:
-            known: Mapping[str, float | None] = (
-                self.violations if bound.kind == "violations" else self.metrics
-            )
-            if bound.name not in known:
-                what = "rule" if bound.kind == "violations" else "metric"
-                raise QueryError(
-                    f"there is no {what} {bound.name!r}. There are: {', '.join(known)}"
-                )
-            if bound.kind == "under" and bound.name in self.less_is_better:
+            value = self.value(bound)
+            if bound.kind == "under" and bound.name.split("/")[0] in self.less_is_better:
                 raise QueryError(f"{bound.name}: less is better; use --fail-over {bound.name}=…")
-            value = known[bound.name]
             fits = value is not None and (
                 value >= bound.limit if bound.kind == "under" else value <= bound.limit
             )
@@ -213,7 +246,7 @@ class Proof:
             "collection": self.facts,
             "violations": self.violations,
             "rules": {name: one.summary().to_pylist() for name, one in self.checked.items()},
-            "notes": [note for one in self.checked.values() for note in one.notes],
+            "notes": [*self.notes, *(note for one in self.checked.values() for note in one.notes)],
             "metrics": self.metrics,
             "slices": {
                 name: one.by_slice("accuracy").to_pylist() for name, one in self.sound.items()
@@ -238,21 +271,29 @@ def prove(db: Collection, rules: Rules) -> Proof:
     QueryError
         If there is no such table, or an assessment fails or is none.
     """
+    tables = {name: db[name].collect() for name in rules.assertions}
+    people = set(db.labels()["concept"].to_pylist())
+    said = [name for name in rules.concepts if name in people]
+    notes = [
+        f"{name}: nobody labelled it, so it is not judged"
+        for name in rules.concepts
+        if name not in people
+    ]
+    shots = SHOTS if db.shots.count() else FRAMES
+    judges = {shots: judged_items(None, db)} if said else {}
+    members, unfit = fitting(rules.slices, tables | judges)
     checked, sound = {}, {}
     for table, assertions in rules.assertions.items():
-        rows = db[table].collect()
         checked[table] = db.check(assertions, over=table)
-        if rows.num_rows:
-            sound[table] = soundness(rows, checked[table], rules.slices)
+        if tables[table].num_rows:
+            sound[table] = soundness(tables[table], checked[table], members[table])
     judged = _assessed(db, rules.assessments or {})
-    people = set(db.labels()["concept"].to_pylist())
-    for name in rules.concepts:
-        if name in people:
-            judged[name] = db.assess(name, name)
-    return Proof(db.info(), checked, sound, judged)
+    for name in said:
+        judged[name] = db.assess(name, name, slices=members[shots])
+    return Proof(db.info(), checked, sound, judged, (*notes, *unfit), bool(rules.slices))
 
 
-def soundness(rows: pa.Table, checked: Checked, slices: Sequence[Slice | str]) -> Assessment:
+def soundness(rows: pa.Table, checked: Checked, slices: Slices) -> Assessment:
     """Count rows that break no rule, as accuracy, so that slices can be compared.
 
     Rows are known by ``detection_id``, else by ``item``, else by number; of rows that a rule would
@@ -268,8 +309,13 @@ def soundness(rows: pa.Table, checked: Checked, slices: Sequence[Slice | str]) -
         labels=sound.astype(np.int64),
         classes=["broken", "sound"],
         items=rows,
-        slices=list(slices) or ["video"],
+        slices=slices or _videos(rows),
     )
+
+
+def _videos(rows: pa.Table) -> list[str]:
+    """Slice by video, unless they are too many for a table."""
+    return ["video"] if len(rows["video"].unique()) <= MOST_SLICES else []
 
 
 def worst(one: Assessment) -> pa.Table:
@@ -318,11 +364,6 @@ def _few(one: Assessment, name: str) -> bool:
     column = one.items[name]
     number = pa.types.is_floating(column.type) or pa.types.is_integer(column.type)
     return bool(number or len(column.unique()) <= MOST_VALUES)
-
-
-def _with_ends(name: str, one: Assessment, metric: str) -> dict[str, float | None]:
-    figure = one.metrics[metric]
-    return {name: figure.value} | {f"{name}.{end}": getattr(figure, end) for end in ENDS}
 
 
 def _assessed(db: Collection, functions: Mapping[str, Any]) -> dict[str, Judged]:

@@ -15,6 +15,7 @@ from vquery.supervise.proof.texts import html_pieces, slice_pieces, slice_rows
 from vquery.view.clock import clock
 from vquery.view.lanes import Lane, lanes_html
 from vquery.view.page import heading, page, paragraph, rows_html, table_html
+from vquery.view.text import aligned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,15 +25,18 @@ if TYPE_CHECKING:
 
 SHOWN_VIOLATIONS = 40
 SHOWN_VIDEOS = 8
+SHOWN_SLICES = 20
+"""On a terminal; the page shows more."""
+SHOWN_WORST = 3
 
 
 def text(proof: Proof, bounds: Sequence[Bound]) -> str:
     """Say what was found, one thing a line; thresholds come last."""
-    lines = []
+    lines = list(proof.notes)
     for table, checked in proof.checked.items():
         lines.append(f"{table}: {checked}")
         if table in proof.sound:
-            lines.append(f"  sound rows: {_share(proof.sound[table])}")
+            lines += _sound_lines(proof.sound[table], sliced=proof.sliced)
     for name, judged in proof.assessments.items():
         lines += [f"{name}:", *(f"  {line}".rstrip() for line in str(judged).splitlines())]
     missed = proof.missed(bounds)
@@ -43,11 +47,27 @@ def text(proof: Proof, bounds: Sequence[Bound]) -> str:
     return "\n".join(lines)
 
 
+def _sound_lines(sound: Assessment, *, sliced: bool) -> list[str]:
+    """Say how many rows are sound: of all, of each slice, and where they are surely fewest."""
+    lines = [f"sound rows: {_share(sound)}"]
+    if sliced:
+        named = sound.by_slice("accuracy")
+        lines += aligned(*slice_rows(named.slice(0, SHOWN_SLICES)))
+        if named.num_rows > SHOWN_SLICES:
+            lines.append(f"the first {SHOWN_SLICES} of {named.num_rows:,} slices")
+    found = [row for row in worst(sound).to_pylist() if row["worse"]][:SHOWN_WORST]
+    if found:
+        said = "; ".join(f"{row['slice']} {row['value']:.4f}" for row in found)
+        lines.append(f"worst slices found: {said}")
+    return [f"  {line}".rstrip() for line in lines]
+
+
 def write(proof: Proof, bounds: Sequence[Bound]) -> str:
     """Make the page."""
     facts = proof.facts
     pieces = [
         paragraph(f"{facts['path']}: {facts['videos']:,} videos, {facts['hours']:g} hours"),
+        *map(paragraph, proof.notes),
         *_thresholds(proof, bounds),
     ]
     for table, checked in proof.checked.items():
@@ -74,10 +94,9 @@ def _thresholds(proof: Proof, bounds: Sequence[Bound]) -> list[str]:
         return [paragraph("No thresholds were named.")]
     missed: dict[Any, Missed] = {one.bound: one for one in proof.missed(bounds)}
     words = {"under": "at least", "over": "at most", "violations": "violations at most"}
-    known = proof.metrics | proof.violations
     rows = [
         [
-            bound.name, words[bound.kind], bound.limit, known[bound.name],
+            bound.name, words[bound.kind], bound.limit, proof.value(bound),
             "missed" if bound in missed else "met",
         ]
         for bound in bounds
@@ -127,7 +146,7 @@ def _slices(table: str, sound: Assessment) -> list[str]:
         heading(f"Sound rows by slice: {table}"),
         paragraph(f"Share of rows that break no rule: {_share(sound)}."),
         *map(paragraph, sound.notes[:1] if sound.groups < 2 else ()),
-        *slice_pieces(named, overall),
+        *(slice_pieces(named, overall) if named.num_rows else ()),
     ]
     found = worst(sound)
     if found.num_rows:

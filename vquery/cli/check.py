@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     "under",
     multiple=True,
     metavar="METRIC=VALUE",
-    help="Least value of a metric, such as logo.f1=0.8 or sound.faces=0.99; may be given again.",
+    help="Least value of a metric, such as logo.f1=0.8 or sound.faces=0.99, or of one in a slice, "
+    "such as logo.f1/short=0.7; may be given again.",
 )
 @click.option(
     "--fail-over",
@@ -58,7 +59,8 @@ def check(
     Nothing is changed. A file given by --concepts may define ASSERTIONS (a list about faces, or
     lists by table), SLICES, and ASSESSMENTS (names and functions of the collection that return
     what vq.assess or relation.evaluate gives); without ASSERTIONS the usual ones are checked.
-    Concepts in it that people labelled are judged by these labels, shot by shot.
+    Concepts in it that people labelled are judged by these labels, shot by shot. Slices are taken
+    of all that has their columns.
 
     Exits with 1 when a named threshold is missed, with 2 when one names what there is not.
     """
