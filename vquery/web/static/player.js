@@ -249,9 +249,11 @@ export class Player extends EventTarget {
     this.tell("state");
   }
 
-  /** @param {Span} span */
+  /** The span that a loop would go round; one too short to be seen is none. @param {Span} span */
   setLoop(span) {
-    this.loop = { start_us: span.start_us, end_us: span.end_us };
+    const long = span.end_us - span.start_us >= SHORTEST_LOOP_US * 2;
+    this.loop = long ? { start_us: span.start_us, end_us: span.end_us } : null;
+    this.looping = this.looping && long;
     this.tell("state");
   }
 

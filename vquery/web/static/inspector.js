@@ -1,0 +1,194 @@
+/** The inspector: the video around the item in focus, and why the item has its label. */
+
+import { get } from "./api.js";
+import { Controls } from "./controls.js";
+import { el } from "./dialogs.js";
+import { bind } from "./keys.js";
+import { clock, svg } from "./lanes.js";
+import { Marking } from "./marking.js";
+import { Overlay } from "./overlay.js";
+import { Player } from "./player.js";
+import { dispatch, state, subscribe } from "./store.js";
+import { WhyPanel } from "./why.js";
+
+/** @typedef {import("./store.js").Row} Row */
+
+const SETTLED_MS = 90;
+const SOURCES = { human: "said by a person", propagated: "propagated", fused: "from votes" };
+
+/** What is known of a video. @param {string} video */
+export function videoOf(video) {
+  return state.collection?.videos.find((/** @type {{video: string}} */ one) => one.video === video);
+}
+
+/** @param {HTMLElement} element */
+export function mount(element) {
+  const inspector = new Inspector(element);
+  subscribe("focus", () => inspector.follow());
+  subscribe("collection", () => inspector.follow());
+  subscribe("result", () => inspector.follow());
+  subscribe("concept", () => inspector.explainAgain());
+  subscribe("labels", () => inspector.explainAgain());
+  subscribe("open", () => inspector.open());
+  subscribe("seek", (_, { seek }) => inspector.seek(seek));
+}
+
+class Inspector {
+  /** @param {HTMLElement} element */
+  constructor(element) {
+    this.layer = svg("svg", { class: "boxes-layer", "aria-hidden": "true" });
+    this.message = el("p", { class: "stage-message", role: "status" });
+    this.stage = el("div", { class: "stage" }, this.layer, this.message);
+    this.player = new Player(this.stage, async (video, start_us, end_us) =>
+      (await get("/api/frames", { video, start_us, end_us })).start_us,
+    );
+    this.overlay = new Overlay(/** @type {SVGElement} */ (this.layer), (video, start_us, end_us) =>
+      get("/api/overlay", { video, start_us, end_us, concept: state.concept }),
+    );
+    this.controls = new Controls(this.player, this.overlay);
+    this.marking = new Marking(this.player);
+    this.facts = el("div", { class: "facts" });
+    this.why = new WhyPanel(el("section", { class: "why", "aria-label": "Why this label" }));
+    this.timer = 0;
+    this.whyTimer = 0;
+    /** @type {Row|null} */
+    this.row = null;
+    this.shown = "";
+    element.replaceChildren(
+      el("h2", { class: "hidden-heading" }, "Inspector"), this.stage,
+      /** @type {HTMLElement} */ (this.controls.element), this.marking.element,
+      el("div", { class: "inspected" }, this.facts, this.why.element),
+    );
+    this.keys();
+    this.player.addEventListener("time", () => this.told());
+    this.player.addEventListener("state", () => this.say());
+    this.say();
+  }
+
+  keys() {
+    const key = (/** @type {string} */ name, /** @type {string} */ text, /** @type {() => void} */ run) =>
+      bind({ keys: [name], text, group: "Spans of time", run });
+    key("i", "a span starts here (while playing: a reaction time before)", () => void this.marking.onset());
+    key("o", "the span ends here, and gets its label", () => void this.marking.offset());
+  }
+
+  /** Follow the row in focus, once the focus rests. */
+  follow() {
+    clearTimeout(this.timer);
+    if (state.row === null) {
+      if (state.focus === null) this.empty();
+      return;
+    }
+    this.timer = setTimeout(() => void this.look(), SETTLED_MS);
+  }
+
+  empty() {
+    this.row = null;
+    this.shown = "";
+    this.overlay.choose(null);
+    this.facts.replaceChildren();
+    void this.why.show(null);
+    this.say();
+  }
+
+  async look() {
+    const { row } = state;
+    const video = row && videoOf(row.video);
+    if (!row || !video) return;
+    const same = `${state.result?.id} ${row.row}`;
+    const moved = same !== this.shown;
+    [this.row, this.shown] = [row, same];
+    this.describe(row);
+    if (!moved) return;
+    this.explain();
+    this.overlay.choose(row.detection_id ?? null);
+    this.stage.style.aspectRatio = `${video.width || 16} / ${video.height || 9}`;
+    await this.player.open(video, row.start_us);
+    if (row.end_us > row.start_us) this.player.setLoop(row);
+    this.say();
+  }
+
+  /** Show and play the row in focus. */
+  async open() {
+    clearTimeout(this.timer);
+    this.shown = "";
+    await this.look();
+    if (!this.row) return;
+    this.player.looping = this.row.end_us - this.row.start_us > 300_000;
+    this.player.play(this.player.speed);
+  }
+
+  /** @param {{video?: string, t_us: number}} seek */
+  async seek({ video, t_us }) {
+    const known = video ? videoOf(video) : this.player.video;
+    if (!known) return;
+    this.stage.style.aspectRatio = `${known.width || 16} / ${known.height || 9}`;
+    await this.player.open(known, t_us);
+  }
+
+  /** Labels or the concept changed. */
+  explainAgain() {
+    this.overlay.reset();
+    this.explain();
+  }
+
+  explain() {
+    clearTimeout(this.whyTimer);
+    const { row } = this;
+    if (!row || !state.result) return;
+    const item = row.detection_id === undefined || row.detection_id === null
+      ? { concept: state.concept, result: state.result.id, row: row.row }
+      : { concept: state.concept, detection_id: row.detection_id };
+    this.whyTimer = setTimeout(() => void this.why.show(item), SETTLED_MS);
+  }
+
+  told() {
+    const { video, t_us } = this.player;
+    void this.overlay.show(video?.video ?? "", t_us);
+    dispatch("time", { playing: { video: video?.video ?? null, t_us } });
+  }
+
+  /** Say what is missing where the picture would be. */
+  say() {
+    const { video, missing, screen } = this.player;
+    this.stage.classList.toggle("empty", !video);
+    this.message.textContent = !video
+      ? "Run a query and choose an item: its video shows here."
+      : missing ? `The file of ${video.video} cannot be read; labels and times are still here.` : "";
+    this.message.hidden = !this.message.textContent;
+    this.stage.classList.toggle("pictures", Boolean(screen && !screen.native));
+  }
+
+  /** @param {Row} row */
+  describe(row) {
+    const entries = [
+      ["Video", row.video],
+      ["Time", `${clock(row.start_us, 3)} – ${clock(row.end_us, 3)}`],
+      ["Label", labelled(row)],
+      ["Score", row.score === null || row.score === undefined ? "" : row.score.toFixed(3)],
+      ["Track", row.track ?? ""],
+      ["Detection", row.detection_id ?? ""],
+      ...Object.entries(row.more ?? {}).slice(0, 12),
+    ].filter(([, value]) => value !== "" && value !== null && value !== undefined);
+    const list = entries.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, written(value))]);
+    this.facts.replaceChildren(el("dl", {}, ...list));
+  }
+}
+
+/** @param {*} value */
+const written = (value) =>
+  typeof value === "object" ? JSON.stringify(value)
+    : typeof value === "number" && !Number.isInteger(value) ? value.toPrecision(4) : String(value);
+
+/** @param {Row} row */
+function labelled(row) {
+  const more = row.unsure ? ["unsure"] : [];
+  if (row.conflict) more.push("sources conflict");
+  const source = row.label_source ? SOURCES[row.label_source] : "";
+  if (source) more.unshift(source);
+  if (row.probability !== null && row.probability !== undefined && row.label_source !== "human") {
+    more.push(`probability ${row.probability.toFixed(2)}`);
+  }
+  const label = row.label ?? (row.label_source === "human" ? "none of them" : "none");
+  return `${state.concept}: ${label}${more.length ? ` (${more.join(", ")})` : ""}`;
+}

@@ -1,0 +1,155 @@
+/**
+ * Boxes and labels over the picture: those of the frame on show, read a few seconds at a time.
+ *
+ * @typedef {{detection_id: number, track: number|null, start_us: number, end_us: number,
+ *   box: [number, number, number, number], label: string|null,
+ *   state: "proposed"|"confirmed"|"conflict"|null}} Boxed
+ */
+
+import { colourOf, svg } from "./lanes.js";
+
+const PIECE_US = 4_000_000;
+const SHORTEST_US = 125_000;
+const KEPT = 40;
+const LINE_PX = 17;
+const LETTER_PX = 7;
+
+/**
+ * Boxes on show at a time. @param {Boxed[]} boxes @param {number} t_us
+ */
+export const shownAt = (boxes, t_us) =>
+  boxes.filter((one) => one.start_us <= t_us && t_us < Math.max(one.end_us, one.start_us + 1));
+
+/** What a box is called. @param {Boxed} box */
+export const tag = (box) =>
+  box.label === null ? "" : box.state === "proposed" ? `${box.label}?`
+    : box.state === "conflict" ? `${box.label} ≠` : box.label;
+
+export class Overlay {
+  /**
+   * @param {SVGElement} element lies over the picture
+   * @param {(video: string, start_us: number, end_us: number) => Promise<{boxes: Boxed[], total: number}>} read
+   */
+  constructor(element, read) {
+    this.element = element;
+    this.read = read;
+    this.video = "";
+    this.t_us = 0;
+    /** @type {number|null} */
+    this.chosen = null;
+    this.visible = true;
+    this.piece_us = PIECE_US;
+    /** @type {Map<number, Promise<{boxes: Boxed[], total: number}>>} */
+    this.pieces = new Map();
+    this.drawn = "";
+    this.round = 0;
+    /** Boxes of this moment that the server did not give. */
+    this.left = 0;
+    new ResizeObserver(() => this.redraw()).observe(element);
+  }
+
+  /** Forget what was read, as labels have changed. */
+  reset() {
+    this.pieces.clear();
+    this.round += 1;
+    void this.show(this.video, this.t_us);
+  }
+
+  /** @param {string} video @param {number} t_us */
+  async show(video, t_us) {
+    if (video !== this.video) {
+      this.pieces.clear();
+      this.piece_us = PIECE_US;
+      this.round += 1;
+      this.paint([]);
+    }
+    [this.video, this.t_us] = [video, t_us];
+    if (!video || !this.visible) return this.paint([]);
+    const round = this.round;
+    const number = Math.floor(t_us / this.piece_us);
+    const piece = await this.piece(number).catch(() => ({ boxes: [], total: 0 }));
+    if (round !== this.round || number !== Math.floor(this.t_us / this.piece_us)) return;
+    if (piece.total > piece.boxes.length && this.piece_us > SHORTEST_US) {
+      this.piece_us = Math.max(this.piece_us / 4, SHORTEST_US);
+      this.pieces.clear();
+      return this.show(video, this.t_us);
+    }
+    this.left = piece.total - piece.boxes.length;
+    this.paint(shownAt(piece.boxes, this.t_us));
+    void this.piece(number + 1).catch(() => {});
+  }
+
+  /** @param {number} number */
+  piece(number) {
+    const kept = this.pieces.get(number);
+    if (kept) return kept;
+    if (this.pieces.size >= KEPT) this.pieces.delete(this.pieces.keys().next().value ?? 0);
+    const start = number * this.piece_us;
+    const asked = this.read(this.video, start, start + this.piece_us);
+    asked.catch(() => this.pieces.delete(number));
+    this.pieces.set(number, asked);
+    return asked;
+  }
+
+  /** @param {number|null} detection the one to stand out */
+  choose(detection) {
+    this.chosen = detection;
+    this.redraw();
+  }
+
+  /** @param {boolean} visible */
+  setVisible(visible) {
+    this.visible = visible;
+    this.redraw();
+  }
+
+  redraw() {
+    this.drawn = "";
+    void this.show(this.video, this.t_us);
+  }
+
+  /** @param {Boxed[]} boxes */
+  paint(boxes) {
+    const { clientWidth: width, clientHeight: height } = this.element;
+    const facts = boxes.map((one) => [one.detection_id, one.label, one.state]);
+    const now = JSON.stringify([width, height, this.chosen, facts]);
+    if (now === this.drawn) return;
+    this.drawn = now;
+    this.element.setAttribute("viewBox", `0 0 ${width || 1} ${height || 1}`);
+    const chosenLast = [...boxes].sort(
+      (a, b) => Number(a.detection_id === this.chosen) - Number(b.detection_id === this.chosen),
+    );
+    this.element.replaceChildren(...chosenLast.flatMap((one) => this.box(one, width, height)));
+  }
+
+  /** @param {Boxed} one @param {number} width @param {number} height */
+  box(one, width, height) {
+    const [x1, y1, x2, y2] = one.box;
+    const place = {
+      x: x1 * width, y: y1 * height,
+      width: Math.max((x2 - x1) * width, 2), height: Math.max((y2 - y1) * height, 2),
+    };
+    const colour = colourOf(one.label);
+    const chosen = one.detection_id === this.chosen ? "chosen" : "";
+    const kind = `${one.state ?? "plain"} ${colour < 0 ? "" : `value-${colour}`} ${chosen}`;
+    const parts = [
+      svg("rect", { ...place, class: `box-under ${chosen}` }),
+      svg("rect", { ...place, class: `box ${kind}` }),
+    ];
+    const words = tag(one);
+    return words ? [...parts, ...this.words(words, place, kind, width)] : parts;
+  }
+
+  /**
+   * @param {string} words @param {{x: number, y: number, height: number}} place
+   * @param {string} kind @param {number} width
+   */
+  words(words, place, kind, width) {
+    const long = Math.min(words.length, 28) * LETTER_PX + 10;
+    const x = Math.max(0, Math.min(place.x, width - long));
+    const y = place.y >= LINE_PX ? place.y - LINE_PX : place.y + place.height;
+    const text = svg("text", { x: x + 5, y: y + LINE_PX - 5, class: "box-text" });
+    text.textContent = words.length > 28 ? `${words.slice(0, 27)}…` : words;
+    return [svg("rect", { x, y, width: long, height: LINE_PX, class: `box-tag ${kind}` }), text];
+  }
+}
