@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery.api.label_functions import Making
-from vquery.engine.bring import any_table
+from vquery.engine.bring import any_table, in_own_order
 from vquery.engine.intervals import Intervals
 from vquery.errors import LabelError, QueryError
 from vquery.schema import KEYS
@@ -138,9 +138,7 @@ def _applied(voters: list[Voter], over: Any, settings: Settings) -> LabelMatrix:
 def _timed(over: Any) -> pa.Table:
     """Rows with a time as items, in the order in which they are given."""
     place = "number of the row"
-    table = over if isinstance(over, pa.Table) else None
-    if table is None:
-        return items_of(any_table(over, "over").collect())
+    table = in_own_order(over, "over")
     given = table.append_column(place, pa.array(np.arange(table.num_rows)))
     rows = any_table(given, "over").collect().sort_by(place).drop_columns(place)
     return items_of(rows)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from vquery.engine.sources import from_arrow
+from vquery.engine.sources import as_table, from_arrow
 from vquery.errors import MissingDependencyError, QueryError, SchemaError
 
 if TYPE_CHECKING:
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from vquery.engine.intervals import Intervals
+
+DUCKDB = ("duckdb", "_duckdb")
+"""Where classes of DuckDB say that they are from."""
 
 
 def required(package: str, what: str) -> ModuleType:
@@ -43,6 +46,10 @@ def from_pandas(frame: Any, *, name: str = "table", extents: Any = None) -> Inte
     SchemaError
         If it is no such data frame, or its columns are not those of intervals.
     """
+    return from_arrow(_of_pandas(frame, name), name=name, extents=extents)
+
+
+def _of_pandas(frame: Any, name: str) -> pa.Table:
     pandas = required("pandas", "from_pandas()")
     if not isinstance(frame, pandas.DataFrame):
         raise SchemaError(f"{name}: from_pandas() takes a DataFrame, got {type(frame).__name__}")
@@ -50,7 +57,7 @@ def from_pandas(frame: Any, *, name: str = "table", extents: Any = None) -> Inte
         table = pa.Table.from_pandas(frame, preserve_index=False)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise SchemaError(f"{name}: a column has values of several types: {error}") from error
-    return from_arrow(table.replace_schema_metadata(None), name=name, extents=extents)
+    return table.replace_schema_metadata(None)
 
 
 def from_polars(frame: Any, *, name: str = "table", extents: Any = None) -> Intervals:
@@ -63,13 +70,17 @@ def from_polars(frame: Any, *, name: str = "table", extents: Any = None) -> Inte
     SchemaError
         If it is no such frame, or its columns are not those of intervals.
     """
+    return from_arrow(_of_polars(frame, name), name=name, extents=extents)
+
+
+def _of_polars(frame: Any, name: str) -> pa.Table:
     polars = required("polars", "from_polars()")
     if isinstance(frame, polars.LazyFrame):
         frame = frame.collect()
     if not isinstance(frame, polars.DataFrame):
         given = type(frame).__name__
         raise SchemaError(f"{name}: from_polars() takes a DataFrame or LazyFrame, got {given}")
-    return from_arrow(frame.to_arrow(), name=name, extents=extents)
+    return frame.to_arrow()
 
 
 def from_duckdb(
@@ -142,14 +153,30 @@ def any_table(given: Any, name: str) -> Intervals:
 
     if isinstance(given, Intervals):
         return given
+    if type(given).__module__.split(".")[0] in DUCKDB:
+        return from_duckdb(given, name=name)
+    return from_arrow(in_own_order(given, name), name=name)
+
+
+def in_own_order(given: Any, name: str) -> pa.Table:
+    """Take a table of whatever library, with or without times, its rows as they come.
+
+    Raises
+    ------
+    SchemaError
+        If it is none.
+
+    >>> in_own_order(pa.table({"a": [2, 1]}), "items")["a"].to_pylist()
+    [2, 1]
+    """
     home = type(given).__module__.split(".")[0]
     if home == "pandas":
-        return from_pandas(given, name=name)
+        return _of_pandas(given, name)
     if home == "polars":
-        return from_polars(given, name=name)
-    if home in ("duckdb", "_duckdb"):
-        return from_duckdb(given, name=name)
-    return from_arrow(given, name=name)
+        return _of_polars(given, name)
+    if home in DUCKDB and hasattr(given, "to_arrow_table"):
+        return given.to_arrow_table()
+    return as_table(given, name)
 
 
 def to_polars(table: pa.Table) -> Any:

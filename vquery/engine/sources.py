@@ -22,6 +22,7 @@ from vquery.schema import BOX, KEYS, US_PER_S, check_intervals, refuse
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+VIEWS = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
 FARTHEST_US = 2**60
 """Times beyond (36,000 years) are mistakes of unit, and sums of them would overflow."""
 
@@ -105,7 +106,7 @@ def from_arrow(table: Any, *, name: str = "table", extents: Any = None) -> Inter
     Traceback (most recent call last):
     vquery.errors.SchemaError: table, row 1: start must not be after end (1 such row)
     """
-    table = _as_table(table, name)
+    table = as_table(table, name)
     twice = [column for column, times in Counter(table.column_names).items() if times > 1]
     if twice:
         raise SchemaError(f"{name}: column {twice[0]!r} occurs twice")
@@ -128,17 +129,31 @@ def from_arrow(table: Any, *, name: str = "table", extents: Any = None) -> Inter
     return Intervals(Scan(ArrowSource(name, in_usual_order(result), known)))
 
 
-def _as_table(given: Any, name: str) -> pa.Table:
+def as_table(given: Any, name: str) -> pa.Table:
+    """Take what exports Arrow as a table, rows in their order.
+
+    >>> as_table(pa.table({"a": pa.array(["b"], pa.string_view())}), "rows").schema.types
+    [DataType(large_string)]
+    """
     if isinstance(given, pa.Table):
-        return given
+        return _without_views(given)
     if isinstance(given, pa.RecordBatch):
-        return pa.Table.from_batches([given])
+        return _without_views(pa.Table.from_batches([given]))
     if hasattr(given, "__arrow_c_stream__"):
-        return pa.table(given)
+        return _without_views(pa.table(given))
     raise SchemaError(
         f"{name}: from_arrow() takes a pyarrow.Table or what exports Arrow,"
         f" got {type(given).__name__}"
     )
+
+
+def _without_views(table: pa.Table) -> pa.Table:
+    """Turn texts as Polars exports them into plain ones: Arrow cannot sort or take views."""
+    for place, field in enumerate(table.schema):
+        plain = VIEWS.get(field.type)
+        if plain is not None:
+            table = table.set_column(place, field.with_type(plain), table[place].cast(plain))
+    return table
 
 
 def _order(names: list[str]) -> list[str]:

@@ -137,6 +137,6 @@ def _column(values: ArrayLike, n: int, name: str) -> Ints:
     given = np.asarray(values)
     if given.shape != (n,):
         raise SchemaError(f"{name} must have shape ({n},), one entry a row; got {given.shape}")
-    if given.dtype.kind not in "iub":
+    if n and given.dtype.kind not in "iub":  # an empty list is one of float64
         raise SchemaError(f"{name} must be whole numbers, got {given.dtype}")
     return given.astype(np.int64)

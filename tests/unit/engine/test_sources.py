@@ -165,3 +165,17 @@ def test_no_rows():
                  empty.distinct(), empty.sort("name"), empty.limit(3),
                  empty.join(empty, cross=True)):  # fmt: skip
         assert each.collect().num_rows == 0
+
+
+def test_texts_of_polars_are_plain_ones():
+    views = pa.table(
+        {
+            "video": pa.array(["b", "a"], pa.string_view()),
+            "start": [0, 1],
+            "end": [1, 2],
+            "name": pa.array(["x", None], pa.string_view()),
+        }
+    )
+    found = from_arrow(views).collect()
+    assert found["video"].to_pylist() == ["a", "b"]
+    assert found["name"].to_pylist() == [None, "x"]

@@ -105,3 +105,13 @@ def test_what_cannot_be_is_named(options, said):
         interval_of_sums(share, np.ones(2))
     with pytest.raises(SchemaError, match="one dimension"):
         interval(lambda _: 0.0, [[0]])
+
+
+def test_groups_that_cannot_be_sorted_are_named():
+    with pytest.raises(SchemaError, match="groups must be all texts or all numbers"):
+        interval(len, ["a", None, "b"])
+
+
+def test_draws_are_whole_numbers():
+    with pytest.raises(SchemaError, match="draws must be a whole number"):
+        interval(len, ["a", "b"], draws=2.5)

@@ -122,3 +122,24 @@ def test_what_cannot_be_is_named(probability, truth, weights, error, said):
 def test_bins_must_be():
     with pytest.raises(SchemaError, match="bins must be a whole number of at least 1"):
         ece([0.5], [1], bins=0)
+
+
+@pytest.mark.parametrize("bins", [2.5, None, "3"])
+def test_bins_are_whole_numbers(bins):
+    with pytest.raises(SchemaError, match="bins must be a whole number"):
+        ece([0.5], [1], bins=bins)
+
+
+def test_what_are_no_numbers_is_named():
+    with pytest.raises(SchemaError, match="probability must be numbers"):
+        log_loss(["a"], [1])
+    with pytest.raises(SchemaError, match="probability must be numbers, in rows of one length"):
+        log_loss([[0.1, 0.9], [1.0]], [1, 1])
+    with pytest.raises(SchemaError, match="weights must be numbers"):
+        log_loss([0.5], [1], ["a"])
+
+
+def test_reliability_without_a_known_truth_is_empty():
+    found = reliability([0.2, 0.9], [-1, -1], bins=2)
+    assert found["items"].to_pylist() == [0, 0]
+    assert found["share"].to_pylist() == [None, None]

@@ -107,3 +107,11 @@ def test_folds_keep_groups_whole_and_even(groups):
 def test_folds_need_groups():
     with pytest.raises(SchemaError, match="number of groups, which is 1"):
         folds_of(["a", "a"], 2)
+
+
+@pytest.mark.parametrize("groups", [["a", None, "b"], [["a"], ["b"]]])
+def test_groups_that_cannot_be_are_named(groups):
+    with pytest.raises(SchemaError, match="groups must"):
+        folds_of(groups, 2)
+    with pytest.raises(SchemaError, match="folds must be 2"):
+        folds_of(["a", "b", "c"], 2.5)

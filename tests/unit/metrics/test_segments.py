@@ -109,3 +109,7 @@ def test_what_cannot_be_is_named(arguments, said):
 def test_tiou_must_be(tiou):
     with pytest.raises(SchemaError, match="tiou"):
         segment_score(runs_of([1]), runs_of([1]), tiou)
+
+
+def test_empty_lists_have_no_runs():
+    assert runs_of([], [], start=[], end=[]).start.tolist() == []

@@ -126,3 +126,18 @@ def test_one_class_and_equal_points_are_no_trouble():
     assert fit_linear([[0.0], [1.0]], [[1.0], [1.0]]).predict_proba([[5.0]]).tolist() == [[1.0]]
     with pytest.raises(SchemaError, match="2 dimensions"):
         same.predict_proba([[1.0]])
+
+
+def test_what_is_left_out_has_the_rows_of_the_vectors():
+    short = LeftOut(np.array([[0.3, 0.7]]), np.array([0], np.int16), np.full((2, 3), 1 / 3))
+    with pytest.raises(SchemaError, match=r"left_out, function 0: .* must have 2 rows"):
+        fit_linear([[0.0], [1.0]], [[0.3, 0.7], [0.9, 0.1]], left_out=[short])
+
+
+def test_what_are_no_numbers_is_named():
+    with pytest.raises(SchemaError, match="vectors must be numbers"):
+        fit_linear([["a"]], [[0.3, 0.7]])
+    with pytest.raises(SchemaError, match="weight must be numbers"):
+        fit_linear([[1.0]], [[0.3, 0.7]], weight=["a"])
+    with pytest.raises(LabelError, match="penalty"):
+        fit_linear([[1.0]], [[0.3, 0.7]], penalty="a")

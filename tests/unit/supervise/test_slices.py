@@ -119,3 +119,35 @@ def test_too_many_values():
 def test_a_slice_needs_a_name_and_a_share(options):
     with pytest.raises(LabelError, match="slice"):
         named(**options)
+
+
+def test_nan_says_as_little_as_null():
+    items = pa.table({"x": [1.0, float("nan"), None, float("nan")]})
+    found = {name: members.tolist() for name, members in slices_of("x", items, 4).items()}
+    assert found == {"x=1.0": [True, False, False, False], "x=none": [False, True, True, True]}
+
+
+def test_a_value_called_none_is_not_a_missing_one():
+    items = pa.table({"x": ["none", None]})
+    found = {name: members.tolist() for name, members in slices_of("x", items, 2).items()}
+    assert found == {"x=none": [True, False], "x is null": [False, True]}
+
+
+@pytest.mark.parametrize(
+    ("slices", "said"),
+    [
+        ({"x": [[1], [2]]}, "slice 'x': values must be single ones"),
+        ({"x": [1, "a"]}, "slice 'x': expected one value for each item, all of one type"),
+        ({"x": lambda items: items.num_rows > 1}, "slice 'x': expected one value for each item"),
+        ({"x": lambda items: items.schema.metadata}, "slice 'x': expected one value for each item"),
+        (5, "slices= takes slices"),
+    ],
+)
+def test_what_gives_no_column_is_named(slices, said):
+    with pytest.raises(LabelError, match=said):
+        slices_of(slices, pa.table({"y": [1, 2]}), 2)
+
+
+def test_a_share_is_a_number():
+    with pytest.raises(LabelError, match="cover"):
+        named("x", cover="half")

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery import schema
-from vquery.engine.bring import any_table
+from vquery.engine.bring import any_table, in_own_order
 from vquery.engine.intervals import Intervals
-from vquery.errors import QueryError
-from vquery.supervise.assertions.correcting import apply
+from vquery.errors import QueryError, SchemaError
+from vquery.supervise.assertions.correcting import apply, id_column
 from vquery.supervise.assertions.findings import ADD, RELABEL, REMOVE, Assertion
 from vquery.supervise.assertions.rows import ID, ITEM, rows_of
 from vquery.supervise.assertions.said import allowed, said_of
@@ -21,9 +21,6 @@ from vquery.view.page import fragment, heading, paragraph, rows_html
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-INDEX = "__index_level_"
-"""What pandas calls the column of an index without a name."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -162,7 +159,9 @@ def check(
     rules = checked_rules(assertions)
     table = interval_rows(table, name)
     times = None if shots is None else interval_rows(shots, "shots")
-    count, lowest, human = table.num_rows, 0, said_of(said)
+    # rows that were added before have ids below 0 too
+    lowest = min(0, pc.min(table[id_column(table)]).as_py() or 0)
+    count, human = table.num_rows, said_of(said)
     found, fixed = schema.VIOLATION.empty_table(), schema.CORRECTION.empty_table()
     notes: list[str] = []
     for rule in sorted(rules, key=lambda one: one.rank):
@@ -194,8 +193,15 @@ def corrected(table: Any, checked: Checked | pa.Table, *, name: str = "table") -
     ------
     LabelError
         If a correction is of a row that is not there.
+    SchemaError
+        If it is no check, and no table of corrections.
     """
     log = checked.corrections if isinstance(checked, Checked) else checked
+    if not isinstance(log, pa.Table) or not set(schema.CORRECTION.names) <= set(log.column_names):
+        raise SchemaError(
+            "corrected() takes what check() gave, or its .corrections; got "
+            f"{type(checked).__name__}"
+        )
     return schema.sort_intervals(apply(interval_rows(table, name), log))
 
 
@@ -222,14 +228,10 @@ def interval_rows(table: Any, name: str) -> pa.Table:
     if isinstance(table, Intervals):
         rows = table.collect()
     else:
-        given = table if isinstance(table, pa.Table) else None
-        if given is None and hasattr(table, "__arrow_c_stream__"):
-            given = pa.table(table)
-        if given is not None:
-            given = given.select([one for one in given.column_names if not one.startswith(INDEX)])
-        if given is not None and not {ID, ITEM} & set(given.column_names):
+        given = in_own_order(table, name)
+        if not {ID, ITEM} & set(given.column_names):
             given = given.append_column(ITEM, pa.array(np.arange(given.num_rows)))
-        rows = any_table(table if given is None else given, name).collect()
+        rows = any_table(given, name).collect()
     if not {ID, ITEM} & set(rows.column_names):
         rows = rows.append_column(ITEM, pa.array(np.arange(rows.num_rows)))
     return rows

@@ -133,9 +133,17 @@ def _with(table: pa.Table, some: pa.Table) -> pa.Table:
             columns.append(_own(field, some))
             continue
         left, right = (table[field.name].take(pa.array(side)) for side in (one, other))
-        agreed = pc.fill_null(pc.equal(left, right), fill_value=False)
-        columns.append(pc.if_else(agreed, left, pa.scalar(None, field.type)))
+        columns.append(_agreed(left, right, field))
     return pa.concat_tables([table, pa.table(columns, schema=table.schema)])
+
+
+def _agreed(left: pa.ChunkedArray, right: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray:
+    """Values that are the same on both sides, null elsewhere."""
+    if pa.types.is_nested(field.type):  # Arrow compares no lists
+        both = zip(left.to_pylist(), right.to_pylist(), strict=True)
+        return pa.chunked_array([[a if a == b else None for a, b in both]], field.type)
+    agreed = pc.fill_null(pc.equal(left, right), fill_value=False)
+    return pc.if_else(agreed, left, pa.scalar(None, field.type))
 
 
 def _own(field: pa.Field, some: pa.Table) -> pa.ChunkedArray:

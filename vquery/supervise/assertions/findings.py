@@ -103,7 +103,8 @@ def columns_of(value: Any, what: str) -> tuple[str, ...]:
     >>> columns_of("track", "flicker(by=)"), columns_of(["a", "b"], "flicker(by=)")
     (('track',), ('a', 'b'))
     """
-    names = (value,) if isinstance(value, str) else tuple(value)
+    several = isinstance(value, list | tuple)
+    names = (value,) if isinstance(value, str) else tuple(value) if several else ()
     if not names or not all(isinstance(name, str) and name for name in names):
         raise QueryError(f"{what} must be the name of a column, or several, got {value!r}")
     return names

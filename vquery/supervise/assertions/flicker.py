@@ -146,9 +146,7 @@ def _moments(rows: Rows, before: Ints, after: Ints) -> _Fills:
     gaps, starts, ends, along = [], [], [], []
     for gap, (one, other) in enumerate(zip(before.tolist(), after.tolist(), strict=True)):
         low, high = int(rows.start[one]), int(rows.start[other])
-        at = _frames(rows, one, low, high)
-        if not len(at):
-            at = np.array([rows.until[one]])
+        at = _frames(rows, int(rows.video[one]), int(rows.until[one]), high)
         gaps.append(np.full(len(at), gap))
         starts.append(at)
         ends.append(np.append(at[1:], high))
@@ -156,22 +154,25 @@ def _moments(rows: Rows, before: Ints, after: Ints) -> _Fills:
     return _Fills(*(np.concatenate(each) for each in (gaps, starts, ends, along)))
 
 
-def _frames(rows: Rows, one: int, low: int, high: int) -> Ints:
-    """Frames between two moments: those at even distances, drawn to known ones near them."""
-    video = int(rows.video[one])
+def _frames(rows: Rows, video: int, low: int, high: int) -> Ints:
+    """Frames of a gap: those at even distances, drawn to known ones near them.
+
+    Where rows are not one a frame, the gap is one.
+    """
     step = int(rows.step[video])
-    count = round((high - low) / step) - 1 if step else 0
-    if count < 1:
-        return np.empty(0, np.int64)
-    even = low + np.round(np.arange(1, count + 1) * (high - low) / (count + 1)).astype(np.int64)
+    count = round((high - low) / step) if step else 1
+    if count < 2:
+        return np.array([low])
+    even = low + np.round(np.arange(count) * (high - low) / count).astype(np.int64)
     known = rows.moments(video)
-    known = known[np.searchsorted(known, low, "right") : np.searchsorted(known, high)]
+    known = known[np.searchsorted(known, low - step // 2) : np.searchsorted(known, high)]
     if not len(known):
         return np.asarray(even)
     right = np.minimum(np.searchsorted(known, even), len(known) - 1)
     left = np.maximum(right - 1, 0)
     nearest = np.where(even - known[left] < known[right] - even, known[left], known[right])
-    return np.unique(np.where(np.abs(nearest - even) < step / 2, nearest, even))
+    near = np.where(np.abs(nearest - even) < step / 2, nearest, even)
+    return np.unique(np.maximum(near, low))  # what was there before lasts until the gap
 
 
 def between(one: Floats, other: Floats, along: Floats) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,7 +15,7 @@ from vquery.engine.bring import any_table
 from vquery.engine.concept import Concept
 from vquery.engine.intervals import Intervals
 from vquery.engine.sources import from_arrow
-from vquery.errors import QueryError
+from vquery.errors import QueryError, SchemaError
 from vquery.supervise.assertions.findings import (
     REMOVE,
     Assertion,
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from vquery.supervise.assertions.rows import Rows
 
 SEVERITY = "severity"
-IDS = ("detection_id", "item")
+IDS = re.compile(r"detection_id.*|item(_right|_\d+)?")
+"""Columns of ids, of both sides of a join; a column ``item_count`` is none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +56,7 @@ class Never(Assertion):
             return nothing()
         severity = _severity(found, self.name)
         count = found.num_rows
-        named = [name for name in found.column_names if name.startswith(IDS)]
+        named = [name for name in found.column_names if IDS.fullmatch(name)]
         ids = [found[name].to_pylist() for name in named if pa.types.is_integer(found[name].type)]
         items = [[one for one in row if one is not None] for row in zip(*ids, strict=True)]
         here = np.isin(rows.item, [one for row in items for one in row])
@@ -91,7 +93,12 @@ class Never(Assertion):
                 "relation, or a function of the relation that is checked"
             )
         if callable(query):
-            made = query(from_arrow(rows.table, name=self.name))
+            try:
+                made = query(from_arrow(rows.table, name=self.name))
+            except Exception as error:
+                raise QueryError(
+                    f"{self.name}: its function failed: {type(error).__name__}: {error}"
+                ) from error
             if not isinstance(made, Intervals):
                 given = type(made).__name__
                 raise QueryError(f"{self.name}: the function must return a relation, got {given}")
@@ -142,7 +149,12 @@ def _called(query: Any) -> str:
 def _severity(found: pa.Table, rule: str) -> np.ndarray:
     if SEVERITY not in found.column_names:
         return np.ones(found.num_rows)
-    column = found[SEVERITY].cast(pa.float64())
+    try:
+        column = found[SEVERITY].cast(pa.float64())
+    except pa.ArrowException as error:
+        raise SchemaError(
+            f"{rule}: column {SEVERITY!r} must be numbers from 0 to 1: {error}"
+        ) from error
     bad = pc.or_kleene(pc.less(column, 0.0), pc.greater(column, 1.0))
     schema.refuse(pc.fill_null(bad, fill_value=True), rule, "severity must be from 0 to 1")
     return np.asarray(column.to_numpy())

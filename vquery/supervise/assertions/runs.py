@@ -44,7 +44,9 @@ class Order(NamedTuple):
 def in_order(rows: Rows, group: Ints) -> Order:
     """Sort the rows of each group; O(n log n). Rows of group -1 take no part."""
     taking = np.flatnonzero(group >= 0)
-    keys = (rows.until[taking], rows.start[taking], rows.shot[taking], group[taking])
+    # ids last, so that the order of the table decides nothing
+    columns = (rows.item, rows.until, rows.start, rows.shot, group)
+    keys = tuple(column[taking] for column in columns)
     row = taking[np.lexsort(keys)]
     of, shot = group[row], rows.shot[row]
     opens = np.ones(len(row), bool)

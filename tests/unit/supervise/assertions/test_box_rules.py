@@ -248,3 +248,22 @@ def test_a_check_shows_itself():
     assert checked.summary().to_pylist()[0]["removed"] == 1
     assert "multibox" in checked._repr_html_()
     assert checked.relation().count() == 1
+
+
+def test_never_takes_ids_for_ids_alone():
+    rows = pa.table({"video": ["a"] * 2, "start": [0, 1], "end": [1, 2], "item_count": [1, 1]})
+
+    def counted(table):
+        return table.filter(vq.row.item_count > 0).select("item_count")
+
+    checked = vq.check(rows, [vq.never(counted, remove=True)])
+    assert checked.violations["items"].to_pylist() == [[], []]
+    assert checked.corrections.num_rows == 0
+
+
+def test_never_names_what_fails():
+    rows = pa.table({"video": ["a"], "start": [0], "end": [1], "severity": ["much"]})
+    with pytest.raises(vq.QueryError, match="never: its function failed: ZeroDivisionError"):
+        vq.check(rows, [vq.never(lambda table: table.count() / 0)])
+    with pytest.raises(vq.SchemaError, match="column 'severity' must be numbers"):
+        vq.check(rows, [vq.never(rows)])

@@ -6,12 +6,15 @@ from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import vquery as vq
 from tests.unit.supervise.assertions.drawn import STEP, boxed, spans, told
+from vquery.errors import QueryError, SchemaError
+from vquery.schema import BOX
 from vquery.supervise.assertions.flicker import between
 
 SHOTS = {"a": [(0, 14), (14, 30)], "b": [(0, 30)]}
@@ -163,3 +166,68 @@ def test_no_rows_break_no_rule():
 def test_boxes_without_extent_stay_finite():
     flat = np.array([[0.1, 0.1, 0.1, 0.3]])
     assert np.isfinite(between(flat, flat + 0.1, np.array([0.5]))).all()
+
+
+def test_filled_rows_begin_where_a_long_row_ends():
+    """Most rows last one frame; one that lasts two must not be doubled by what is filled in."""
+    times = [(0, 100), (100, 200), (200, 300), (300, 400), (400, 600), (800, 900), (900, 1000)]
+    rows = pa.table(
+        {
+            "video": ["a"] * len(times),
+            "start_us": [start for start, _ in times],
+            "end_us": [end for _, end in times],
+            "track": [1] * len(times),
+            **{
+                edge: [value] * len(times)
+                for edge, value in zip(BOX, (0, 0, 0.5, 0.5), strict=True)
+            },
+        }
+    )
+    fixed = vq.check(rows, [vq.flicker()]).corrections
+    spans = list(zip(fixed["start_us"].to_pylist(), fixed["end_us"].to_pylist(), strict=True))
+    assert spans == [(600, 700), (700, 800)]
+
+
+def test_the_order_of_rows_that_are_alike_decides_nothing():
+    rows = pa.table(
+        {"video": ["a"] * 3, "start": [0.0, 0, 1.1], "end": [1.0, 1, 2], "track": [1] * 3}
+    )
+    rows = rows.append_column("item", pa.array([5, 3, 7]))
+    for table in (rows, rows.take(pa.array([1, 0, 2]))):
+        found = vq.check(table, [vq.flicker()]).violations
+        assert found["items"].to_pylist() == [[3, 7]]
+
+
+def test_rows_that_were_corrected_can_be_checked_again():
+    rows = pa.table({"video": ["a"] * 2, "start": [0, 1.1], "end": [1, 2], "track": [1, 1]})
+    fixed = vq.corrected(rows, vq.check(rows, [vq.flicker()])).drop_columns(
+        ["correction", "weight"]
+    )
+    later = pa.table(
+        {"video": ["a"], "start_us": [2_100_000], "end_us": [3_000_000], "track": [1], "item": [9]}
+    )
+    both = pa.concat_tables([fixed, later.select(fixed.column_names).cast(fixed.schema)])
+    again = vq.check(both, [vq.flicker()])
+    assert again.corrections["item"].to_pylist() == [-2]
+    assert len(vq.check(vq.corrected(both, again), [vq.flicker(), vq.appear()])) == 0
+
+
+def test_columns_of_lists_are_filled_where_both_sides_agree():
+    rows = pa.table({"video": ["a"] * 2, "start": [0, 1.1], "end": [1, 2], "track": [1, 1]})
+    rows = rows.append_column("v", pa.array([[1], [1]])).append_column("w", pa.array([[1], [2]]))
+    fixed = vq.corrected(rows, vq.check(rows, [vq.flicker()]))
+    added = fixed.filter(pc.less(fixed["item"], 0)).to_pylist()
+    assert [(one["v"], one["w"]) for one in added] == [([1], None)]
+
+
+def test_what_is_no_check_is_refused():
+    rows = pa.table({"video": ["a"], "start": [0], "end": [1]})
+    for wrong in (5, rows):
+        with pytest.raises(SchemaError, match=r"corrected\(\) takes what check\(\) gave"):
+            vq.corrected(rows, wrong)
+
+
+@pytest.mark.parametrize("by", [5, None, [], ["a", 3]])
+def test_columns_are_named(by):
+    with pytest.raises(QueryError, match=r"flicker\(by=\) must be the name of a column"):
+        vq.flicker(by=by)

@@ -214,3 +214,17 @@ def test_segments_are_few_where_votes_are():
     assert made.votes.tolist() == [[0, -1], [0, 1], [-1, 1]]
     with pytest.raises(vq.LabelError, match="needs functions that give intervals"):
         vq.votes([buys], over="segments")
+
+
+def test_data_frames_with_a_time_keep_their_order():
+    frame = pd.DataFrame(
+        {"video": ["b", "a", "a"], "start": [0, 5, 1], "end": [1, 6, 2], "text": ["x!", "y", "z"]}
+    )
+
+    def loud(row):
+        return "loud" if "!" in row.text else None
+
+    for given in (frame, pa.Table.from_pandas(frame, preserve_index=False)):
+        found = vq.votes([loud], given)
+        assert found.votes.ravel().tolist() == [0, -1, -1]
+        assert found.items["video"].to_pylist() == ["b", "a", "a"]
