@@ -37,8 +37,8 @@ def export(
 ) -> Written:
     """Write the labels of a concept; see `Collection.export`."""
     with store.snapshot() as snapshot:
-        seeds = store.labels(concept, snapshot)
-        labelled = gather(snapshot, seeds, concept, threshold, dense=not keyframes_only)
+        said = store.labels(concept, snapshot), store.rejected(concept, snapshot)
+        labelled = gather(snapshot, *said, concept, threshold, dense=not keyframes_only)
         return write_export(
             labelled,
             folder,
@@ -51,10 +51,16 @@ def export(
 
 
 def gather(
-    snapshot: Snapshot, seeds: pa.Table, concept: str, threshold: float | None, *, dense: bool
+    snapshot: Snapshot,
+    seeds: pa.Table,
+    rejected: pa.Table,
+    concept: str,
+    threshold: float | None,
+    *,
+    dense: bool,
 ) -> Labelled:
     """Collect every labelled detection; with ``dense`` also the boxes that tracks lack."""
-    rows = _with_labels(snapshot, seeds, concept, threshold)
+    rows = _with_labels(snapshot, seeds, rejected, concept, threshold)
     items = [rows.filter(pc.is_valid(rows["label"])).cast(ITEM)]
     if dense:
         items.append(interpolated(rows, lambda video: snapshot.read("frames", videos=[video])))
@@ -82,12 +88,16 @@ def _reasons(rows: pa.Table) -> dict[str, int]:
 
 
 def _with_labels(
-    snapshot: Snapshot, seeds: pa.Table, concept: str, threshold: float | None
+    snapshot: Snapshot,
+    seeds: pa.Table,
+    rejected: pa.Table,
+    concept: str,
+    threshold: float | None,
 ) -> pa.Table:
     """Return all detections with the columns of ITEM; ``label`` is null where there is none."""
     rows = snapshot.read("detections")
     wanted = Wanted(concept, threshold=threshold, detail=True)
-    labels = labels_of(snapshot, seeds, rows["detection_id"].to_numpy(), wanted)
+    labels = labels_of(snapshot, seeds, rejected, rows["detection_id"].to_numpy(), wanted)
     columns = {name: rows[name] for name in ITEM.names if name in rows.column_names} | {
         "detector": rows["source"],
         "label": labels[concept],

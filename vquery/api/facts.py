@@ -12,6 +12,7 @@ from vquery.api.tables import run_arguments
 from vquery.schema import US_PER_S
 from vquery.store import cache
 from vquery.store.labels import derive
+from vquery.store.verdicts import rejected
 
 if TYPE_CHECKING:
     from vquery.store.snapshot import Snapshot
@@ -49,14 +50,16 @@ def _propagated(store: Store, snapshot: Snapshot, seeds: pa.Table) -> dict[str, 
         mine = soft.filter(pc.equal(soft["concept"], concept))
         run = mine["run_id"][0].as_py()
         seen = arguments.get(run, {}).get("last_event", 0)
-        before = derive((one for one in store.events(snapshot) if one.event_id <= seen), concept)
+        events = [one for one in store.events(snapshot) if one.event_id <= seen]
         now = seeds.filter(pc.equal(seeds["concept"], concept))
+        refused = store.rejected(concept, snapshot)
         found[concept] = {
             "items": mine.num_rows,
             "labelled": mine.num_rows - mine["label"].null_count,
             "run_id": run,
             "how": DID.get(did.get(run, ""), "propagated"),
-            "up_to_date": _said(before).equals(_said(now)),
+            "up_to_date": _said(derive(events, concept)).equals(_said(now))
+            and _said(rejected(events, concept)).equals(_said(refused)),
         }
     return found
 

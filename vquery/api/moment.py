@@ -6,6 +6,9 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vquery.store.labels import derive
+from vquery.store.verdicts import rejected
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -15,10 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Moment:
-    """A snapshot, and the human labels in force (schema SEED)."""
+    """A snapshot, and the human labels in force and those rejected (both of schema SEED)."""
 
     snapshot: Snapshot
     seeds: pa.Table
+    rejected: pa.Table
     last_event: int
 
 
@@ -44,11 +48,15 @@ class Newest:
                 last = newest.last_event
                 newest.close()
                 if held.last_event != last:
-                    self._held = held = Moment(held.snapshot, self._store.labels(), last)
+                    self._held = held = self._said(held.snapshot, last)
                 return held
-            seeds = self._store.labels(snapshot=newest)
-            self._held = Moment(newest, seeds, newest.last_event)
+            self._held = self._said(newest, newest.last_event)
             return self._held
+
+    def _said(self, snapshot: Snapshot, last: int) -> Moment:
+        """Bring what people said up to an event to a snapshot."""
+        events = self._store.events_until(last)
+        return Moment(snapshot, derive(events), rejected(events), last)
 
     def forget(self) -> None:
         """Let go of the moment; relations that were made from it keep it."""

@@ -106,7 +106,8 @@ def relation(moment: Moment, name: str) -> Intervals:
 
 def detections_of(moment: Moment, name: str, only_class: str | None) -> Detections:
     """Make the relation of the detections of one class (None: of all) with their names."""
-    return Detections.of(DetectionTable(moment.snapshot, moment.seeds, name, only_class))
+    table = DetectionTable(moment.snapshot, moment.seeds, moment.rejected, name, only_class)
+    return Detections.of(table)
 
 
 def _unknown(name: str, known: list[str]) -> StoreError:

@@ -107,6 +107,7 @@ class Supervised:
         captions: float = 0.0,
         edges: Any = None,
         edges_weight: float = 1.0,
+        keep: bool = True,
         progress: Callable[[str], None] | None = None,
     ) -> Propagation:
         """Spread the human labels of a concept to the detections that look alike.
@@ -144,6 +145,8 @@ class Supervised:
             alike.
         edges_weight
             Their mixing weight; each kind of edges is scaled to the mean weight of the visual ones.
+        keep
+            False only looks what would be found: nothing changes until its ``keep()`` is called.
         progress
             Told in a few words what is being done.
 
@@ -176,6 +179,7 @@ class Supervised:
             captions=captions,
             edges=edges,
             edges_weight=edges_weight,
+            keep=keep,
             progress=progress,
         )[concept]
 
@@ -184,6 +188,7 @@ class Supervised:
         concepts: Sequence[str],
         *,
         over: Rows | None = None,
+        keep: bool = True,
         progress: Callable[[str], None] | None = None,
         **options: Unpack[Choices],
     ) -> dict[str, Propagation]:
@@ -193,7 +198,7 @@ class Supervised:
         ----------
         concepts
             Each is open-set and a run of its own.
-        over, progress, options
+        over, keep, progress, options
             As for `propagate`.
 
         Returns
@@ -210,7 +215,7 @@ class Supervised:
         from vquery.api.propagation.options import Options
 
         chosen, say = Options(**options), progress or running.quiet
-        found = running.propagate(self._store, concepts, self._over(over), chosen, say)
+        found = running.propagate(self._store, concepts, self._over(over), chosen, say, keep=keep)
         return dict(zip(concepts, found, strict=True))
 
     def _over(self, rows: Rows | None) -> Rows:

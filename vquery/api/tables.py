@@ -126,11 +126,13 @@ class Wanted:
 class DetectionTable(OfCollection):
     """Detections of one class (None: of all) with the labels of some concepts.
 
-    A label is the human one, else the propagated one: at its own threshold, or at the one given.
+    A label is the human one, else the propagated one: at its own threshold, or at the one given,
+    and never one that a person rejected for this detection.
     """
 
     snapshot: Snapshot
     seeds: pa.Table
+    rejected: pa.Table
     name: str
     only_class: str | None
     labels: tuple[Wanted, ...] = (Wanted("name"),)
@@ -148,7 +150,7 @@ class DetectionTable(OfCollection):
     @property
     def identity(self) -> tuple[Any, ...]:
         """Equal for tables that give the same rows."""
-        return (self.snapshot, self.seeds, self.only_class, self.labels)
+        return (self.snapshot, self.seeds, self.rejected, self.only_class, self.labels)
 
     def videos(self) -> pa.Table:
         """List the videos that have detections of any class."""
@@ -176,7 +178,7 @@ class DetectionTable(OfCollection):
 
     def _with(self, rows: pa.Table, wanted: Wanted, videos: list[str] | None) -> pa.Table:
         ids = rows["detection_id"].to_numpy()
-        found = labels_of(self.snapshot, self.seeds, ids, wanted, videos)
+        found = labels_of(self.snapshot, self.seeds, self.rejected, ids, wanted, videos)
         for field in wanted.fields():
             rows = rows.append_column(field, found[field.name])
         return rows
@@ -216,18 +218,21 @@ def crop(snapshot: Snapshot, detection_id: int) -> bytes | None:
 def labels_of(
     snapshot: Snapshot,
     seeds: pa.Table,
+    rejected: pa.Table,
     ids: npt.NDArray[np.int64],
     wanted: Wanted,
     videos: list[str] | None = None,
 ) -> pa.Table:
     """Return the label, its probability and its source for each id, null where there is none.
 
-    ``videos`` are those that the ids are of, where that is known.
+    ``seeds`` are the human labels, ``rejected`` those that people said are wrong (both of schema
+    SEED); ``videos`` are those that the ids are of, where that is known.
 
     A human label comes before one that was found, also where it says "none of them". What was a
-    human label when it was propagated or fused, and is taken back, counts as found.
+    human label when it was propagated or fused, and is taken back, counts as found, and what was
+    rejected as not found.
     """
-    soft = propagated(snapshot, wanted.concept, videos)
+    soft = without_rejected(propagated(snapshot, wanted.concept, videos), rejected)
     said = seeds.filter(pc.equal(seeds["concept"], wanted.concept))
     at = _rows_of(soft["detection_id"].to_numpy(), ids)
     by_hand = _rows_of(said["detection_id"].to_numpy(), ids)
@@ -250,6 +255,22 @@ def propagated(snapshot: Snapshot, concept: str, videos: list[str] | None = None
     columns = [name for name in schema.SOFT_LABEL.names if name != "why"]
     soft = snapshot.read("soft_labels", columns=columns, videos=videos)
     return soft.filter(pc.equal(soft["concept"], concept))
+
+
+def without_rejected(soft: pa.Table, rejected: pa.Table) -> pa.Table:
+    """Leave out the rows of one concept (schema SOFT_LABEL) whose best label is rejected."""
+    if not soft.num_rows or not rejected.num_rows:
+        return soft
+    refused = rejected.filter(pc.equal(rejected["concept"], soft["concept"][0]))
+    own, wrong = soft["detection_id"].to_numpy(), refused["detection_id"].to_numpy()
+    maybe = np.flatnonzero(np.isin(own, wrong))
+    if not len(maybe):
+        return soft
+    pairs = set(zip(wrong.tolist(), refused["label"].to_pylist(), strict=True))
+    best = soft["best"].take(pa.array(maybe)).to_pylist()
+    keep = np.ones(len(own), bool)
+    keep[maybe] = [pair not in pairs for pair in zip(own[maybe].tolist(), best, strict=True)]
+    return soft.filter(pa.array(keep))
 
 
 def _sure(snapshot: Snapshot, soft: pa.Table, threshold: float | None) -> pa.ChunkedArray:

@@ -14,7 +14,7 @@ from vquery.graph.leaving import regained
 from vquery.graph.solve import Harmonic
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Hashable, Iterable, Mapping
 
     from numpy.typing import NDArray
     from scipy import sparse
@@ -104,6 +104,7 @@ def name_tracks(
     leak: float = LEAK,
     threshold: float = 0.5,
     exclusive: bool = True,
+    barred: Iterable[tuple[int, Hashable]] = (),
 ) -> Names:
     """Spread names from a few rows over the tracks that look like theirs, and leave the rest.
 
@@ -119,6 +120,9 @@ def name_tracks(
         A track is named when its calibrated probability is at least this.
     exclusive
         Whether two tracks in one frame may not have one label, as is so for names of people.
+    barred
+        Rows and names that a person said their tracks do not have; what speaks for such a name
+        speaks for nobody known. A track with a seed keeps its name.
 
     Raises
     ------
@@ -144,6 +148,7 @@ def name_tracks(
     if harmonic is not None:
         labels = one_hot[truth]
         scores = _with_unknown(harmonic.solve(labels))
+        _bar(scores, barred, names[:unknown], tracks.node)
         power, calibrated = _calibrated(harmonic, labels, truth)
     probability = apply_power(scores, power)[:, :unknown]
     probability[nodes] = one_hot[truth]
@@ -169,6 +174,18 @@ def name_tracks(
         chosen=chosen,
         solver=harmonic,
     )
+
+
+def _bar(
+    scores: Weights, barred: Iterable[tuple[int, Hashable]], names: NDArray[np.object_], node: Ints
+) -> None:
+    """Move what speaks for names that tracks do not have to "unknown", in place."""
+    place = {name: i for i, name in enumerate(names.tolist())}
+    for row, name in barred:
+        if name in place:
+            at = node[row], place[name]
+            scores[node[row], -1] += scores[at]
+            scores[at] = 0.0
 
 
 def seed_nodes(

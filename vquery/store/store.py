@@ -349,6 +349,10 @@ class Store:
         """Return all human actions, in order; with a snapshot those that it sees."""
         return self._events.read(None if snapshot is None else snapshot.last_event)
 
+    def events_until(self, last: int) -> list[Event]:
+        """Return the human actions up to an event_id, in order."""
+        return self._events.read(last)
+
     def labels(self, concept: str | None = None, snapshot: Snapshot | None = None) -> pa.Table:
         """Return the human labels of detections in force (SEED), of one concept or of all."""
         return labels.derive(self.events(snapshot), concept)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     Ints = npt.NDArray[np.int64]
 
+NOT_KEPT = 0
 THRESHOLDS = (0.5, 0.7, 0.9, 0.95)
 """Thresholds that a summary tells the expected precision of."""
 
@@ -42,7 +43,7 @@ class Propagation:
     report
         Facts of the graph and the solution.
     run_id
-        The run that made it.
+        The run that made it; 0 while it is not kept.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Propagation:
         rows: Callable[[], pa.Table],
         solved: Callable[[], Solved],
         explain: Callable[[Solved, int, int], Reasons],
+        keep: Callable[[Propagation], int],
     ) -> None:
         self.concept = concept
         self.table = table
@@ -65,7 +67,29 @@ class Propagation:
         self._rows = rows
         self._solve = solved
         self._explain = explain
+        self._keep = keep
         self._solved: Solved | None = None
+
+    def keep(self) -> int:
+        """Put in force a propagation that was made with ``keep=False``; returns its run.
+
+        Labels that came since it was made are not in it; human labels and rejections count
+        nevertheless. One that is kept already stays as it is.
+
+        Raises
+        ------
+        LockedError
+            If another process is writing.
+        """
+        return self._keep(self) if self.run_id == NOT_KEPT else self.run_id
+
+    def made_by(self, run_id: int) -> None:
+        """Say which run keeps it."""
+        self.run_id = run_id
+        place = self.table.column_names.index("run_id")
+        runs = pa.repeat(pa.scalar(run_id, pa.int64()), self.table.num_rows)
+        field = self.table.schema.field("run_id")
+        self.table = self.table.set_column(place, field, runs)
 
     @property
     def solved(self) -> Solved:

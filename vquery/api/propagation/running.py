@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -14,10 +15,11 @@ from vquery.api.labelling import ids_of
 from vquery.api.propagation import graphs, keeping, solving
 from vquery.api.propagation.options import Options
 from vquery.api.propagation.reasons import reasons_of
-from vquery.api.propagation.result import Propagation
+from vquery.api.propagation.result import NOT_KEPT, Propagation
 from vquery.api.tables import crop
 from vquery.errors import LabelError
 from vquery.store.labels import derive
+from vquery.store.verdicts import rejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from vquery.api.propagation.solving import Solved
     from vquery.store.snapshot import Snapshot
     from vquery.store.store import Store
+    from vquery.store.writer import Writer
 
 T = TypeVar("T")
 NO_ROWS = "there are no detections to propagate over"
@@ -38,7 +41,13 @@ def quiet(_: str) -> None:
 
 
 def propagate(
-    store: Store, concepts: Sequence[str], over: Rows, options: Options, say: Say = quiet
+    store: Store,
+    concepts: Sequence[str],
+    over: Rows,
+    options: Options,
+    say: Say = quiet,
+    *,
+    keep: bool = True,
 ) -> list[Propagation]:
     """Spread the human labels of concepts over one graph; see `Collection.propagate`."""
     if isinstance(concepts, str) or not concepts or len(set(concepts)) < len(concepts):
@@ -53,8 +62,8 @@ def propagate(
                 said = store.labels(None, snapshot).filter(pc.field("label").is_valid())
                 others = sorted(set(said["concept"].to_pylist()))
                 raise solving.unlabelled(concept, "", others)
+        built = functools.cache(lambda: graphs.build(snapshot, ids, options, say))
         found: list[Propagation] = []
-        built: Built | None = None
         for concept in concepts:
             arguments = {
                 "concept": concept,
@@ -63,27 +72,55 @@ def propagate(
                 "last_event": snapshot.last_event,
                 **options.told(),
             }
+            one = _One(store, snapshot, options, arguments, say)
+            if not keep:
+                found.append(one.solved(built(), NOT_KEPT))
+                continue
+            # the first one waits for its turn before it builds, as building takes long
             with store.writer("propagate", arguments) as writer:
-                if built is None:  # the first one waits for its turn, as building takes long
-                    built = graphs.build(snapshot, ids, options, say)
-                say(f"solving {concept!r}")
-                seeds = store.labels(concept, snapshot)
-                solved = solving.solve(built, seeds, concept, options)
-                table = solving.table_of(solved, concept, writer.run_id)
-                report = solving.report_of(solved)
-                result = _result(
-                    store,
-                    arguments,
-                    table,
-                    report,
-                    rows=functools.partial(_given, built.rows),
-                    solved=functools.partial(_given, solved),
-                )
+                found.append(one.solved(built(), writer.run_id))
                 say("writing")
-                keeping.keep(store, writer, concept, table)
-                writer.finish(result.summary())
-            found.append(result)
+                _write(store, writer, found[-1])
     return found
+
+
+def _write(store: Store, writer: Writer, found: Propagation) -> None:
+    keeping.keep(store, writer, found.concept, found.table)
+    writer.finish(found.summary())
+
+
+@dataclass(frozen=True)
+class _One:
+    """The propagation of one concept."""
+
+    store: Store
+    snapshot: Snapshot
+    options: Options
+    arguments: dict[str, Any]
+    say: Say
+
+    def solved(self, built: Built, run_id: int) -> Propagation:
+        concept = str(self.arguments["concept"])
+        self.say(f"solving {concept!r}")
+        seeds = self.store.labels(concept, self.snapshot)
+        refused = self.store.rejected(concept, self.snapshot)
+        solved = solving.solve(built, seeds, refused, concept, self.options)
+        return _result(
+            self.store,
+            self.arguments,
+            solving.table_of(solved, concept, run_id),
+            solving.report_of(solved),
+            rows=functools.partial(_given, built.rows),
+            solved=functools.partial(_given, solved),
+        )
+
+
+def _keep(store: Store, arguments: dict[str, Any], found: Propagation) -> int:
+    """Put in force what was only looked at so far; returns the run."""
+    with store.writer("propagate", arguments) as writer:
+        found.made_by(int(writer.run_id))
+        _write(store, writer, found)
+    return found.run_id
 
 
 def _result(
@@ -117,6 +154,7 @@ def _result(
         rows=rows,
         solved=solved,
         explain=explain,
+        keep=functools.partial(_keep, store, arguments),
     )
 
 
@@ -172,7 +210,7 @@ def _solved_again(store: Store, table: pa.Table, arguments: dict[str, Any]) -> S
     ids = table["detection_id"].to_numpy()
     with store.snapshot() as snapshot:
         seen = arguments["last_event"]
-        events = (event for event in store.events(snapshot) if event.event_id <= seen)
-        seeds = derive(events, arguments["concept"])
+        events = [event for event in store.events(snapshot) if event.event_id <= seen]
+        seeds, refused = (of(events, arguments["concept"]) for of in (derive, rejected))
         built = graphs.build(snapshot, ids, options, quiet)
-    return solving.solve(built, seeds, arguments["concept"], options)
+    return solving.solve(built, seeds, refused, arguments["concept"], options)

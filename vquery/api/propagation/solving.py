@@ -41,16 +41,21 @@ class Solved:
         Row → human label, None for "none of them".
     outside
         Human labels on detections that do not take part.
+    barred
+        Rows and the labels that a person rejected for them.
     """
 
     built: Built
     names: Names
     given: dict[int, str | None]
     outside: int
+    barred: tuple[tuple[int, str], ...] = ()
 
 
-def solve(built: Built, seeds: pa.Table, concept: str, options: Options) -> Solved:
-    """Solve for the human labels of one concept (schema SEED).
+def solve(
+    built: Built, seeds: pa.Table, rejected: pa.Table, concept: str, options: Options
+) -> Solved:
+    """Solve for the human labels of one concept, without those rejected (both of schema SEED).
 
     Raises
     ------
@@ -60,13 +65,19 @@ def solve(built: Built, seeds: pa.Table, concept: str, options: Options) -> Solv
     given, outside = given_rows(built, seeds)
     if not any(label is not None for label in given.values()):
         raise unlabelled(concept, " among these items")
-    return solve_rows(built, given, outside, options)
+    return solve_rows(built, given, rejected, outside, options)
 
 
 def solve_rows(
-    built: Built, given: dict[int, str | None], outside: int, options: Options
+    built: Built,
+    given: dict[int, str | None],
+    rejected: pa.Table,
+    outside: int,
+    options: Options,
 ) -> Solved:
     """Solve for labels on rows, of which there may be none.
+
+    A label that was rejected for one detection is none of its track.
 
     Raises
     ------
@@ -74,23 +85,31 @@ def solve_rows(
         If two labels contradict inside one track.
     """
     _refuse_contradictions(given, built.tracks.node, built.ids)
+    refused, _ = _inside(built, rejected)
+    barred = tuple((row, label) for row, label in refused if label is not None)
     names = name_tracks(
         built.tracks,
         given,
+        barred=barred,
         leak=LEAK if options.leak is None else options.leak,
         threshold=options.threshold,
         exclusive=options.exclusive,
     )
-    return Solved(built, names, given, outside)
+    return Solved(built, names, given, outside, barred)
 
 
 def given_rows(built: Built, seeds: pa.Table) -> tuple[dict[int, str | None], int]:
     """Find the rows that have labels; count the labels on detections that take no part."""
+    rows, outside = _inside(built, seeds)
+    return dict(rows), outside
+
+
+def _inside(built: Built, seeds: pa.Table) -> tuple[list[tuple[int, str | None]], int]:
     own, labelled = built.ids, seeds["detection_id"].to_numpy()
     inside = np.isin(labelled, own)
     rows = np.searchsorted(own, labelled[inside]).tolist()
     labels = seeds["label"].filter(pa.array(inside)).to_pylist()
-    return dict(zip(rows, labels, strict=True)), int((~inside).sum())
+    return list(zip(rows, labels, strict=True)), int((~inside).sum())
 
 
 def unlabelled(concept: str, where: str, others: Sequence[str] = ()) -> LabelError:
@@ -150,7 +169,7 @@ def table_of(solved: Solved, concept: str, run_id: int) -> pa.Table:
         "detection_id": rows["detection_id"],
         "video": rows["video"],
         "concept": pa.array([concept] * n, pa.string()),
-        "label": pa.array(names.label.tolist(), pa.string()),
+        "label": pa.array(_labels(solved), pa.string()),
         "best": pa.array(names.best.tolist(), pa.string()),
         "probability": pa.array(names.probability, pa.float32()),
         "margin": pa.array(names.margin, pa.float32()),
@@ -161,6 +180,15 @@ def table_of(solved: Solved, concept: str, run_id: int) -> pa.Table:
         "run_id": pa.array([run_id] * n, pa.int64()),
     }
     return pa.table([columns[name] for name in schema.SOFT_LABEL.names], schema=schema.SOFT_LABEL)
+
+
+def _labels(solved: Solved) -> list[str | None]:
+    """Take the label of each row, but none that was rejected for it where its track has a seed."""
+    labels: list[str | None] = solved.names.label.tolist()
+    for row, name in solved.barred:
+        if labels[row] == name:
+            labels[row] = None
+    return labels
 
 
 def _why(names: Names, own: Ints) -> pa.Array:

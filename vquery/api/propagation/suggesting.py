@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from vquery.graph.knowing import STRATEGIES
 from vquery.graph.knowing import suggest as chosen_nodes
 from vquery.ingest.seeds import OPEN
 from vquery.schema import US_PER_S
+from vquery.store.verdicts import rejected, unsure
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -84,9 +86,26 @@ def suggest(store: Store, n: int, strategy: str, concept: str, over: Rows, say: 
     built = graphs.build(snapshot, ids, options, say)
     say("choosing")
     given, outside = given_rows(built, seeds)
-    solved = solve_rows(built, given, outside, options)
-    found = _nodes(solved, n, strategy, concept, snapshot)
+    events = store.events(snapshot)
+    solved = solve_rows(built, given, rejected(events, concept), outside, options)
+    asked = _tracks_of(built, unsure(events, concept))
+    found = _nodes(solved, n + len(asked), strategy, concept, snapshot)
+    found = _without(found, asked, n)
     return Intervals(Scan(SuggestedTable(snapshot, _table(solved, found, snapshot)))).sort("rank")
+
+
+def _tracks_of(built: Built, ids: Ints) -> Ints:
+    """Return the nodes of those detections that take part."""
+    inside = np.isin(built.ids, ids)
+    return np.unique(built.tracks.node[inside])
+
+
+def _without(found: Suggestions, nodes: Ints, n: int) -> Suggestions:
+    """Leave out nodes of which a person could not tell; keep the first n."""
+    keep = np.flatnonzero(~np.isin(found.nodes, nodes))[:n]
+    reason = tuple(found.reason[one] for one in keep.tolist())
+    arrays = {name: getattr(found, name)[keep] for name in ("nodes", "score", "margin", "items")}
+    return dataclasses.replace(found, reason=reason, asked=n, **arrays)
 
 
 def _check(n: Any, strategy: str) -> None:
