@@ -78,7 +78,7 @@ def interval(
     names, code = group_codes(groups)
     value = statistic(np.arange(len(code)))
     if names < 2:
-        return Interval(_plain(value), None, None, 0, names)
+        return Interval(plain(value), None, None, 0, names)
     members = np.split(np.argsort(code, kind="stable"), np.cumsum(np.bincount(code))[:-1])
     rng = np.random.default_rng(seed)
     found = np.full(draws, np.nan)
@@ -86,7 +86,7 @@ def interval(
         picked = np.sort(rng.integers(0, names, names))
         figure = statistic(np.concatenate([members[each] for each in picked]))
         found[draw] = np.nan if figure is None else figure
-    return Interval(_plain(value), *_ends(found, level), names)
+    return Interval(plain(value), *ends(found, level), names)
 
 
 def interval_of_sums(
@@ -122,7 +122,7 @@ def interval_of_sums(
         raise SchemaError(f"sums must have shape (groups, figures), got {parts.shape}")
     value = float(statistic(parts.sum(axis=0, keepdims=True))[0])
     if len(parts) < 2:
-        return Interval(_plain(value), None, None, 0, len(parts))
+        return Interval(plain(value), None, None, 0, len(parts))
     step = max(1, TOGETHER // len(parts))
     rng = np.random.default_rng(seed)
     found = np.concatenate(
@@ -131,7 +131,7 @@ def interval_of_sums(
             for done in range(0, draws, step)
         ]
     )
-    return Interval(_plain(value), *_ends(found, level), len(parts))
+    return Interval(plain(value), *ends(found, level), len(parts))
 
 
 def drawn(groups: int, draws: int, rng: np.random.Generator) -> Floats:
@@ -157,7 +157,7 @@ def sums_by(groups: ArrayLike, *columns: ArrayLike) -> Floats:
 
 
 def group_codes(groups: ArrayLike) -> tuple[int, Ints]:
-    """Number groups in sorted order: how many there are, and the number of each row's, (n,).
+    """Give groups numbers in sorted order: how many there are, and the number of each row's, (n,).
 
     Raises
     ------
@@ -186,13 +186,23 @@ def _check(draws: int, level: float) -> None:
         raise SchemaError(f"level must be between 0 and 1, got {level}")
 
 
-def _plain(value: float | None) -> float | None:
+def plain(value: float | None) -> float | None:
+    """Give a number as Python has it, None in place of NaN.
+
+    >>> plain(np.float64(0.5)), plain(np.nan)
+    (0.5, None)
+    """
     return None if value is None or np.isnan(value) else float(value)
 
 
-def _ends(found: Floats, level: float) -> tuple[float | None, float | None, int]:
-    there = found[~np.isnan(found)]
+def ends(drawn: Floats, level: float) -> tuple[float | None, float | None, int]:
+    """Give the percentiles between which a share of the draws lies, and how many have a value.
+
+    >>> ends(np.array([0.0, 1.0, 2.0, np.nan]), 0.5)
+    (0.5, 1.5, 3)
+    """
+    there = drawn[~np.isnan(drawn)]
     if not there.size:
         return None, None, 0
-    low, high = np.quantile(there, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high), there.size
+    low, high = np.quantile(there, [(1 - level) / 2, (1 + level) / 2]).tolist()
+    return low, high, there.size

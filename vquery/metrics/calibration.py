@@ -57,7 +57,7 @@ def judged(probability: ArrayLike, truth: ArrayLike, weights: ArrayLike | None =
     >>> judged([0.2, 0.9], [0, -1])
     Judged(probability=array([[0.8, 0.2]]), truth=array([0]), weights=array([1.]))
     """
-    table = _table(probability)
+    table = distributions(probability)
     codes = known_codes(truth, len(table), table.shape[1])
     sizes = checked_weights(weights, len(table))
     known = codes != UNKNOWN
@@ -76,8 +76,7 @@ def log_loss(
     (0.3466, None)
     """
     items = judged(probability, truth, weights)
-    chance = items.probability[np.arange(len(items.truth)), items.truth]
-    return _mean(-np.log(np.clip(chance, LEAST, 1 - LEAST)), items.weights)
+    return _mean(surprises(items), items.weights)
 
 
 def brier(
@@ -95,8 +94,27 @@ def brier(
     (0.125, 0.125)
     """
     items = judged(probability, truth, weights)
+    return _mean(squares(items), items.weights)
+
+
+def surprises(items: Judged) -> Floats:
+    """Tell what each item adds to a log-loss, shape (n,).
+
+    >>> surprises(judged([0.5], [1])).round(4)
+    array([0.6931])
+    """
+    chance = items.probability[np.arange(len(items.truth)), items.truth]
+    return np.asarray(-np.log(np.clip(chance, LEAST, 1 - LEAST)))
+
+
+def squares(items: Judged) -> Floats:
+    """Tell what each item adds to a Brier score, shape (n,).
+
+    >>> squares(judged([0.5], [1]))
+    array([0.25])
+    """
     wanted = np.eye(items.probability.shape[1])[items.truth]
-    return _mean(((items.probability - wanted) ** 2).sum(axis=1) / 2, items.weights)
+    return np.asarray(((items.probability - wanted) ** 2).sum(axis=1) / 2)
 
 
 def ece(
@@ -196,22 +214,28 @@ def reliability(
     {'items': [1, 1], 'share': [0.0, 1.0]}
     """
     items = judged(probability, truth, weights)
-    weight, chance, right = calibration_sums(probability, truth, bins, weights).T
+    sums = calibration_sums(probability, truth, bins, weights)
     into = claims(items, bins)[0]
-    squares = np.bincount(into, items.weights**2, minlength=bins).astype(np.float64)
-    there = weight > 0
-    share = _per(right, weight)
-    low, high = wilson(share, _per(np.square(weight), squares))
+    squared = np.bincount(into, items.weights**2, minlength=bins).astype(np.float64)
+    weight, _, right = sums.T
+    low, high = wilson(_per(right, weight), _per(np.square(weight), squared))
+    return reliability_table(sums, np.bincount(into, minlength=bins), low, high)
+
+
+def reliability_table(sums: Floats, items: Ints, low: Floats, high: Floats) -> pa.Table:
+    """Make the table of `reliability` of sums (bins, 3), items and ends of the share (bins,)."""
+    weight, chance, right = sums.T
+    bins, nothing = len(weight), weight <= 0
     return pa.table(
         {
             "low": np.arange(bins) / bins,
             "high": np.arange(1, bins + 1) / bins,
-            "items": np.bincount(into, minlength=bins),
+            "items": items,
             "weight": weight,
-            "probability": pa.array(_per(chance, weight), mask=~there),
-            "share": pa.array(share, mask=~there),
-            "share_low": pa.array(low, mask=~there),
-            "share_high": pa.array(high, mask=~there),
+            "probability": pa.array(_per(chance, weight), mask=nothing),
+            "share": pa.array(_per(right, weight), mask=nothing),
+            "share_low": pa.array(low, mask=nothing),
+            "share_high": pa.array(high, mask=nothing),
         }
     )
 
@@ -290,8 +314,17 @@ def numbers(values: ArrayLike, name: str) -> Floats:
         raise SchemaError(f"{name} must be numbers, in rows of one length: {error}") from error
 
 
-def _table(probability: ArrayLike) -> Floats:
-    """Read probabilities as (n, K)."""
+def distributions(probability: ArrayLike) -> Floats:
+    """Read probabilities, (n, K) or (n,) of class 1 of two, as (n, K).
+
+    Raises
+    ------
+    SchemaError
+        If a probability is not from 0 to 1, or rows do not sum to 1; it names the row.
+
+    >>> distributions([0.25]).tolist()
+    [[0.75, 0.25]]
+    """
     given = numbers(probability, "probability")
     if given.ndim not in (1, 2) or (given.ndim == 2 and not given.shape[1]):
         raise SchemaError(f"probability must have shape (n,) or (n, K), got {given.shape}")

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from vquery.errors import LabelError
-from vquery.metrics.bootstrap import Interval
-from vquery.metrics.calibration import wilson
-from vquery.supervise.proof.figures import Figure, figure_of, figures
+from vquery.metrics.bootstrap import Interval, ends, plain
+from vquery.metrics.calibration import reliability_table, wilson
+from vquery.supervise.proof.figures import Figure, figure_of, figures, per
 from vquery.supervise.proof.subgroups import (
     MOST_PAIRED,
     Measured,
@@ -106,11 +106,7 @@ class Assessment:
     def _interval(self, name: str) -> Interval:
         figure = self._figures[name]
         value, drawn = figure.make(whole(self._sums))[0], figure.make(self._totals)
-        there = drawn[~np.isnan(drawn)]
-        tail = (1 - self.options.level) / 2
-        low, high = np.quantile(there, [tail, 1 - tail]).tolist() if there.size else (None, None)
-        known = None if np.isnan(value) else float(value)
-        return Interval(known, low, high, there.size, self.groups)
+        return Interval(plain(value), *ends(drawn, self.options.level), self.groups)
 
     def metric(self, name: str) -> float | None:
         """One figure by its name; null where nothing could be measured.
@@ -242,28 +238,15 @@ class Assessment:
         """
         if "bins" not in self._sums:
             return None
-        weight, chance, right = self._sums["bins"].sum(axis=0).T
-        count = self.options.bins
-        there = weight > 0
-        share = np.divide(right, weight, out=np.zeros(count), where=there)
+        sums, drawn = self._sums["bins"].sum(axis=0), self._totals["bins"]
+        weight, _, right = sums.T
+        share = np.nan_to_num(per(right, weight))
         low, high = wilson(share, weight)
-        drawn = self._totals["bins"]
-        for at in np.flatnonzero(there) if len(drawn) else ():
-            some = drawn[:, at, 0] > 0
-            tail = (1 - self.options.level) / 2
-            ends = np.quantile(drawn[some, at, 2] / drawn[some, at, 0], [tail, 1 - tail])
-            low[at], high[at] = min(ends[0], share[at]), max(ends[1], share[at])
-        return pa.table(
-            {
-                "low": np.arange(count) / count,
-                "high": np.arange(1, count + 1) / count,
-                "items": weight.astype(np.int64),
-                "probability": _shares(chance, weight),
-                "share": _shares(right, weight),
-                "share_low": pa.array(low, mask=~there),
-                "share_high": pa.array(high, mask=~there),
-            }
-        )
+        for at in range(len(weight)):
+            below, above, _ = ends(per(drawn[:, at, 2], drawn[:, at, 0]), self.options.level)
+            if below is not None and above is not None:
+                low[at], high[at] = min(below, share[at]), max(above, share[at])
+        return reliability_table(sums, weight.astype(np.int64), low, high)
 
     @property
     def segmentation(self) -> dict[str, int] | None:
@@ -330,8 +313,7 @@ class Assessment:
 
 
 def _shares(part: Floats, all_of: Floats) -> pa.Array:
-    there = all_of > 0
-    return pa.array(np.divide(part, all_of, out=np.zeros(len(part)), where=there), mask=~there)
+    return pa.array(per(part, all_of), from_pandas=True)  # null where there is nothing
 
 
 def _worse_than_parts(table: pa.Table, sign: int) -> pa.Table:

@@ -10,12 +10,29 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery.errors import LabelError
+from vquery.metrics.bootstrap import ends, plain
+from vquery.supervise.proof.rows import row_columns
 from vquery.supervise.proof.sums import whole
 from vquery.supervise.proof.texts import comparison_pieces, comparison_text
 from vquery.view.page import fragment
 
 if TYPE_CHECKING:
     from vquery.supervise.proof.assessment import Assessment
+
+
+SCHEMA = pa.schema(
+    [
+        ("metric", pa.string()),
+        ("before", pa.float64()),
+        ("after", pa.float64()),
+        ("difference", pa.float64()),
+        ("low", pa.float64()),
+        ("high", pa.float64()),
+        ("better", pa.bool_()),
+    ]
+)
+OWN = ("row", "truth", "before", "after", "became")
+"""Columns of ``changed`` beside those of items."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,19 +97,6 @@ class Comparison:
         return fragment(*comparison_pieces(self))
 
 
-SCHEMA = pa.schema(
-    [
-        ("metric", pa.string()),
-        ("before", pa.float64()),
-        ("after", pa.float64()),
-        ("difference", pa.float64()),
-        ("low", pa.float64()),
-        ("high", pa.float64()),
-        ("better", pa.bool_()),
-    ]
-)
-
-
 def _check_same(one: Assessment, other: Assessment) -> None:
     mine, theirs = one.rows, other.rows
     same = {
@@ -113,15 +117,13 @@ def _check_same(one: Assessment, other: Assessment) -> None:
 
 def _line(name: str, one: Assessment, other: Assessment) -> dict[str, Any]:
     figure = one._figures[name]
-    values = [float(figure.make(whole(each._sums))[0]) for each in (one, other)]
+    values = [figure.make(whole(each._sums))[0] for each in (one, other)]
     apart = figure.make(other._totals) - figure.make(one._totals)
-    there = apart[~np.isnan(apart)]
-    tail = (1 - one.options.level) / 2
-    low, high, better = None, None, None
-    if there.size:
-        low, high = np.quantile(there, [tail, 1 - tail]).tolist()
-        better = (low > 0) == (figure.sign > 0) if low > 0 or high < 0 else None
-    before, after = (None if np.isnan(value) else value for value in values)
+    low, high, _ = ends(apart, one.options.level)
+    better = None
+    if low is not None and high is not None and (low > 0 or high < 0):
+        better = (low > 0) == (figure.sign > 0)
+    before, after = map(plain, values)
     difference = None if before is None or after is None else after - before
     return {
         "metric": name, "before": before, "after": after, "difference": difference, "low": low,
@@ -136,14 +138,8 @@ def _changed(one: Assessment, other: Assessment) -> pa.Table:
     became[truth[rows] == after[rows]] = "right"
     became[truth[rows] == before[rows]] = "wrong"
     became[truth[rows] < 0] = "unknown"
-    columns = {"row": pa.array(rows)}
-    if one.items is not None:
-        picked = one.items.take(pa.array(rows))
-        columns |= {name: picked[name] for name in picked.column_names if name not in OWN}
+    columns = row_columns(one.items, rows, OWN)
     names = [*(str(value) for value in one.rows.classes), None]
     for name, codes in (("truth", truth), ("before", before), ("after", after)):
         columns[name] = pa.array([names[code] for code in codes[rows]], pa.string())
     return pa.table(columns | {"became": pa.array(became, pa.string())})
-
-
-OWN = ("row", "truth", "before", "after", "became")

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from vquery.errors import LabelError, SchemaError
 from vquery.metrics.confident import Suspects, folds_of, suspects
-from vquery.supervise.proof.rows import coded
+from vquery.supervise.proof.rows import coded, row_columns
 from vquery.view.page import fragment, heading, paragraph, rows_html
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SHOWN = 20
 OWN = ("row", "given", "likely", "margin", "self_confidence")
+"""Columns of the table beside those of items."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,13 +169,9 @@ def out_of_fold(train: Train, groups: Any, *, folds: int = 5) -> Floats:
 
 
 def _table(found: Suspects, codes: Ints, names: list[str], items: pa.Table | None) -> pa.Table:
-    rows = pa.array(found.rows)
-    columns: dict[str, Any] = {"row": rows}
-    if items is not None:
-        if items.num_rows != len(codes):
-            raise SchemaError(f"items must have {len(codes)} rows, got {items.num_rows}")
-        picked = items.take(rows)
-        columns |= {name: picked[name] for name in picked.column_names if name not in OWN}
+    if items is not None and items.num_rows != len(codes):
+        raise SchemaError(f"items must have {len(codes)} rows, got {items.num_rows}")
+    columns = row_columns(items, found.rows, OWN)
     columns["given"] = pa.array([names[code] for code in codes[found.rows]], pa.string())
     columns["likely"] = pa.array([names[code] for code in found.likely], pa.string())
     return pa.table(columns | {"margin": found.margin, "self_confidence": found.self_confidence})

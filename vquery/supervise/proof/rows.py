@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from vquery.engine.arrays import group_codes
 from vquery.errors import LabelError, SchemaError
-from vquery.metrics.calibration import UNKNOWN, judged
+from vquery.metrics.calibration import UNKNOWN, distributions
 from vquery.schema import KEYS
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def judgements(
     """Check what was given and bring it into one form; see `vquery.assess`."""
     if probability is None and labels is None:
         raise LabelError("give probability, or labels=: there is nothing to judge")
-    chance = None if probability is None else _two_columns(probability)
+    chance = None if probability is None else distributions(probability)
     known = _classes(classes, chance, truth, labels)
     if chance is not None and chance.shape[1] != len(known):
         raise LabelError(
@@ -113,8 +113,6 @@ def judgements(
     for name, size in (*given, ("items", n if items is None else items.num_rows)):
         if size != n:
             raise SchemaError(f"{name} must have {n} entries, as truth has; got {size}")
-    if chance is not None:
-        judged(chance, codes)
     group = _groups(groups, items, n)
     count = int(group.max()) + 1 if n else 0
     start, end, timed = _times(items, n)
@@ -159,6 +157,19 @@ def coded(values: Any, classes: tuple[Hashable, ...], name: str) -> Ints:
     return found
 
 
+def row_columns(items: pa.Table | None, rows: Ints, own: Sequence[str]) -> dict[str, Any]:
+    """Columns that tell which rows are meant: ``row``, and those of items but for names of ``own``.
+
+    >>> list(row_columns(pa.table({"video": ["a"], "row": [7]}), np.array([0]), ("row",)))
+    ['row', 'video']
+    """
+    columns: dict[str, Any] = {"row": pa.array(rows)}
+    if items is not None:
+        picked = items.take(columns["row"])
+        columns |= {name: picked[name] for name in picked.column_names if name not in own}
+    return columns
+
+
 def decided(probability: Floats, threshold: float) -> Ints:
     """Take the most probable class; of two the second one where it is above ``threshold``.
 
@@ -176,15 +187,6 @@ def _found(
     if chance is None or labels is not None:
         return coded(labels, known, "labels")
     return decided(chance, threshold)
-
-
-def _two_columns(probability: ArrayLike) -> Floats:
-    given = np.asarray(probability, np.float64)
-    if given.ndim == 1:
-        return np.stack([1 - given, given], axis=1)
-    if given.ndim != 2:
-        raise SchemaError(f"probability must have shape (n,) or (n, K), got {given.shape}")
-    return given
 
 
 def _classes(

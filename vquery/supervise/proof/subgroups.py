@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery.errors import LabelError
+from vquery.metrics.bootstrap import ends, plain
 from vquery.supervise.proof.rows import MOST_GROUPS
 from vquery.supervise.proof.sums import Draws, Sums, item_sums, segment_sums, whole
 from vquery.supervise.slices import slices_of
@@ -94,19 +95,17 @@ def _line(measured: Measured, name: str, members: Members) -> dict[str, Any]:
         "items": int(sides[0].sum()),
         "positives": int(np.isin(rows.truth[sides[0]], rows.positive).sum()),
         "groups": len(np.unique(rows.group[sides[0]])),
-        "value": _plain(value[0]),
+        "value": plain(value[0]),
     }
-    enough = line["groups"] >= LEAST_GROUPS
-    line |= dict(
-        zip(("low", "high"), _ends(drawn, measured.level) if enough else (None, None), strict=True)
-    )
+    if line["groups"] >= LEAST_GROUPS:
+        line["low"], line["high"], _ = ends(drawn, measured.level)
     fewest = min(line["groups"], len(np.unique(rows.group[sides[1]])))
     if fewest < LEAST_GROUPS or min(side.sum() for side in sides) < LEAST_ITEMS:
         return line
     rest = _value(measured, whole(outside))
     apart = drawn - _value(measured, measured.draws.totals(outside))
-    low, high = _ends(apart, measured.level)
-    difference = _plain(value[0] - rest[0])
+    low, high, _ = ends(apart, measured.level)
+    difference = plain(value[0] - rest[0])
     p = None if difference is None else _chance(difference, apart, fewest)
     return line | {"difference": difference, "difference_low": low, "difference_high": high, "p": p}
 
@@ -249,15 +248,3 @@ def _with_duration(items: pa.Table) -> pa.Table:
         return items
     length = (items["end_us"].to_numpy() - items["start_us"].to_numpy()) / 1e6
     return items.append_column("duration", pa.array(length))
-
-
-def _ends(drawn: Floats, level: float) -> tuple[float | None, float | None]:
-    there = drawn[~np.isnan(drawn)]
-    if not there.size:
-        return None, None
-    low, high = np.quantile(there, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
-def _plain(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)

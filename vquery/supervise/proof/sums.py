@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vquery.metrics.bootstrap import drawn
-from vquery.metrics.calibration import LEAST, Judged, claims
+from vquery.metrics.calibration import Judged, claims, squares, surprises
 from vquery.metrics.items import overlaps
 from vquery.metrics.segments import class_groups, matches, runs_of
 from vquery.metrics.spans import Spans
@@ -154,14 +154,12 @@ def _by_class(group: Ints, code: Ints, weight: Floats, size: int, classes: int) 
 
 def _calibration(chance: Floats, truth: Ints, group: Ints, size: int, bins: int) -> Sums:
     items = Judged(chance, truth, np.ones(len(truth)))
-    own = np.clip(chance[np.arange(len(truth)), truth], LEAST, 1 - LEAST)
-    square = ((chance - np.eye(chance.shape[1])[truth]) ** 2).sum(axis=1) / 2
     into, claimed, right = claims(items, bins)
     at = group * bins + into
     columns = [counted(at, each, size * bins) for each in (items.weights, claimed, right)]
     return {
-        "loss": counted(group, -np.log(own), size),
-        "square": counted(group, square, size),
+        "loss": counted(group, surprises(items), size),
+        "square": counted(group, squares(items), size),
         "bins": np.stack(columns, axis=1).reshape(size, bins, 3),
     }
 
