@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-import builtins
-from typing import TYPE_CHECKING
+import keyword
+from typing import TYPE_CHECKING, Any
 
+from vquery.api import concepts as named
 from vquery.engine.concept import REGISTRY
 from vquery.engine.words import WORDS
 from vquery.errors import QueryError
@@ -13,6 +14,8 @@ from vquery.errors import QueryError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from vquery.api.collection import Collection
+    from vquery.engine.intervals import Intervals
     from vquery.store.events import Event
     from vquery.store.store import Store
 
@@ -40,6 +43,18 @@ def save(store: Store, name: str, text: str, tables: Iterable[str], *, who: str 
     Raises
     ------
     QueryError
+        As `check`.
+    """
+    check(store, name, text, tables)
+    return store.append(ACTION, {"name": name, "text": text}, who=who, query=text)
+
+
+def check(store: Store, name: str, text: str, tables: Iterable[str]) -> None:
+    """Refuse what cannot be kept.
+
+    Raises
+    ------
+    QueryError
         If the name is none, is taken by something else, or the text would need itself.
     """
     if not (name.isidentifier() and name.isascii()) or len(name) > LONGEST_NAME:
@@ -48,13 +63,12 @@ def save(store: Store, name: str, text: str, tables: Iterable[str], *, who: str 
         )
     taken = {**dict.fromkeys(tables, "a table"), **dict.fromkeys(WORDS, "a word of queries")}
     taken |= {one.name: "a concept of a file" for one in REGISTRY} | {"db": "a word of queries"}
-    if name in taken or hasattr(builtins, name):
+    if name in taken or keyword.iskeyword(name):
         raise QueryError(f"{name!r} is {taken.get(name, 'a word of Python')}: take another name")
     known = saved(store.events())
     if len(known) >= MOST and name not in known:
         raise QueryError(f"there are {MOST} concepts: save over one of them")
     order(name, known | {name: text})
-    return store.append(ACTION, {"name": name, "text": text}, who=who, query=text)
 
 
 def order(name: str, texts: Mapping[str, str]) -> list[str]:
@@ -100,3 +114,23 @@ def names_in(text: str) -> set[str]:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+def query(db: Collection, text: str) -> Intervals:
+    """Build the relation of a text that may use tables, concepts and saved texts.
+
+    Raises
+    ------
+    QueryError
+        If it, or a saved text that it needs, cannot be understood.
+    """
+    tables: dict[str, Any] = db._tables()
+    words = {"db": db, **tables}
+    kept = {name: one for name, one in saved(db._store.events()).items() if name not in tables}
+    asked = text.strip()
+    for name in order("", {**kept, "": asked})[:-1]:
+        try:
+            tables[name] = named.query(kept[name], (), tables, words)
+        except QueryError as error:
+            raise QueryError(f"in the saved concept {name!r}: {error}") from error
+    return named.query(asked, (), tables, words)

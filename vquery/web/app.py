@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect
 from vquery.errors import VQueryError
 from vquery.web import wire
 from vquery.web.guard import WILDCARDS, Guard, hosts
+from vquery.web.queries import Queries
 from vquery.web.wire import Refused
 
 if TYPE_CHECKING:
@@ -50,10 +51,16 @@ def make_app(workbench: Workbench, host: str = "127.0.0.1", port: int = 80) -> S
     allowed = hosts(host, port, name)
     guard = Middleware(Guard, allowed=allowed, token=workbench.token, anywhere=anywhere)
 
+    queries = Queries(workbench)
+
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        yield
-        workbench.close()
+        queries.workers.start()
+        try:
+            yield
+        finally:
+            queries.workers.close()
+            workbench.close()
 
     app = Starlette(
         routes=routes(),
@@ -68,6 +75,7 @@ def make_app(workbench: Workbench, host: str = "127.0.0.1", port: int = 80) -> S
         },
     )
     app.state.workbench = workbench
+    app.state.queries = queries
     return app
 
 

@@ -55,6 +55,7 @@ class Job:
         self.share: float | None = None
         self.result: dict[str, Any] | None = None
         self.error: str | None = None
+        self.place: dict[str, int] = {}
         self._began = time.monotonic()
         self._ended: float | None = None
         self._stop = threading.Event()
@@ -74,12 +75,16 @@ class Job:
             raise CancelledError
 
     def end(
-        self, state: str, result: dict[str, Any] | None = None, error: str | None = None
+        self,
+        state: str,
+        result: dict[str, Any] | None = None,
+        error: str | None = None,
+        place: dict[str, int] | None = None,
     ) -> None:
         """Say what became of it; only the first end counts."""
         with self._lock:
             if self.state == "running":
-                self.result, self.error = result, error
+                self.result, self.error, self.place = result, error, place or {}
                 self._ended = time.monotonic()
                 self.state = state  # last: who sees it may read the rest
 
@@ -95,7 +100,7 @@ class Job:
 
     def to_dict(self) -> dict[str, Any]:
         """Say everything, for the page."""
-        said = {
+        said: dict[str, Any] = {
             "job": self.id,
             "kind": self.kind,
             "state": self.state,
@@ -105,7 +110,7 @@ class Job:
         }
         if self.result is not None:
             said["result"] = self.result
-        return said if self.error is None else said | {"error": self.error}
+        return said if self.error is None else said | {"error": self.error, **self.place}
 
 
 class Jobs:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 COUNT = 48
-BYTES = 3 << 30
+BYTES = 2 << 30
 
 
 class Result:
@@ -78,12 +78,13 @@ class Results:
         result = Result(table, text, cut)
         with self._lock:
             self._held[result.id] = result
-            while len(self._held) > 1 and (len(self._held) > self._count or self._too_large()):
+            while len(self._held) > 1 and self._too_many():
                 self._held.popitem(last=False)
         return result
 
-    def _too_large(self) -> bool:
-        return sum(one.table.nbytes for one in self._held.values()) > self._size
+    def _too_many(self) -> bool:
+        size = sum(int(one.table.nbytes) for one in self._held.values())
+        return len(self._held) > self._count or size > self._size
 
     def get(self, name: str) -> Result:
         """Find a result.
