@@ -69,7 +69,8 @@ def write_export(
         raise ExportError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
     if not labelled.items.num_rows:
         raise ExportError(
-            f"nothing has a label of {labelled.concept!r}: label some rows and propagate first"
+            f"nothing has a label of {labelled.concept!r}: label some rows and propagate first "
+            "(labels of spans of time are no boxes: read them by db.labelled() or db.fused())"
         )
     written = Written()
     with new_folder(target) as folder:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +16,14 @@ from vquery.api import correcting
 from vquery.api.fusion import items as described
 from vquery.api.fusion.spread import Spread, read_spread
 from vquery.api.labelling import NONE_OF_THEM
-from vquery.errors import LabelError
+from vquery.errors import LabelError, QueryError
 from vquery.supervise.assertions.findings import RELABEL
 from vquery.supervise.fusion import Source, aligned, hints, posterior
+from vquery.supervise.time import decode
 from vquery.supervise.votes.matrix import ABSTAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Hashable, Iterator
 
     import numpy.typing as npt
 
@@ -48,12 +51,15 @@ class Voted:
         Shape (n, k of the model), before time is decoded.
     decoded
         Whether time was decoded on top.
+    notes
+        What the model and the decoding of time tell.
     """
 
     matrix: LabelMatrix
     model: Any
     evidence: Floats
     probability: Floats | None
+    notes: tuple[str, ...] = ()
 
     @property
     def decoded(self) -> bool:
@@ -102,7 +108,7 @@ class Wanted:
 def gather(store: Store, snapshot: Snapshot, votes: LabelMatrix, wanted: Wanted) -> Gathered:
     """Read and align everything; see `Collection.fuse`."""
     items = described.read_items(votes.items, snapshot)
-    voted = _voted(votes, wanted)
+    voted = _voted(votes, wanted, items)
     spread = None
     if wanted.propagate and items.kind != described.SPANS:
         spread = read_spread(store, snapshot, items, wanted.concept, learn=wanted.learn)
@@ -120,11 +126,32 @@ def gather(store: Store, snapshot: Snapshot, votes: LabelMatrix, wanted: Wanted)
         *([] if not fixes.num_rows else [_fixed(fixes, items.n, codes, balance)]),
     ]
     spoken = tuple(one for one in sources if one.says.any() or one.left_out is not None)
-    notes = [*notes, *human.notes, *([] if spread is None else spread.notes)]
+    notes = [
+        *(("no function votes on any item",) if voted is None else voted.notes),
+        *_unlike(voted, human, labels),
+        *notes,
+        *human.notes,
+        *([] if spread is None else spread.notes),
+    ]
     return Gathered(items, labels, own, balance, spoken, human, voted, spread, fixes, tuple(notes))
 
 
-def _voted(votes: LabelMatrix, wanted: Wanted) -> Voted | None:
+def _unlike(voted: Voted | None, human: Human, labels: tuple[str | None, ...]) -> Iterator[str]:
+    """Say so where people and functions have no class in common, as if by different names."""
+    said = {labels[code] for code in human.codes[human.codes >= 0]} - {None}
+    own = {text for text in _texts(voted) if text is not None}
+    if said and own and not said & own:
+        yield (
+            f"people say {_listed(said)} and functions {_listed(own)}, which count as different "
+            "classes: let functions vote what people say, if they are the same"
+        )
+
+
+def _listed(labels: set[str]) -> str:
+    return ", ".join(map(repr, sorted(labels)))
+
+
+def _voted(votes: LabelMatrix, wanted: Wanted, items: Items) -> Voted | None:
     """Fit the model and ask it; None where no function says anything."""
     if not (votes.votes != ABSTAIN).any():
         return None
@@ -137,11 +164,30 @@ def _voted(votes: LabelMatrix, wanted: Wanted) -> Voted | None:
 
         model = LabelModel().fit(votes)
     evidence = np.asarray(model.log_likelihoods(votes), np.float64)
-    probability = None
-    if wanted.decode is not None and wanted.decode is not False:
-        options = {} if wanted.decode is True else dict(wanted.decode)
-        probability = np.asarray(model.decode(votes, **options).probability, np.float64)
-    return Voted(votes, model, evidence, probability)
+    notes = tuple(model.notes_)
+    if wanted.decode is None or wanted.decode is False:
+        return Voted(votes, model, evidence, None, notes)
+    decoded = model.decode(votes, **_decoding(wanted.decode, items))
+    probability = np.asarray(decoded.probability, np.float64)
+    return Voted(votes, model, evidence, probability, (*notes, *decoded.notes))
+
+
+def _decoding(wanted: Any, items: Items) -> dict[str, Any]:
+    """Check the options of decoding."""
+    if items.kind == described.TRACKS:
+        raise QueryError(
+            "fuse(decode=): a track is one item from its begin to its end, so that there is no "
+            "time to decode; take votes over db.faces, which are followed track by track"
+        )
+    if wanted is True:
+        return {}
+    known = list(inspect.signature(decode).parameters)[2:]
+    if not isinstance(wanted, Mapping) or not set(wanted) <= set(known):
+        raise QueryError(
+            f"fuse(decode=) must be True or a mapping of {', '.join(known)}, as for vq.decode; "
+            f"got {wanted!r}"
+        )
+    return dict(wanted)
 
 
 def _votes_source(voted: Voted, own: Ints, labels: tuple[Hashable, ...], balance: Floats) -> Source:

@@ -103,6 +103,12 @@ def read_items(table: pa.Table | None, snapshot: Snapshot) -> Items:
     none = np.empty(0, np.int64)
     if tells_apart(table, "detection_id"):
         ids = table["detection_id"].to_numpy().astype(np.int64)
+        if (ids < 0).any():
+            raise LabelError(
+                f"{int((ids < 0).sum())} of {len(ids)} items were added by corrections and are no "
+                "detections that can have labels: take votes over db.corrected().filter("
+                "row.detection_id >= 0)"
+            )
         if len(ids):
             check_known(ids, snapshot)
         order = np.argsort(ids, kind="stable")

@@ -204,7 +204,7 @@ class Fused:
         Raises
         ------
         LabelError
-            If there is no such item.
+            If there is no such item; the message names one that there is.
         """
         items, wanted = self._known.items, whole(item)
         at = np.flatnonzero(items.numbers == wanted) if wanted is not None else np.empty(0)
@@ -213,7 +213,7 @@ class Fused:
         if not len(at):
             raise LabelError(
                 f"item {item!r} did not take part: {self.concept!r} was fused over {items.n:,} "
-                f"{items.kind}"
+                f"{items.kind}" + (f", such as {items.numbers[0]}" if items.n else "")
             )
         return explain(
             self.fusion, self._known, self._parts, int(at[0]), self.concept, self._threshold

@@ -1,0 +1,64 @@
+"""What a fusion tells of itself: notes, and errors that say what to do."""
+
+from __future__ import annotations
+
+import pytest
+
+import vquery as vq
+from tests.unit.api.test_fusing import second, span_votes
+from vquery import row
+from vquery.errors import LabelError, QueryError
+
+
+def test_notes_are_those_of_the_model_and_of_time(path):
+    with vq.open(path) as db:
+        votes, _ = span_votes(db)
+        plain = db.fuse("ad", votes, keep=False).notes
+        assert set(vq.LabelModel().fit(votes).notes_) <= set(plain)
+        timed = db.fuse("ad", votes, decode={"min_duration": 2}, keep=False).notes
+        assert any("classes last on average" in note for note in set(timed) - set(plain))
+
+
+def test_silence_is_told(path):
+    with vq.open(path) as db:
+        votes = db.votes([lambda shots: shots.filter(row.duration > 1e6)], over=db.shots)
+        assert "no function votes on any item" in db.fuse("ad", votes, keep=False).notes
+
+
+def test_people_and_functions_that_have_no_class_in_common_are_told(path):
+    with vq.open(path) as db:
+        votes, _ = span_votes(db)
+        db.label(second(db, 3), "ad", "advert")
+        told = "people say 'advert' and functions 'no', 'yes', which count as different classes"
+        assert any(note.startswith(told) for note in db.fuse("ad", votes, keep=False).notes)
+        db.label(second(db, 4), "ad", "yes")
+        assert not any("people say" in note for note in db.fuse("ad", votes, keep=False).notes)
+
+
+def test_options_of_decoding_are_checked(path):
+    with vq.open(path) as db:
+        votes, _ = span_votes(db)
+        for wrong in ({"cutz": db.shots}, 3):
+            with pytest.raises(QueryError, match=r"decode=\) must be True or a mapping of dura"):
+                db.fuse("ad", votes, decode=wrong)
+        tracks = db.votes([lambda faces: faces], over="tracks")
+        with pytest.raises(QueryError, match=r"take votes over db\.faces"):
+            db.fuse("ad", tracks, decode=True)
+
+
+def test_an_unknown_item_is_answered_with_a_known_one(path):
+    with vq.open(path) as db:
+        votes, _ = span_votes(db)
+        found = db.fuse("ad", votes.take(range(7, 40)), keep=False)
+        with pytest.raises(LabelError, match=r"fused over 33 spans, such as 7$"):
+            found.why(0)
+
+
+def test_rows_that_corrections_added_cannot_have_labels(path):
+    with vq.open(path) as db:
+        faces = db.faces.collect()
+        added = faces.slice(0, 1).to_pylist()[0] | {"detection_id": -1}
+        rows = faces.from_pylist([added, *faces.to_pylist()], schema=faces.schema)
+        votes = db.votes([lambda faces: faces], over=vq.from_arrow(rows))
+        with pytest.raises(LabelError, match="1 of 61 items were added by corrections"):
+            db.fuse("ad", votes)
