@@ -52,7 +52,7 @@ class Making:
         *,
         rows: bool = False,
     ) -> None:
-        if not 0 < cover <= 1:
+        if not isinstance(cover, int | float) or not 0 < cover <= 1:
             raise LabelError(f"votes(cover=) must be in (0, 1], got {cover!r}")
         self._words, self._cover, self._states = words, cover, states
         self._version, self._rows = version, rows
@@ -60,9 +60,18 @@ class Making:
     def all(self, functions: Functions) -> list[Voter]:
         """Make all of them."""
         if isinstance(functions, Mapping):
+            nameless = [name for name in functions if not isinstance(name, str) or not name]
+            if nameless:
+                raise QueryError(
+                    f"votes(): names of label functions must be texts, got {nameless[0]!r}"
+                )
             return [self._one(given, name, name) for name, given in functions.items()]
-        if isinstance(functions, str | Concept | Intervals) or callable(functions):
-            raise QueryError("votes() takes a list of label functions, or a mapping from names")
+        one = isinstance(functions, str | Concept | Intervals) or callable(functions)
+        if one or not hasattr(functions, "__iter__"):
+            raise QueryError(
+                "votes() takes a list of label functions, or a mapping from names; got "
+                f"{type(functions).__name__}"
+            )
         return [self._one(given, None, f"lf{i}") for i, given in enumerate(functions)]
 
     def _one(self, given: Function, name: str | None, nameless: str) -> Voter:
@@ -125,10 +134,15 @@ class Making:
 
     def _kind(self, function: Callable[..., Any]) -> str:
         """Tell by the names of its parameters what a function is to be given."""
+        try:
+            parameters = inspect.signature(function).parameters
+        except ValueError as error:  # of what is not written in Python
+            raise LabelError(
+                f"{function!r} does not tell its parameters: wrap it, as in "
+                "lambda row: function(row.text)"
+            ) from error
         needed = [
-            name
-            for name, one in inspect.signature(function).parameters.items()
-            if one.default is inspect.Parameter.empty
+            name for name, one in parameters.items() if one.default is inspect.Parameter.empty
         ]
         if all(name in self._words for name in needed):
             return INTERVALS

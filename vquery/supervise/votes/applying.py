@@ -13,10 +13,11 @@ from vquery.engine.bring import any_table
 from vquery.errors import LabelError, SchemaError
 from vquery.plan.fingerprint import digest
 from vquery.schema import KEYS
+from vquery.supervise.votes.coding import ABSTAIN, MOST_CLASSES, check_classes
 from vquery.supervise.votes.covering import IDENTITIES, TIME_ALONE, VOTE, Ballot, Items, ballot
 from vquery.supervise.votes.items import runs, segments
 from vquery.supervise.votes.keeping import Kept
-from vquery.supervise.votes.matrix import ABSTAIN, MOST_CLASSES, LabelMatrix
+from vquery.supervise.votes.matrix import LabelMatrix
 from vquery.supervise.votes.rowwise import checked_class, columns_of, row_ballot, table_ballot
 from vquery.supervise.votes.sameness import Sameness, content
 
@@ -311,6 +312,7 @@ def _classes(asked: Sequence[Asked], settings: Settings) -> tuple[Hashable, ...]
     """All classes that may be voted, in the order in which functions name them."""
     given = settings.classes
     if given is not None:
+        check_classes(tuple(given), settings.abstain)
         for one in asked:
             if one.ballot is not None:
                 with _Told(one, settings, None, len(asked)):

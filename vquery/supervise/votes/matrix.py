@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from vquery.engine.bring import in_own_order
 from vquery.errors import LabelError, SchemaError
+from vquery.supervise.votes.coding import ABSTAIN, check_classes, coded_votes, durations
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -22,9 +24,6 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
-ABSTAIN = -1
-"""The code of a function that says nothing."""
-MOST_CLASSES = np.iinfo(np.int16).max
 NAMED_CLASSES = 8
 """Classes that a matrix names where it shows itself."""
 
@@ -59,7 +58,13 @@ class LabelMatrix:
     sources: tuple[dict[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
-        n, m = self.votes.shape
+        shape, kind = np.shape(self.votes), getattr(self.votes, "dtype", None)
+        if len(shape) != 2 or kind is None or not np.issubdtype(kind, np.signedinteger):
+            raise SchemaError(
+                "votes must be codes, int16 of shape (items, functions); LabelMatrix.from_dense() "
+                f"makes them of other values. Got {type(self.votes).__name__} of shape {shape}"
+            )
+        n, m = shape
         if n * m and (self.votes.min() < ABSTAIN or self.votes.max() >= len(self.classes)):
             outside = (self.votes < ABSTAIN) | (self.votes >= len(self.classes))
             row, column = np.argwhere(outside)[0].tolist()
@@ -71,6 +76,10 @@ class LabelMatrix:
             raise SchemaError(
                 f"functions must be {m} different names, got {', '.join(self.functions)}"
             )
+        if len(set(self.classes)) < len(self.classes):
+            raise LabelError(f"classes must be different, got {list(self.classes)}")
+        if self.items is not None and not isinstance(self.items, pa.Table):
+            object.__setattr__(self, "items", in_own_order(self.items, "items"))
         if self.items is not None and self.items.num_rows != n:
             raise SchemaError(f"items must have {n} rows, as votes have; got {self.items.num_rows}")
         if not len(self.seconds):
@@ -114,11 +123,19 @@ class LabelMatrix:
         >>> LabelMatrix.from_dense([[1, 0], [-1, 1]], classes=[-1, 1], abstain=0).votes.tolist()
         [[1, -1], [0, 1]]
         """
-        array = np.asarray(votes)
+        try:
+            array = np.asarray(votes)
+        except ValueError as error:
+            raise SchemaError(f"votes must be rows of one length: {error}") from error
         if array.ndim != 2:
             raise SchemaError(f"votes must have shape (items, functions), got {array.shape}")
         if functions is None:
             functions = [f"lf{j}" for j in range(array.shape[1])]
+        elif len(functions) != array.shape[1]:
+            raise SchemaError(
+                f"functions must be {array.shape[1]} names, one a column of votes; got "
+                f"{len(functions)}"
+            )
         coded = coded_votes(array, tuple(classes), abstain, functions)
         return cls(coded, tuple(classes), tuple(functions), items)
 
@@ -227,7 +244,7 @@ class LabelMatrix:
         if isinstance(function, str):
             if function in self.functions:
                 return self.functions.index(function)
-        elif 0 <= function < self.m:
+        elif isinstance(function, int | np.integer) and 0 <= function < self.m:
             return int(function)
         raise LabelError(
             f"there is no function {function!r}. Functions: {', '.join(self.functions) or 'none'}"
@@ -329,64 +346,3 @@ class LabelMatrix:
 
     def _repr_html_(self) -> str:
         return self.summary().html()
-
-
-def durations(items: pa.Table | None, n: int) -> Floats:
-    """Seconds that each item lasts; ones where no item lasts.
-
-    >>> durations(None, 2)
-    array([1., 1.])
-    """
-    if items is None or "start_us" not in items.column_names:
-        return np.ones(n)
-    length = (items["end_us"].to_numpy() - items["start_us"].to_numpy()) / 1e6
-    return length if length.any() else np.ones(n)
-
-
-def coded_votes(
-    array: NDArray[Any], classes: tuple[Hashable, ...], abstain: Hashable, functions: Sequence[str]
-) -> Codes:
-    """Turn values into numbers of classes, -1 for ``abstain``.
-
-    Raises
-    ------
-    LabelError
-        If a value is neither; it names the row and the function.
-
-    >>> coded_votes(np.array([["no", ""]]), ("no", "yes"), "", ["a", "b"]).tolist()
-    [[0, -1]]
-    """
-    check_classes(classes, abstain)
-    coded = np.full(array.shape, ABSTAIN - 1, np.int16)
-    coded[array == abstain] = ABSTAIN
-    for code, value in enumerate(classes):
-        coded[array == value] = code
-    bad = np.argwhere(coded < ABSTAIN)
-    if len(bad):
-        row, column = bad[0].tolist()
-        raise LabelError(
-            f"votes, row {row}, function {column} ({functions[column]}): expected one of "
-            f"{list(classes)} or {abstain!r} to abstain, got {array[row, column]} "
-            f"({len(bad)} such votes)"
-        )
-    return coded
-
-
-def check_classes(classes: tuple[Hashable, ...], abstain: Hashable) -> None:
-    """Refuse classes that are none, not all different, too many, or the abstention.
-
-    Raises
-    ------
-    LabelError
-        Naming them.
-
-    >>> check_classes((0, 1), abstain=0)
-    Traceback (most recent call last):
-    vquery.errors.LabelError: classes must be different values other than abstain=0, got [0, 1]
-    """
-    if not classes or len(set(classes)) < len(classes) or abstain in classes:
-        raise LabelError(
-            f"classes must be different values other than abstain={abstain!r}, got {list(classes)}"
-        )
-    if len(classes) > MOST_CLASSES:
-        raise LabelError(f"at most {MOST_CLASSES} classes can be voted, got {len(classes)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,7 +52,11 @@ def columns_of(frame: Any) -> dict[str, list[Any]]:
     {'a': [1, None]}
     """
     if hasattr(frame, "columns") and hasattr(frame, "iloc"):  # pandas, with what Arrow may not take
-        return {str(name): frame[name].tolist() for name in frame.columns}
+        names = [str(name) for name in frame.columns]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise SchemaError(f"over: column {twice!r} occurs twice: rename one of them")
+        return {name: frame.iloc[:, place].tolist() for place, name in enumerate(names)}
     if isinstance(frame, pa.Table) or hasattr(frame, "__arrow_c_stream__"):
         table = frame if isinstance(frame, pa.Table) else pa.table(frame)
         return {name: table[name].to_pylist() for name in table.column_names}
@@ -108,10 +111,11 @@ def table_ballot(
     answers = function(frame)
     if isinstance(answers, pa.Array | pa.ChunkedArray):
         answers = answers.to_pylist()
-    elif hasattr(answers, "tolist"):
-        answers = answers.tolist()
+    elif hasattr(answers, "tolist") or hasattr(answers, "to_list"):  # numpy, pandas; Polars
+        answers = answers.tolist() if hasattr(answers, "tolist") else answers.to_list()
     if not isinstance(answers, list | tuple) or len(answers) != n:
-        size = f"{len(answers)} answers" if hasattr(answers, "__len__") else repr(answers)
+        several = hasattr(answers, "__len__") and not isinstance(answers, str)
+        size = f"{len(answers)} answers in a {type(answers).__name__}" if several else repr(answers)
         raise LabelError(f"a function of the whole table gives one answer a row ({n}), got {size}")
     return _ballot(answers, abstain)
 
@@ -131,18 +135,25 @@ def _ballot(answers: Sequence[Any], abstain: Hashable | None) -> Ballot:
 
 
 def checked_class(value: Any, number: int | None = None) -> Hashable:
-    """Refuse what cannot be a class: NaN, and what cannot be compared.
+    """Refuse what cannot be a class: NaN, NA and the like, and what cannot be compared.
 
     >>> checked_class(float("nan"), 3)
     Traceback (most recent call last):
     vquery.errors.LabelError: row 3: a vote is a class or None to abstain, got nan
     """
-    nan = isinstance(value, float) and math.isnan(value)
-    if nan or not _is_hashable(value):
+    if not _is_hashable(value) or not _is_itself(value):
         where = "" if number is None else f"row {number}: "
         raise LabelError(f"{where}a vote is a class or None to abstain, got {value!r}")
     made: Hashable = value
     return made
+
+
+def _is_itself(value: Any) -> bool:
+    """Whether a value equals itself, as NaN, NaT and pandas.NA do not."""
+    try:
+        return bool(value == value)
+    except (TypeError, ValueError):
+        return False
 
 
 def _is_hashable(value: Any) -> bool:

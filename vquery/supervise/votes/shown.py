@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vquery.schema import KEYS
 from vquery.supervise.votes.items import runs
 from vquery.view.lanes import Lane, lanes_html
 from vquery.view.page import fragment, heading, paragraph, rows_html, table_html
@@ -130,7 +131,7 @@ def _class_table(summary: Summary) -> str:
 
 def _over_time(summary: Summary, names: tuple[str, ...]) -> list[str]:
     votes = summary.votes
-    if votes.items is None or "video" not in votes.items.column_names or not votes.n:
+    if votes.items is None or not set(KEYS) <= set(votes.items.column_names) or not votes.n:
         return []
     videos = pc.unique(votes.items["video"]).slice(0, SHOWN_VIDEOS)
     here = np.flatnonzero(pc.is_in(votes.items["video"], value_set=videos).to_numpy())

@@ -11,7 +11,7 @@ import pyarrow as pa
 from vquery.errors import LabelError
 from vquery.metrics.calibration import known_codes, wilson
 from vquery.supervise.slices import slices_of
-from vquery.supervise.votes.matrix import ABSTAIN
+from vquery.supervise.votes.coding import ABSTAIN
 from vquery.supervise.votes.residual import residual_correlation
 
 if TYPE_CHECKING:

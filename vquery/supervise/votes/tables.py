@@ -8,9 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vquery.engine.bring import in_own_order
 from vquery.errors import LabelError, SchemaError
 from vquery.schema import KEYS, VOTE, conform
-from vquery.supervise.votes.matrix import ABSTAIN, LabelMatrix
+from vquery.supervise.votes.coding import ABSTAIN
+from vquery.supervise.votes.matrix import LabelMatrix
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -54,7 +56,7 @@ def from_arrow(
     ... ).items.to_pylist()
     [{'item': 7}]
     """
-    table = given if isinstance(given, pa.Table) else pa.table(given)
+    table = pa.table(given) if isinstance(given, dict) else in_own_order(given, "votes")
     missing = [name for name in NEEDED if name not in table.column_names]
     if missing:
         raise SchemaError(
@@ -66,7 +68,8 @@ def from_arrow(
     known = sorted(known) if classes is None else known
     names = table["function"].unique().to_pylist() if functions is None else list(functions)
     given_items = items is not None
-    items = _items(table) if items is None else items
+    items = _items(table) if items is None else _given_items(items)
+    _refuse_alike(known)
     rows = _places(table["item"], items["item"], "item")
     coded = np.full((items.num_rows, len(names)), ABSTAIN, np.int16)
     columns = _places(table["function"], pa.array(names, pa.string()), "function")
@@ -91,6 +94,30 @@ def _items(votes: pa.Table) -> pa.Table:
     if twice.size:
         raise SchemaError(f"votes: item {again[twice[0]]} has two times; give each its own number")
     return found
+
+
+def _given_items(given: Any) -> pa.Table:
+    """Check that items that are given have a number each, and it is theirs alone."""
+    items = in_own_order(given, "items")
+    if "item" not in items.column_names:
+        raise SchemaError(
+            "items must have a column item, the number of each; got "
+            f"{', '.join(items.column_names)}"
+        )
+    counts = items["item"].value_counts()
+    twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
+    if len(twice) or items["item"].null_count:
+        which = f"item {twice[0].as_py()!r} occurs twice" if len(twice) else "one has none"
+        raise SchemaError(f"items: each must have a number of its own, but {which}")
+    return items
+
+
+def _refuse_alike(classes: Sequence[Hashable]) -> None:
+    """Refuse classes that a text cannot tell apart, such as 1 and "1"."""
+    texts = [str(each) for each in classes]
+    twice = next((text for text in texts if texts.count(text) > 1), None)
+    if twice is not None:
+        raise LabelError(f"classes must have different texts, but two are {twice!r}")
 
 
 def _places(column: pa.ChunkedArray, known: Any, what: str) -> Any:

@@ -228,3 +228,32 @@ def test_data_frames_with_a_time_keep_their_order():
         found = vq.votes([loud], given)
         assert found.votes.ravel().tolist() == [0, -1, -1]
         assert found.items["video"].to_pylist() == ["b", "a", "a"]
+
+
+@pytest.mark.parametrize("missing", [pd.NA, pd.NaT, float("nan")])
+def test_what_is_missing_is_no_class(missing):
+    table = pa.table({"text": ["a"]})
+    with pytest.raises(vq.LabelError, match="row 0: a vote is a class or None to abstain"):
+        vq.votes([lambda row: missing if row.text else None], table)
+
+
+@pytest.mark.parametrize(
+    ("functions", "options", "kind", "said"),
+    [
+        (None, {}, vq.QueryError, "takes a list of label functions"),
+        ({1: len}, {}, vq.QueryError, "must be texts, got 1"),
+        ([str], {}, vq.LabelError, "does not tell its parameters"),
+        ([len], {"cover": "half"}, vq.LabelError, "cover"),
+        ([len], {"classes": ["a", "a"]}, vq.LabelError, "classes must be different"),
+        ([len], {"classes": []}, vq.LabelError, "classes must be different"),
+    ],
+)
+def test_what_cannot_be_asked_is_named(functions, options, kind, said):
+    with pytest.raises(kind, match=said):
+        vq.votes(functions, pa.table({"text": ["a"]}), **options)
+
+
+def test_a_column_that_occurs_twice_is_named():
+    frame = pd.DataFrame([["a", "b"]], columns=["text", "text"])
+    with pytest.raises(vq.SchemaError, match="column 'text' occurs twice"):
+        vq.votes([lambda row: row.text], frame)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -120,3 +121,74 @@ def test_votes_that_cannot_be_are_refused(change, told):
 def test_a_table_without_functions_is_refused():
     with pytest.raises(SchemaError, match="needs columns item, function, vote; missing: function"):
         LabelMatrix.from_arrow(pa.table({"item": [1], "vote": ["x"]}))
+
+
+def test_items_may_be_a_data_frame():
+    items = pd.DataFrame({"item": [7, 9], "video": ["b", "a"], "start_us": 0, "end_us": [1, 2]})
+    votes = LabelMatrix.from_dense([[1], [0]], classes=[0, 1], items=items)
+    assert votes.items["item"].to_pylist() == [7, 9]
+    assert LabelMatrix.from_arrow(votes.to_arrow(), items=items).votes.tolist() == [[1], [0]]
+
+
+def test_items_without_a_time_can_be_shown():
+    items = pa.table({"item": [1], "video": ["a"], "start_us": [5]})
+    assert "Residual" in LabelMatrix.from_dense([[1]], classes=[0, 1], items=items)._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("start", "end"), [([10, 10], [20, 0]), ([10, None], [20, 20]), ([10, 10], [20, None])]
+)
+def test_times_that_cannot_be_are_named(start, end):
+    items = pa.table({"item": [1, 2], "video": ["a", "a"], "start_us": start, "end_us": end})
+    with pytest.raises(SchemaError, match="items, row 1: start_us and end_us must be given"):
+        LabelMatrix.from_dense([[1], [0]], classes=[0, 1], items=items)
+
+
+@pytest.mark.parametrize("votes", [[[1, 0]], np.array([[1.0, 0.5]]), np.array([1, 0])])
+def test_what_are_no_codes_is_refused(votes):
+    with pytest.raises(SchemaError, match="votes must be codes, int16 of shape"):
+        LabelMatrix(votes, (0, 1), ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "said"),
+    [
+        ({"classes": [[0], [1]]}, LabelError, "classes must be single values"),
+        ({"classes": [0, 1], "functions": ["a"]}, SchemaError, "functions must be 2 names"),
+    ],
+)
+def test_what_cannot_name_votes_is_refused(options, kind, said):
+    with pytest.raises(kind, match=said):
+        LabelMatrix.from_dense([[1, 0]], **options)
+
+
+def test_rows_have_one_length_and_functions_whole_numbers():
+    with pytest.raises(SchemaError, match="rows of one length"):
+        LabelMatrix.from_dense([[1, 0], [1]], classes=[0, 1])
+    with pytest.raises(LabelError, match=r"no function 0\.5"):
+        LabelMatrix.from_dense([[1, 0]], classes=[0, 1]).select([0.5])
+    with pytest.raises(LabelError, match="classes must be different"):
+        LabelMatrix(np.array([[1]], np.int16), (0, 0), ("a",))
+
+
+@pytest.mark.parametrize(
+    ("items", "said"),
+    [
+        (pa.table({"item": [7, 7]}), "item 7 occurs twice"),
+        (pa.table({"item": [7, None]}), "one has none"),
+        (pa.table({"row": [7]}), "must have a column item"),
+        (5, "items: from_arrow"),
+    ],
+)
+def test_items_of_a_table_of_votes_are_told_apart(items, said):
+    votes = pa.table({"item": [7], "function": ["f"], "vote": ["a"]})
+    with pytest.raises(SchemaError, match=said):
+        LabelMatrix.from_arrow(votes, items=items)
+
+
+def test_classes_of_a_table_of_votes_are_told_apart_by_their_texts():
+    votes = pa.table({"item": [7], "function": ["f"], "vote": ["1"]})
+    with pytest.raises(LabelError, match="two are '1'"):
+        LabelMatrix.from_arrow(votes, classes=[1, "1"])
+    with pytest.raises(SchemaError, match="votes: from_arrow"):
+        LabelMatrix.from_arrow(5)
