@@ -20,10 +20,11 @@ const LETTER_PX = 7;
 export const shownAt = (boxes, t_us) =>
   boxes.filter((one) => one.start_us <= t_us && t_us < Math.max(one.end_us, one.start_us + 1));
 
+const MARKS = { confirmed: "✓ ", conflict: "≠ ", proposed: "" };
+
 /** What a box is called. @param {Boxed} box */
 export const tag = (box) =>
-  box.label === null ? "" : box.state === "proposed" ? `${box.label}?`
-    : box.state === "conflict" ? `${box.label} ≠` : box.label;
+  box.label === null ? "" : `${box.state ? MARKS[box.state] : ""}${box.label}`;
 
 export class Overlay {
   /**
