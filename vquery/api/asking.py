@@ -10,14 +10,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery.api.label_functions import Making
+from vquery.api.labelling import NONE_OF_THEM
 from vquery.engine.bring import any_table, in_own_order
 from vquery.engine.intervals import Intervals
 from vquery.errors import LabelError, QueryError
 from vquery.schema import KEYS
+from vquery.supervise.votes import ABSTAIN
 from vquery.supervise.votes.applying import Settings, Voter, apply, apply_on_segments
 from vquery.supervise.votes.covering import VOTE, Ballot, Items, ballot
 from vquery.supervise.votes.items import items_of, track_items
 from vquery.supervise.votes.rowwise import columns_of
+from vquery.supervise.votes.summary import OTHER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,6 +98,8 @@ def truth(db: Any, votes: LabelMatrix, concept: str) -> Ints:
             "classes as codes to summary(truth=)"
         )
     said = db.labelled(concept).collect(columns=[*KEYS, "label", "detection_id"])
+    nobody = pc.fill_null(said["label"], NONE_OF_THEM)
+    said = said.set_column(said.column_names.index("label"), "label", nobody)
     said = said.rename_columns([VOTE if c == "label" else c for c in said.column_names])
     of_spans = said.filter(said["detection_id"].is_null()).drop_columns("detection_id")
     coded = Items(items)
@@ -104,19 +109,19 @@ def truth(db: Any, votes: LabelMatrix, concept: str) -> Ints:
         of_objects = said.join(tracks, "detection_id", join_type="inner")
         made = ballot(coded, of_objects, label=None, otherwise=None, cover=ANY)
         own = _codes(made, votes)
-        found = np.where(own < 0, found, own)
+        found = np.where(own == ABSTAIN, found, own)
     return found
 
 
 def _codes(made: Ballot, votes: LabelMatrix) -> Ints:
     codes = {str(value): code for code, value in enumerate(votes.classes)}
-    other = [value for value in made.values if value not in codes and value is not None]
+    other = [str(value) for value in made.values if str(value) not in {*codes, NONE_OF_THEM}]
     if other:
         logger.warning(
-            "labels that are no class of the votes count as not known: %s",
-            ", ".join(map(str, other)),
+            "labels that are no class of the votes, so that all votes there count as wrong: %s",
+            ", ".join(other),
         )
-    number = np.array([*(codes.get(str(each), -1) for each in made.values), -1])
+    number = np.array([*(codes.get(str(each), OTHER) for each in made.values), ABSTAIN])
     found: Ints = number[made.codes]
     return found
 

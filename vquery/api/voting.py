@@ -113,12 +113,12 @@ class Voting:
         )
 
     def truth(self, votes: LabelMatrix, concept: str) -> Ints:
-        """Find the human label of each item: its class in ``votes``, -1 where nobody has said one.
+        """Find the human label of each item: its class in ``votes``, -1 where nobody said anything.
 
         The label of a detection speaks of that detection and of its track, where contradictions are
         settled by the time they cover; that of a span of all items that it covers for half of their
-        time. What is labelled "none of them", or with what is no class of the votes, counts as not
-        known.
+        time. What is labelled None ("none of them"), or with what is no class of the votes, is -2:
+        whatever is voted there is wrong.
 
         Returns
         -------

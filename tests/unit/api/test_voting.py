@@ -119,9 +119,16 @@ def test_human_labels_are_the_truth_of_detections_and_tracks(db, caplog):
     assert row["known"] == 12
     assert 0 < row["accuracy"] < 1
     assert db.truth(db.votes([ann_first], over="tracks"), "name").tolist() == [0, 1, -1]
+    db.label(db.faces.limit(1), "name", None)
+    assert db.truth(votes, "name").tolist()[0] == -2
+    assert "no class of the votes" not in caplog.text
     db.label(db.faces.limit(1), "name", "Cleo")
-    assert db.truth(votes, "name").tolist()[0] == -1
-    assert "labels that are no class of the votes count as not known: Cleo" in caplog.text
+    truth = db.truth(votes, "name")
+    assert truth.tolist()[0] == -2
+    assert "no class of the votes, so that all votes there count as wrong: Cleo" in caplog.text
+    assert votes.summary(truth).table["known"].to_pylist() == [12]
+    with pytest.raises(vq.LabelError, match="-2 says that the item is of none of the classes"):
+        vq.assess(None, truth, labels=truth, classes=votes.classes)
     assert (db.truth(votes, "nothing") == -1).all()
     assert (db.truth(db.votes([ann_first], over="words"), "name") == -1).all()
     without = vq.LabelMatrix.from_dense([["Ann"]], classes=["Ann"])

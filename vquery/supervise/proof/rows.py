@@ -152,9 +152,15 @@ def coded(values: Any, classes: tuple[Hashable, ...], name: str) -> Ints:
     if bad.size:
         raise LabelError(
             f"{name}, row {bad[0]}: expected one of {list(classes)}, or None where there is none; "
-            f"got {plain[bad[0]]!r} ({bad.size} such rows)"
+            f"got {plain[bad[0]]!r} ({bad.size} such rows)" + _hint(plain[bad[0]])
         )
     return found
+
+
+def _hint(value: Any) -> str:
+    """Say what db.truth() means by a number."""
+    said = "; -2 says that the item is of none of the classes: add a class for them, or take -1"
+    return said if value == NO_CLASS else ""
 
 
 def row_columns(items: pa.Table | None, rows: Ints, own: Sequence[str]) -> dict[str, Any]:

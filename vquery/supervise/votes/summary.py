@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 ALL = "all"
 """The slice of all items."""
+OTHER = -2
+"""Truth of an item that is known to be of none of the classes: whatever is voted is wrong."""
 BLOCK_VALUES = 1 << 22
 """Votes that are counted at a time, so that memory does not grow with the items."""
 
@@ -51,7 +53,8 @@ class Summary:
         ``votes`` and ``known, accuracy, low, high`` of these votes alone. A function may be right
         about one class and wrong about another.
     votes, truth, slices
-        What it is about: ``truth`` (n,) -1 where not known; ``slices`` name → (n,) truth values.
+        What it is about: ``truth`` (n,) -1 where not known, the number of classes where it is none
+        of them; ``slices`` name → (n,) truth values.
     """
 
     table: pa.Table
@@ -119,8 +122,10 @@ def summarised(votes: LabelMatrix, truth: ArrayLike | None, slices: Slices | Non
     >>> found.select(["votes", "overlap", "conflict", "accuracy"]).to_pydict()["accuracy"]
     [0.5, 0.5]
     """
-    known = np.full(votes.n, ABSTAIN) if truth is None else truth
-    codes = known_codes(known, votes.n, len(votes.classes)).astype(np.int64)
+    known = np.full(votes.n, ABSTAIN) if truth is None else np.asarray(truth)
+    other = known == OTHER
+    codes = known_codes(np.where(other, ABSTAIN, known), votes.n, len(votes.classes))
+    codes = np.where(other, len(votes.classes), codes.astype(np.int64))
     masks = _masks(slices, votes)
     totals = _totals(votes, codes, list(masks.values()))
     parts = [_rows(votes, name, number, totals) for number, name in enumerate(masks)]

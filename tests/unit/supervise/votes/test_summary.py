@@ -155,6 +155,15 @@ def test_hundreds_of_functions():
     assert "the first 30 of 500 functions" in found.html()
 
 
+def test_votes_on_items_of_another_class_are_wrong():
+    votes = LabelMatrix.from_dense([[0, 0], [0, -1], [0, 0], [0, -1]], classes=[0])
+    found = votes.summary([0, -2, -1, -2])
+    assert found.table["known"].to_pylist() == [3, 1]
+    assert found.table["accuracy"].to_pylist() == [pytest.approx(1 / 3), 1.0]
+    assert "class known of 3" in repr(found)
+    assert found.residual().given.startswith("the true class where it is known")
+
+
 def test_slices_and_truth_are_checked():
     votes = LabelMatrix.from_dense([[1], [0]], classes=[0, 1])
     with pytest.raises(LabelError, match="'odd': expected one value for each of 2 items, got 1"):
