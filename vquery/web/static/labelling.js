@@ -1,0 +1,222 @@
+/** Labels: the values under the keys 1 to 9, and what is done to the selection or the item in focus. */
+
+import { post } from "./api.js";
+import { askText, el } from "./dialogs.js";
+import { counted } from "./formats.js";
+import { firmSelection, focusPosition } from "./grid.js";
+import { changeConcept } from "./gridbar.js";
+import { bind } from "./keys.js";
+import * as palette from "./palette.js";
+import { openPalette } from "./palettedialog.js";
+import * as choice from "./selection.js";
+import { dispatch, note, state, subscribe } from "./store.js";
+
+const PAUSE_MS = 120;
+const NEW = "\u0000new";
+
+/** Actions are sent one after the other, in the order of the keys. */
+let queue = Promise.resolve();
+let waiting = 0;
+let timer = 0;
+
+/**
+ * What an action is for: the selection, else the item in focus.
+ * @returns {?{selection: Object, count: number, next: number}}
+ */
+function target() {
+  const { result, row, focus } = state;
+  if (!result || focus === null) return null;
+  const count = choice.selectedCount(state.selection, result.total);
+  if (count) {
+    const last = state.selection.ranges[state.selection.ranges.length - 1];
+    const ordered = state.selection.mode === "some" && choice.sameBasis(state.selection.basis, state.view);
+    return { selection: choice.asBody(firmSelection(), result.id), count, next: ordered ? last[1] : focus };
+  }
+  if (!row) return null;
+  const selection = { mode: /** @type {"some"} */ ("some"), basis: choice.BY_ROW, ranges: [[row.row, row.row + 1]] };
+  return { selection: choice.asBody(/** @type {any} */ (selection), result.id), count: 1, next: focus + 1 };
+}
+
+/**
+ * Send one action for the target, and go on to the next item.
+ * @param {string} path
+ * @param {Object<string, *>} [more]
+ */
+function act(path, more = {}) {
+  const at = target();
+  if (!at) return note("There is nothing to label: run a query and move to an item.");
+  const query = state.result?.text;
+  send(() => post(path, { selection: at.selection, concept: state.concept, query, ...more }), true);
+  if (state.selection.mode !== "none") dispatch("selection", { selection: choice.NONE });
+  if (at.next < (state.result?.total ?? 0)) focusPosition(at.next);
+}
+
+/**
+ * @param {function(): Promise<any>} request
+ * @param {boolean} undo whether it can be taken back
+ */
+function send(request, undo) {
+  waiting++;
+  queue = queue.then(async () => {
+    try {
+      const said = await request();
+      if (state.collection && said.event) state.collection.last_event = said.event;
+      const skipped = said.skipped ? ` ${counted(said.skipped, "row")} without a proposal left as they were.` : "";
+      note((said.sentence ?? "Done.") + (said.sentence?.includes("skip") ? "" : skipped), "done", undo);
+    } catch (error) {
+      note(/** @type {Error} */ (error).message, "error");
+    } finally {
+      waiting--;
+      clearTimeout(timer);
+      timer = setTimeout(() => waiting || dispatch("labels"), PAUSE_MS);
+    }
+  });
+}
+
+/** @param {?string} value null: none of the values */
+export const label = (value) => act("/api/labels", { value });
+export const undo = () => send(() => post("/api/undo"), false);
+export const redo = () => send(() => post("/api/redo"), true);
+
+/** @param {number} index of the palette */
+function labelAt(index) {
+  const value = palette.values()[index];
+  if (value === undefined) return note(`No value is under ${index + 1} yet: + adds one.`);
+  label(value);
+}
+
+/** Ask for a new value and give it to the target. */
+async function newValue() {
+  const at = target();
+  const value = await askText({
+    title: `A new value of ${state.concept}`,
+    label: "Value",
+    hint: at ? `Given to ${counted(at.count, "item")}, and kept under the next free key.` : "Kept under the next free key.",
+    done: at ? "Add and label" : "Add",
+  });
+  if (value === null) return;
+  if (!palette.values().includes(value)) palette.keep([...palette.values(), value]);
+  dispatch("palette");
+  if (at) label(value);
+}
+
+async function newConcept() {
+  const name = await askText({
+    title: "A new concept to label",
+    label: "Name",
+    hint: "A letter, then letters, digits or _: role, team, shot_type. Its labels begin with the first one you give.",
+    done: "Use",
+    check: (text) => (/^[A-Za-z]\w{0,62}$/.test(text) ? undefined : "A name is a letter, then letters, digits or _."),
+  });
+  if (name !== null) changeConcept(name);
+  dispatch("palette");
+}
+
+/** @returns {HTMLSelectElement} */
+function conceptMenu() {
+  const select = /** @type {HTMLSelectElement} */ (el("select", { "aria-label": "Concept that is labelled" }));
+  select.addEventListener("change", () => {
+    if (select.value !== NEW) return changeConcept(select.value);
+    select.value = state.concept;
+    void newConcept();
+  });
+  return select;
+}
+
+/** @param {HTMLSelectElement} select */
+function fillConcepts(select) {
+  const names = [...new Set([...(state.collection?.label_concepts ?? []), state.concept])];
+  select.replaceChildren(
+    ...names.map((name) => el("option", { value: name }, name)),
+    el("option", { value: NEW }, "new concept …"),
+  );
+  select.value = state.concept;
+}
+
+/** @param {string} value @param {number} index @param {number} [count] */
+function chip(value, index, count) {
+  const key = index < 9 ? String(index + 1) : "";
+  return el(
+    "button",
+    {
+      type: "button",
+      class: `chip hue-${palette.hue(value)}`,
+      tabindex: "-1",
+      "aria-keyshortcuts": key || null,
+      title: `Label ${value}${count ? ` (${counted(count, "label")})` : ""}`,
+      onclick: () => label(value),
+    },
+    key && el("kbd", {}, key),
+    el("span", { class: "chip-text" }, value),
+  );
+}
+
+/**
+ * @param {string} key
+ * @param {string} text
+ * @param {string} title
+ * @param {function(): void} run
+ */
+const action = (key, text, title, run) =>
+  el(
+    "button",
+    { type: "button", class: "action", tabindex: "-1", "aria-keyshortcuts": key, title, onclick: run },
+    el("kbd", {}, key),
+    text,
+  );
+
+const ACTIONS = [
+  ["Y", "Accept", "The proposed label is right", "/api/accept", ["y", "Shift+y"]],
+  ["N", "Reject", "The proposed label is wrong: it is not proposed again", "/api/reject", ["n"]],
+  ["U", "Unsure", "Set aside: not suggested again", "/api/unsure", ["u", "Shift+u"]],
+];
+
+export function mountLabelling() {
+  const bar = /** @type {HTMLElement} */ (document.getElementById("labels"));
+  const concept = conceptMenu();
+  const chips = el("div", { class: "chips" });
+  const judge = el("div", { class: "judge" });
+  for (const [key, text, title, path] of ACTIONS) judge.append(action(String(key), String(text), String(title), () => act(String(path))));
+  const aim = el("span", { class: "aim quiet" });
+  bar.append(el("label", { class: "menu" }, el("span", { class: "quiet" }, "Label"), concept), chips, judge, aim);
+  const fill = () => {
+    fillConcepts(concept);
+    const counts = new Map(palette.counts().map(({ value, count }) => [value, count]));
+    chips.replaceChildren(
+      ...palette.values().map((value, index) => chip(value, index, counts.get(value))),
+      action("+", "New", "A new value for the selection", () => void newValue()),
+      el("button", { type: "button", class: "link", onclick: () => openPalette(() => dispatch("palette")) }, "edit"),
+    );
+  };
+  const tell = () => {
+    aim.textContent = aimText();
+  };
+  for (const event of ["collection", "concept", "palette"]) subscribe(event, fill);
+  for (const event of ["result", "focus", "selection"]) subscribe(event, tell);
+  bindKeys();
+}
+
+function aimText() {
+  const total = state.result?.total ?? 0;
+  const selected = choice.selectedCount(state.selection, total);
+  if (selected) return `for ${selected === total ? "all " : ""}${counted(selected, "selected item")}`;
+  return state.focus === null ? "" : "for the item in focus";
+}
+
+function bindKeys() {
+  const group = "Label and judge";
+  const digits = Array.from({ length: 9 }, (_, index) => String(index + 1));
+  bind({ group, keys: digits, shown: "1 – 9", text: "give the label under this key", run: (event) => labelAt(Number(event.key) - 1) });
+  bind({ group, keys: ["0"], text: `label “${palette.NONE_TEXT}”`, run: () => label(null) });
+  bind({ group, keys: ["+"], text: "new value, given at once", run: () => void newValue() });
+  for (const [key, , title, path, keys] of ACTIONS) {
+    const words = `${String(title).toLowerCase()}; on to the next`;
+    if (key !== "N") bind({ group, keys: /** @type {string[]} */ (keys), shown: String(key), text: words, run: () => act(String(path)) });
+    else {
+      bind({ group, keys: ["n"], scope: "grid", text: `${words} (in the results)`, run: () => act(String(path)) });
+      bind({ group, keys: ["Shift+n"], text: `${words} (everywhere)`, run: () => act(String(path)) });
+    }
+  }
+  bind({ group, keys: ["z", "Ctrl+z"], text: "undo your last action", run: undo });
+  bind({ group, keys: ["Shift+z", "Ctrl+Shift+z"], text: "redo it", run: redo });
+}

@@ -1,0 +1,78 @@
+/** The dialog that puts values under keys. */
+
+import { el, openDialog } from "./dialogs.js";
+import * as palette from "./palette.js";
+import { state } from "./store.js";
+
+/** @param {function(): void} changed */
+export function openPalette(changed) {
+  let values = palette.values();
+  const list = el("ol", { class: "palette" });
+  const input = /** @type {HTMLInputElement} */ (el("input", { type: "text", maxlength: 200, placeholder: "new value" }));
+  const move = (/** @type {number} */ from, /** @type {number} */ to) => {
+    if (to < 0 || to >= values.length) return;
+    const next = [...values];
+    next.splice(to, 0, ...next.splice(from, 1));
+    show(next, to);
+  };
+  const show = (/** @type {string[]} */ next, focus = -1) => {
+    values = next;
+    list.replaceChildren(...values.map((value, index) => entry(value, index, move)));
+    if (focus >= 0) /** @type {HTMLElement} */ (list.children[focus].querySelector("button")).focus();
+  };
+  const add = () => {
+    const value = input.value.trim();
+    if (value && !values.includes(value)) show([...values, value]);
+    input.value = "";
+    input.focus();
+  };
+  input.addEventListener("keydown", (event) => event.key === "Enter" && add());
+  show(values);
+  openDialog({
+    title: `Keys for ${state.concept}`,
+    body: el(
+      "div",
+      {},
+      el("p", { class: "quiet" }, "The first nine values are under the keys 1 to 9. Alt with ↑ or ↓ moves a value, too."),
+      list,
+      el("div", { class: "row" }, input, el("button", { type: "button", onclick: add }, "Add")),
+    ),
+    actions: [
+      {
+        label: "Save",
+        kind: "main",
+        run: () => {
+          add();
+          palette.keep(values);
+          changed();
+        },
+      },
+      { label: "Cancel" },
+    ],
+  });
+}
+
+/**
+ * @param {string} value
+ * @param {number} index
+ * @param {function(number, number): void} move
+ */
+function entry(value, index, move) {
+  const arrow = (/** @type {string} */ text, /** @type {string} */ name, /** @type {number} */ to) =>
+    el("button", { type: "button", class: "icon", "aria-label": `Move ${value} ${name}`, onclick: () => move(index, to) }, text);
+  const item = el(
+    "li",
+    {},
+    el("kbd", {}, index < 9 ? String(index + 1) : "–"),
+    el("span", { class: `swatch hue-${palette.hue(value)}`, "aria-hidden": "true" }),
+    el("span", { class: "palette-value" }, value),
+    arrow("↑", "up", index - 1),
+    arrow("↓", "down", index + 1),
+  );
+  item.addEventListener("keydown", (event) => {
+    if (!event.altKey || !["ArrowUp", "ArrowDown"].includes(event.key)) return;
+    event.preventDefault();
+    move(index, index + (event.key === "ArrowUp" ? -1 : 1));
+  });
+  return item;
+}

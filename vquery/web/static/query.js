@@ -1,0 +1,271 @@
+/** The query bar: type, complete, run, cancel, explain, keep by name. */
+
+import { ApiError, get, isAbort, post, runQuery } from "./api.js";
+import { Completion } from "./completion.js";
+import { askText, el } from "./dialogs.js";
+import { count, counted } from "./formats.js";
+import { bind } from "./keys.js";
+import { dispatch, note, remember, remembered, state, subscribe } from "./store.js";
+
+const RECENT = 12;
+const LINES = 8;
+const EXAMPLE = "faces.filter(score > 0.9)";
+
+/** @param {number} seconds */
+const took = (seconds) => (seconds < 10 ? `${seconds.toFixed(2)} s` : `${seconds.toFixed(0)} s`);
+
+class QueryBar {
+  /** @param {HTMLElement} pane */
+  constructor(pane) {
+    this.input = /** @type {HTMLTextAreaElement} */ (
+      el("textarea", {
+        id: "text",
+        rows: 1,
+        spellcheck: "false",
+        autocomplete: "off",
+        autocapitalize: "off",
+        "aria-label": "Query",
+        "aria-keyshortcuts": "/",
+        placeholder: `Query: ${EXAMPLE}`,
+      })
+    );
+    this.completion = new Completion(this.input, () => this.resize());
+    this.run = el("button", { type: "button", class: "main", onclick: () => void this.start() }, "Run ", el("kbd", {}, "Ctrl ↵"));
+    this.cancel = el("button", { type: "button", class: "danger", hidden: true, onclick: () => this.stop() }, "Cancel");
+    this.outcome = el("span", { class: "outcome", role: "status" });
+    this.saved = this.savedMenu();
+    this.problem = el("div", { class: "query-problem", role: "alert", hidden: true });
+    this.plan = el("pre", { class: "plan", tabindex: "0", "aria-label": "Plan", hidden: true });
+    const explain = el("button", { type: "button", onclick: () => void this.explain() }, "Explain");
+    const save = el("button", { type: "button", onclick: () => void this.save() }, "Save as …");
+    const field = el("div", { class: "query-field" }, this.input, this.completion.list);
+    pane.append(el("div", { class: "query-row" }, field, this.run, this.cancel, explain, save, this.saved), this.outcome);
+    pane.append(this.problem, this.plan);
+    /** @type {?AbortController} */
+    this.running = null;
+    this.timer = 0;
+    this.input.addEventListener("input", () => this.resize());
+    this.input.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  savedMenu() {
+    const select = /** @type {HTMLSelectElement} */ (el("select", { "aria-label": "Saved concepts, tables and recent queries" }));
+    select.addEventListener("change", () => {
+      this.put(select.value);
+      select.value = "";
+      void this.start();
+    });
+    return select;
+  }
+
+  fillSaved() {
+    const group = (/** @type {string} */ label, /** @type {Array<[string, string]>} */ entries) =>
+      entries.length ? [el("optgroup", { label }, ...entries.map(([value, text]) => el("option", { value }, text)))] : [];
+    const tables = (state.collection?.tables ?? []).filter((/** @type {any} */ one) => one.rows);
+    const concepts = state.collection?.concepts ?? [];
+    this.saved.replaceChildren(
+      el("option", { value: "" }, "Saved"),
+      ...group("Concepts", concepts.map((/** @type {any} */ one) => [one.name, one.name])),
+      ...group("Tables", tables.map((/** @type {any} */ one) => [one.name, `${one.name} · ${count(one.rows)}`])),
+      ...group("Recent", this.recent().map((text) => [text, text.length > 70 ? text.slice(0, 69) + "…" : text])),
+    );
+  }
+
+  /** @returns {string[]} */
+  recent() {
+    return remembered(`recent:${state.collection?.path ?? ""}`, []);
+  }
+
+  /** @param {string} text */
+  put(text) {
+    this.input.value = text;
+    this.completion.close();
+    this.resize();
+  }
+
+  resize() {
+    const lines = this.input.value.split("\n").length;
+    this.input.rows = Math.min(LINES, lines);
+  }
+
+  /** @param {KeyboardEvent} event */
+  key(event) {
+    if (event.isComposing) return;
+    if (this.completion.key(event)) {
+      event.preventDefault();
+      event.stopPropagation();
+    } else if (event.key === "Enter" && !event.shiftKey && !event.altKey) {
+      event.preventDefault();
+      event.stopPropagation();
+      void this.start();
+    } else if (event.key === "Escape") {
+      event.preventDefault();
+      if (this.running) this.stop();
+      else document.getElementById("cells")?.focus();
+    }
+  }
+
+  /** Run the text; a query that still runs is cancelled. */
+  async start() {
+    const text = this.input.value.trim();
+    this.stop();
+    this.completion.close();
+    this.clear();
+    if (!text) return this.refuse(new ApiError(422, `The query is empty: write a table, such as faces, or ${EXAMPLE}.`));
+    const running = new AbortController();
+    this.running = running;
+    this.waiting(true);
+    try {
+      const { seconds, result } = await runQuery(text, { signal: running.signal });
+      if (this.running !== running) return;
+      this.done(text, seconds, /** @type {any} */ (result));
+    } catch (error) {
+      if (this.running === running) this.failed(/** @type {Error} */ (error));
+    } finally {
+      if (this.running === running) {
+        this.running = null;
+        this.waiting(false);
+      }
+    }
+  }
+
+  stop() {
+    this.running?.abort();
+  }
+
+  /** @param {boolean} on */
+  waiting(on) {
+    clearInterval(this.timer);
+    this.run.hidden = on;
+    this.cancel.hidden = !on;
+    if (!on) return;
+    const begun = performance.now();
+    this.outcome.textContent = "running …";
+    this.timer = setInterval(() => {
+      this.outcome.textContent = `running … ${((performance.now() - begun) / 1000).toFixed(0)} s`;
+    }, 1000);
+  }
+
+  clear() {
+    this.problem.hidden = true;
+    this.plan.hidden = true;
+    this.outcome.textContent = "";
+  }
+
+  /**
+   * @param {string} text
+   * @param {number} seconds
+   * @param {import("./store.js").Result} result
+   */
+  done(text, seconds, result) {
+    const cut = result.cut ? ` (${count(result.cut.kept)} of ${count(result.cut.of)} rows kept)` : "";
+    this.outcome.textContent = `${counted(result.total, "hit")} in ${counted(result.videos, "video")}${cut} · ${took(seconds)}`;
+    remember(`recent:${state.collection?.path ?? ""}`, [text, ...this.recent().filter((one) => one !== text)].slice(0, RECENT));
+    this.fillSaved();
+    history.replaceState(null, "", "#q=" + encodeURIComponent(text));
+    const inBar = document.activeElement === this.input || document.activeElement === document.body;
+    dispatch("result", { result, view: { sort: "row", descending: false, group: "" } });
+    if (inBar && result.total) document.getElementById("cells")?.focus();
+  }
+
+  /** @param {Error} error */
+  failed(error) {
+    const cancelled = isAbort(error) || (error instanceof ApiError && error.status === 409);
+    this.outcome.textContent = cancelled ? "cancelled" : "";
+    if (!cancelled) this.refuse(error);
+  }
+
+  /** Show what is wrong, and where. @param {Error} error */
+  refuse(error) {
+    const parts = [el("p", {}, error.message)];
+    if (error instanceof ApiError && error.line) {
+      const line = this.input.value.trim().split("\n")[error.line - 1] ?? "";
+      const column = Math.max(1, error.column ?? 1);
+      parts.push(el("pre", { "aria-hidden": "true" }, `${line}\n${" ".repeat(column - 1)}^`));
+    }
+    this.problem.replaceChildren(...parts);
+    this.problem.hidden = false;
+  }
+
+  async explain() {
+    if (!this.plan.hidden) {
+      this.plan.hidden = true;
+      return;
+    }
+    this.problem.hidden = true;
+    try {
+      const { plan } = await get("/api/explain", { text: this.input.value.trim() });
+      this.plan.textContent = plan;
+      this.plan.hidden = false;
+    } catch (error) {
+      this.refuse(/** @type {Error} */ (error));
+    }
+  }
+
+  async save() {
+    const text = this.input.value.trim();
+    if (!text) return this.refuse(new ApiError(422, "There is no query to save: write one first."));
+    const name = await askText({
+      title: "Save the query as a concept",
+      label: "Name",
+      hint: "From then on the name stands for this query, in other queries too.",
+      check: async (given) => {
+        await post("/api/concepts", { name: given, text });
+      },
+    });
+    if (name === null) return;
+    note(`Saved as ${name}.`, "done");
+    dispatch("labels");
+  }
+}
+
+/** Run a query as if it had been typed. @type {function(string): void} */
+export let ask = () => {};
+
+/** @param {HTMLElement} pane */
+export function mount(pane) {
+  const bar = new QueryBar(pane);
+  ask = (text) => {
+    bar.put(text);
+    void bar.start();
+  };
+  let first = true;
+  subscribe("collection", () => {
+    bar.fillSaved();
+    if (first) begin(bar);
+    first = false;
+  });
+  subscribe("result", () => {
+    if (state.result && bar.input.value.trim() !== state.result.text && !bar.running) showElsewhere(bar);
+  });
+  const focus = () => {
+    bar.input.focus();
+    bar.input.select();
+  };
+  bind({ group: "Query", keys: ["/"], text: "go to the query", run: focus });
+  bind({ group: "Query", keys: ["Ctrl+Enter"], text: "run the query", inText: true, run: () => void bar.start() });
+  bind({ group: "Query", keys: ["w"], text: "explain how the query runs", run: () => void bar.explain() });
+}
+
+/** A result that did not come from the bar: suggestions, a preview. @param {QueryBar} bar */
+function showElsewhere(bar) {
+  bar.clear();
+  const { total, videos, text } = /** @type {import("./store.js").Result} */ (state.result);
+  bar.outcome.textContent = `${text ? text + ": " : ""}${counted(total, "item")} in ${counted(videos, "video")}`;
+}
+
+/** The first view: the query of the address, else the largest table of things with pictures. */
+function begin(bar) {
+  const asked = /^#q=(.*)$/.exec(location.hash)?.[1];
+  const names = (state.collection?.tables ?? []).filter((/** @type {any} */ one) => one.rows).map((/** @type {any} */ one) => one.name);
+  const usual = ["faces", "detections", "captions", "shots"].find((name) => names.includes(name));
+  let text = usual ?? names[0] ?? "";
+  try {
+    if (asked) text = decodeURIComponent(asked);
+  } catch {
+    // an address that was cut: the usual view
+  }
+  if (!text) return bar.refuse(new ApiError(422, "The collection is empty: index a folder with `vquery index FOLDER --collection NAME.vq`."));
+  bar.put(text);
+  void bar.start();
+}
