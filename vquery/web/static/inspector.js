@@ -29,6 +29,7 @@ export function mount(element) {
   subscribe("result", () => inspector.follow());
   subscribe("concept", () => inspector.explainAgain());
   subscribe("labels", () => inspector.explainAgain());
+  subscribe("row", () => inspector.refreshed());
   subscribe("open", () => inspector.open());
   subscribe("seek", (_, { seek }) => inspector.seek(seek));
 }
@@ -95,9 +96,8 @@ class Inspector {
     const { row } = state;
     const video = row && videoOf(row.video);
     if (!row || !video) return;
-    const same = `${state.result?.id} ${row.row}`;
-    const moved = same !== this.shown;
-    [this.row, this.shown] = [row, same];
+    const moved = this.nameOf(row) !== this.shown;
+    [this.row, this.shown] = [row, this.nameOf(row)];
     this.describe(row);
     if (!moved) return;
     this.explain();
@@ -106,6 +106,16 @@ class Inspector {
     await this.player.open(video, row.start_us);
     if (row.end_us > row.start_us) this.player.setLoop(row);
     this.say();
+  }
+
+  /** The row in focus was read again. */
+  refreshed() {
+    if (state.row && this.shown === this.nameOf(state.row)) this.describe(state.row);
+  }
+
+  /** @param {Row} row */
+  nameOf(row) {
+    return `${state.result?.id} ${row.row}`;
   }
 
   /** Show and play the row in focus. */

@@ -11,7 +11,6 @@
 export const LANE_PX = 24;
 export const AXIS_PX = 20;
 export const SHORTEST_US = 50_000;
-export const COLOURS = 10;
 
 const SVG = "http://www.w3.org/2000/svg";
 const SECOND = 1_000_000;
@@ -143,14 +142,6 @@ export function barAt(bars, us, tolerance_us) {
   return best;
 }
 
-/** A number of 0…9 that belongs to a value, for its colour. @param {string|null|undefined} value */
-export function colourOf(value) {
-  if (value === null || value === undefined) return -1;
-  let sum = 0;
-  for (const letter of value) sum = (sum * 31 + (letter.codePointAt(0) ?? 0)) >>> 0;
-  return sum % COLOURS;
-}
-
 /** Say in words what a bar is. @param {Lane} lane @param {Bar} bar */
 export function describe(lane, bar) {
   const long = bar.end_us - bar.start_us < 10 * SECOND ? 2 : 0;
@@ -170,14 +161,15 @@ export function svg(name, facts = {}) {
 /**
  * Draw axis and lanes into an SVG element, replacing what it held.
  * @param {SVGElement} into @param {Lane[]} lanes @param {Span} view @param {number} width
+ * @param {(value: string|null) => number} hue the number of a value's colour, 0 for none
  */
-export function drawLanes(into, lanes, view, width) {
+export function drawLanes(into, lanes, view, width, hue) {
   const height = AXIS_PX + lanes.length * LANE_PX;
   into.setAttribute("width", String(width));
   into.setAttribute("height", String(height));
   into.setAttribute("viewBox", `0 0 ${width} ${height}`);
   const parts = [hatching(), axis(view, width, height)];
-  lanes.forEach((lane, at) => parts.push(oneLane(lane, at, view, width)));
+  lanes.forEach((lane, at) => parts.push(oneLane(lane, at, view, width, hue)));
   into.replaceChildren(...parts);
 }
 
@@ -207,15 +199,18 @@ function axis(view, width, height) {
   return group;
 }
 
-/** @param {Lane} lane @param {number} at @param {Span} view @param {number} width */
-function oneLane(lane, at, view, width) {
+/**
+ * @param {Lane} lane @param {number} at @param {Span} view @param {number} width
+ * @param {(value: string|null) => number} hue
+ */
+function oneLane(lane, at, view, width, hue) {
   const top = AXIS_PX + at * LANE_PX;
   const group = svg("g", { class: `lane lane-${lane.kind}`, "data-lane": at });
   group.append(svg("line", {
     class: "lane-line", x1: 0, x2: width, y1: top + LANE_PX - 0.5, y2: top + LANE_PX - 0.5,
   }));
   lane.bars.forEach((bar, number) => {
-    for (const part of oneBar(bar, top, view, width)) {
+    for (const part of oneBar(bar, top, view, width, hue(bar.value ?? null))) {
       part.setAttribute("data-bar", String(number));
       group.append(part);
     }
@@ -223,14 +218,16 @@ function oneLane(lane, at, view, width) {
   return group;
 }
 
-/** @param {Bar} bar @param {number} top @param {Span} view @param {number} width */
-function oneBar(bar, top, view, width) {
+/**
+ * @param {Bar} bar @param {number} top @param {Span} view @param {number} width
+ * @param {number} hue
+ */
+function oneBar(bar, top, view, width, hue) {
   const left = Math.max(toX(view, width, bar.start_us), -4);
   const right = Math.min(toX(view, width, bar.end_us), width + 4);
   const wide = Math.max(right - left, 2);
-  const colour = colourOf(bar.value);
   const rect = svg("rect", {
-    class: `bar ${bar.state ?? "plain"} ${colour < 0 ? "" : `value-${colour}`}`,
+    class: `bar ${bar.state ?? "plain"} hue-${hue}`,
     x: left.toFixed(2), y: top + 4, width: wide.toFixed(2), height: LANE_PX - 8, rx: 2,
   });
   const words = bar.text || bar.value || (bar.count > 1 ? `${bar.count.toLocaleString("en")}` : "");

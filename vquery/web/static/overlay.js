@@ -6,7 +6,8 @@
  *   state: "proposed"|"confirmed"|"conflict"|null}} Boxed
  */
 
-import { colourOf, svg } from "./lanes.js";
+import { svg } from "./lanes.js";
+import { hue } from "./palette.js";
 
 const PIECE_US = 4_000_000;
 const SHORTEST_US = 125_000;
@@ -130,9 +131,8 @@ export class Overlay {
       x: x1 * width, y: y1 * height,
       width: Math.max((x2 - x1) * width, 2), height: Math.max((y2 - y1) * height, 2),
     };
-    const colour = colourOf(one.label);
     const chosen = one.detection_id === this.chosen ? "chosen" : "";
-    const kind = `${one.state ?? "plain"} ${colour < 0 ? "" : `value-${colour}`} ${chosen}`;
+    const kind = `${one.state ?? "plain"} hue-${hue(one.label)} ${chosen}`;
     const parts = [
       svg("rect", { ...place, class: `box-under ${chosen}` }),
       svg("rect", { ...place, class: `box ${kind}` }),

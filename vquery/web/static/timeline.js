@@ -6,6 +6,7 @@ import { videoOf } from "./inspector.js";
 import {
   around, barAt, clock, describe, drawLanes, inside, panned, showing, svg, toX, zoomed,
 } from "./lanes.js";
+import * as palette from "./palette.js";
 import { Pointing } from "./pointing.js";
 import { timelineKeys } from "./timeline_keys.js";
 import { dispatch, note, state, subscribe } from "./store.js";
@@ -28,7 +29,7 @@ export function mount(element) {
   subscribe("time", () => timeline.moveHead());
   subscribe("focus", () => timeline.follow());
   subscribe("marking", () => timeline.drawMark());
-  for (const event of ["labels", "concept", "result", "collection"]) {
+  for (const event of ["labels", "concept", "result", "collection", "palette"]) {
     subscribe(event, () => timeline.reload());
   }
 }
@@ -183,7 +184,7 @@ export class Timeline {
     this.title.textContent = known
       ? `${this.video} ${clock(start_us, decimals)}–${clock(end_us, decimals)}` : "";
     if (!known) return;
-    drawLanes(/** @type {SVGElement} */ (this.drawnLanes), this.lanes, this.view, this.width);
+    drawLanes(/** @type {SVGElement} */ (this.drawnLanes), this.lanes, this.view, this.width, hues());
     this.names.replaceChildren(...this.lanes.map((lane, at) => laneName(lane, at === this.lane)));
     const whole = Math.max(video?.duration_us ?? end_us, 1);
     this.window.style.left = `${(start_us / whole) * 100}%`;
@@ -326,6 +327,15 @@ function laneName(lane, chosen) {
   const many = lane.total.toLocaleString();
   return el("div", { class: chosen ? "lane-name chosen" : "lane-name", title: `${lane.name}: ${many}` },
     el("span", {}, lane.name), el("small", { class: "quiet" }, many));
+}
+
+/** The colours of values, each looked up once. @returns {(value: string|null) => number} */
+function hues() {
+  const known = new Map();
+  return (value) => {
+    if (!known.has(value)) known.set(value, palette.hue(value));
+    return known.get(value);
+  };
 }
 
 function legend() {
