@@ -15,13 +15,13 @@ from scipy.special import ndtr
 
 from vquery.errors import LabelError, SchemaError
 from vquery.metrics.calibration import numbers
+from vquery.schema import US_PER_S
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     Floats = NDArray[np.float64]
 
-US = 1e6
 FEWEST = 20
 """Runs needed: four numbers are estimated, and five runs for each is little enough."""
 NARROWEST = 0.1
@@ -145,7 +145,7 @@ def _lengths(runs: ArrayLike | pa.Table) -> Floats:
                 f"runs must have start_us and end_us, lacks {', '.join(missing)};"
                 f" columns: {', '.join(runs.column_names)}"
             )
-        out: Floats = (runs["end_us"].to_numpy() - runs["start_us"].to_numpy()) / US
+        out: Floats = (runs["end_us"].to_numpy() - runs["start_us"].to_numpy()) / US_PER_S
     else:
         out = numbers(runs, "runs")
     if out.ndim != 1:

@@ -111,5 +111,5 @@ def appear(
         min_duration_us=seconds_of(min_duration, "appear(min_duration=)"),
         by=columns_of(by, "appear(by=)"),
     )
-    made.renamed("appear")
+    made.settle_name("appear")
     return made

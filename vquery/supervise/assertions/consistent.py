@@ -175,7 +175,7 @@ def consistent(
     if not isinstance(column, str) or not column:
         raise QueryError(f"consistent() takes the name of a column, got {column!r}")
     made = Consistent(name=name, column=column, within=columns_of(within, "consistent(within=)"))
-    made.renamed(f"consistent_{column}")
+    made.settle_name(f"consistent_{column}")
     return made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -48,7 +49,7 @@ class Found:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Assertion:
+class Assertion(ABC):
     """A rule; `find` says what breaks it.
 
     Attributes
@@ -62,11 +63,11 @@ class Assertion:
     name: str
     rank: ClassVar[int] = 9
 
+    @abstractmethod
     def find(self, rows: Rows) -> Found:
         """Look for what breaks the rule."""
-        raise NotImplementedError(f"{type(self).__name__} lacks find(rows)")
 
-    def renamed(self, rule: str) -> None:
+    def settle_name(self, rule: str) -> None:
         """Take a name, the rule's own where none is given; refuse what is no text."""
         if not isinstance(self.name, str):
             raise QueryError(f"{rule}(name=) must be text, got {self.name!r}")

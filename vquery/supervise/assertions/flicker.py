@@ -101,7 +101,7 @@ def flicker(
         max_gap_us=seconds_of(max_gap, "flicker(max_gap=)"),
         by=columns_of(by, "flicker(by=)"),
     )
-    made.renamed("flicker")
+    made.settle_name("flicker")
     return made
 
 

@@ -147,7 +147,7 @@ def multibox(
         raise QueryError(f"multibox(boxes=) must be a whole number of at least 2, got {boxes!r}")
     columns = columns_of(by, "multibox(by=)")
     made = Multibox(name=name, iou=share_of(iou, "multibox(iou=)"), boxes=int(boxes), by=columns)
-    made.renamed("multibox")
+    made.settle_name("multibox")
     return made
 
 

@@ -133,7 +133,7 @@ def never(query: Any, *, name: str = "", remove: bool = False) -> Never:
             f"language, got {type(query).__name__}"
         )
     made = Never(name=name, query=query, remove=remove)
-    made.renamed(_called(query))
+    made.settle_name(_called(query))
     return made
 
 

@@ -103,7 +103,7 @@ def no_overlap(
         iou=None if iou is None else share_of(iou, "no_overlap(iou=)"),
         apart=None if apart is None else columns_of(apart, "no_overlap(apart=)")[0],
     )
-    made.renamed(f"no_overlap_{'_'.join(columns)}")
+    made.settle_name(f"no_overlap_{'_'.join(columns)}")
     return made
 
 

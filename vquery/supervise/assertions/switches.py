@@ -144,7 +144,7 @@ def switches(*, margin: float = MARGIN, by: str = "track", name: str = "") -> Sw
         margin=share_of(margin, "switches(margin=)"),
         by=columns_of(by, "switches(by=)")[0],
     )
-    made.renamed("switches")
+    made.settle_name("switches")
     return made
 
 

@@ -10,7 +10,7 @@ from scipy.optimize import linear_sum_assignment
 
 from vquery.supervise.models import left_out
 from vquery.supervise.models.dawid_skene import Fit, Prior, fit, weak_prior
-from vquery.supervise.models.majority import vote_share
+from vquery.supervise.models.majority import DAWID_SKENE, MAJORITY, TRIPLETS, vote_share
 from vquery.supervise.models.pairing import with_pairs
 from vquery.supervise.models.pairs import Pairs
 from vquery.supervise.models.patterns import Design, Patterns
@@ -88,7 +88,7 @@ class Estimate:
     def evidence(self, patterns: Patterns) -> Floats:
         """Log-likelihood (p, k) of distinct rows without the balance, zeros for silent ones."""
         k = len(self.balance)
-        if self.method == "majority":
+        if self.method == MAJORITY:
             share = vote_share(patterns.votes, self.balance, self.weights)
             out = np.log(share / self.balance)
         else:
@@ -120,13 +120,13 @@ def estimate(patterns: Patterns, k: int, settings: Settings) -> Estimate:
     if not patterns.votes.size:
         even = np.full(k, 1 / k) if settings.given is None else settings.given
         flat = np.full((m, k, k + 1), 1 / (k + 1))
-        return Estimate("majority", even, flat, weights, notes=("There is nothing to learn from.",))
+        return Estimate(MAJORITY, even, flat, weights, notes=("There is nothing to learn from.",))
     work = _Work.of(patterns, k, settings, weights)
-    if settings.method == "majority":
+    if settings.method == MAJORITY:
         return replace(_by_vote(work), notes=("Votes are counted, as asked for.",))
-    if settings.method == "triplets":
+    if settings.method == TRIPLETS:
         found = triplets(patterns, settings.given)
-        return _tempered(patterns, Estimate("triplets", weights=weights, **found), settings)
+        return _tempered(patterns, Estimate(TRIPLETS, weights=weights, **found), settings)
     why = _unidentified(patterns, settings)
     if why and settings.method == "auto":
         return replace(_by_vote(work), notes=(f"{why} So votes are counted.",))
@@ -158,7 +158,7 @@ def _by_vote(work: _Work) -> Estimate:
     prior = weak_prior(work.design, counts, work.even)
     confusion = work.design.cast(work.start * counts[:, None]) + prior.votes
     confusion /= confusion.sum(axis=2, keepdims=True)
-    return Estimate("majority", work.even, confusion, work.weights)
+    return Estimate(MAJORITY, work.even, confusion, work.weights)
 
 
 def _by_model(work: _Work, settings: Settings) -> Estimate:
@@ -176,9 +176,7 @@ def _by_model(work: _Work, settings: Settings) -> Estimate:
         notes.append("Classes came out exchanged against the votes and were put back.")
     if not plain.converged:
         notes.append(f"Not converged after {len(plain.objective)} steps.")
-    model = Estimate(
-        "dawid-skene", plain.balance, plain.confusion, work.weights, notes=tuple(notes)
-    )
+    model = Estimate(DAWID_SKENE, plain.balance, plain.confusion, work.weights, notes=tuple(notes))
     model = _tempered(patterns, model, settings)
     return _paired(patterns, prior, plain, model, settings)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vquery.supervise.models.dawid_skene import Prior, fit
+from vquery.supervise.models.majority import MAJORITY
 from vquery.supervise.models.pairs import Pairs
 from vquery.supervise.models.patterns import Design
 from vquery.supervise.soft import posterior_of
@@ -29,7 +30,7 @@ def of_group(patterns: Patterns, whole: Estimate, given: Floats | None) -> Estim
 
     Temper and doubt stay those of the whole; a smoothed vote has nothing to learn and stays too.
     """
-    if whole.method == "majority":
+    if whole.method == MAJORITY:
         return whole
     k = len(whole.balance)
     design = Design(patterns.votes, k)

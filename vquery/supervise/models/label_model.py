@@ -19,7 +19,7 @@ from vquery.supervise.models.inputs import (
     read_votes,
     read_weights,
 )
-from vquery.supervise.models.majority import decide
+from vquery.supervise.models.majority import DAWID_SKENE, MAJORITY, TRIPLETS, decide
 from vquery.supervise.models.patterns import Patterns
 from vquery.supervise.soft import posterior_of
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-METHODS = ("auto", "dawid-skene", "triplets", "majority")
+METHODS = ("auto", DAWID_SKENE, TRIPLETS, MAJORITY)
 TIES = ("prior", "abstain")
 
 

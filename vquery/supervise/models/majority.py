@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     Codes = NDArray[np.int16]
     Floats = NDArray[np.float64]
 
-MAJORITY = "majority"
-"""The method of a model that counts votes."""
+MAJORITY, DAWID_SKENE, TRIPLETS = "majority", "dawid-skene", "triplets"
+"""Ways to get a label model, as `LabelModel.method_` has them."""
 SMOOTHING = 1.0
 """Votes that the class balance counts for. Without them two votes that agree are certainty."""
 SAME = 1e-9

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vquery.supervise.models import left_out
+from vquery.supervise.models.majority import MAJORITY
 from vquery.view.page import fragment, heading, paragraph, table_html
 
 if TYPE_CHECKING:
@@ -141,10 +142,10 @@ def _scores(model: LabelModel, weight: Any) -> tuple[dict[str, float], int | Non
         whole = whole.merged(other, k)
     part = whole.sample(SAMPLE_ROWS)
     scores = dict(found.scores)
-    if found.method == "majority" or not scores:
+    if found.method == MAJORITY or not scores:
         vote = left_out.score(part, left_out.vote_shares(part, found.balance))
         scores = {"model": vote, "vote": vote}
-        if found.method != "majority":
+        if found.method != MAJORITY:
             shares = left_out.model_shares(part, found.confusion, found.balance, found.temper)
             scores["model"] = left_out.score(part, shares)
     best = int(np.argmax(weight))

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from vquery.errors import QueryError
 from vquery.supervise.models.inputs import read_votes
+from vquery.supervise.models.majority import MAJORITY
 from vquery.supervise.time.durations import read_durations
 from vquery.supervise.time.learn import Told, learn_transitions, settle
 from vquery.supervise.time.run import Evidence, chances, of_nodes, path
@@ -171,7 +172,7 @@ def decode(
             f"transitions must be those of an earlier result or one of {', '.join(METHODS)}, got "
             f"{transitions!r}"
         )
-    if model.method_ == "majority":
+    if model.method_ == MAJORITY:
         notes += ("the model only counts votes: functions that mostly vote one class lean on it",)
     return _decoded(given, sequences, made, notes)
 

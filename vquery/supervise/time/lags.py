@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from vquery.supervise.soft import softmax
 from vquery.supervise.votes.matrix import ABSTAIN
 
 if TYPE_CHECKING:
@@ -91,9 +92,7 @@ def lag_covariances(given: Evidence, sequences: Sequences) -> Lagged | None:
 
 def _shares(given: Evidence, grid: Ints, blocks: Ints) -> Floats:
     """Shares of the classes without each block, (blocks, K), moved as mean probabilities move."""
-    joint = given.evidence + np.log(given.balance)
-    chance = np.exp(joint - joint.max(axis=1, keepdims=True))
-    chance /= chance.sum(axis=1, keepdims=True)
+    chance = softmax(given.evidence + np.log(given.balance))
     seen = grid >= 0
     inside, place = chance[grid[seen]], blocks[seen]
     sums = np.stack([np.bincount(place, column, BLOCKS) for column in inside.T], axis=1)

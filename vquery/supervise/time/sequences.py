@@ -9,6 +9,7 @@ import numpy as np
 
 from vquery.engine.bring import any_table
 from vquery.errors import LabelError, QueryError, SchemaError
+from vquery.schema import US_PER_S
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
-US = 1_000_000
 ROUNDING = 0.5
 """Share of the shorter one that two neighbours may overlap: times of frames are rounded."""
 SLACK = 0.5
@@ -103,10 +103,10 @@ def sequences_of(
     code, start, end = code[order], start[order], end[order]
     end = _lasting(code, start, end)
     _refuse_overlap(order, code, start, end)
-    length = (end - start) / US
+    length = (end - start) / US_PER_S
     usual = float(np.median(length)) if length.size else 1.0
     same = code[1:] == code[:-1]
-    apart = np.concatenate((np.zeros(min(1, code.size)), (start[1:] - end[:-1]) / US))
+    apart = np.concatenate((np.zeros(min(1, code.size)), (start[1:] - end[:-1]) / US_PER_S))
     fresh = np.concatenate((np.ones(min(1, code.size), bool), ~same))
     if gap is not None:
         fresh |= apart > _positive(gap, "gap")
@@ -123,7 +123,7 @@ def sequences_of(
     first = np.flatnonzero(fresh)
     by_time = step is not None or _segmented(votes, order, same, apart, length)
     tick = usual if step is None else _positive(step, "step")
-    lasts = (ends - starts) / US
+    lasts = (ends - starts) / US_PER_S
     return Sequences(
         bounds=np.append(node[first], total).astype(np.int64) if total else np.zeros(1, np.int64),
         row=row,
@@ -140,8 +140,8 @@ def sequences_of(
 def _times(votes: LabelMatrix) -> tuple[list[Any] | None, Ints, Ints]:
     items, n = votes.items, votes.n
     if items is None or "start_us" not in items.column_names:
-        start = np.arange(n, dtype=np.int64) * US
-        return None, start, start + US
+        start = np.arange(n, dtype=np.int64) * US_PER_S
+        return None, start, start + US_PER_S
     columns = (items["start_us"].to_numpy(), items["end_us"].to_numpy())
     start, end = (np.asarray(each, np.int64) for each in columns)
     bad = np.flatnonzero(end < start)
@@ -179,7 +179,7 @@ def _lasting(code: Ints, start: Ints, end: Ints) -> Ints:
         return end
     ahead = np.diff(start, append=start[-1])
     ahead[np.append(code[1:] != code[:-1], True)] = 0
-    usual = int(np.median(ahead[ahead > 0])) if (ahead > 0).any() else US
+    usual = int(np.median(ahead[ahead > 0])) if (ahead > 0).any() else US_PER_S
     near = (ahead > 0) & (ahead <= usual + usual // 2)
     return np.where(end == start, start + np.where(near, ahead, usual), end)
 
@@ -234,7 +234,7 @@ def _cut_times(cuts: Any, names: list[str | None]) -> dict[str | None, Any]:
 
 
 def _seconds(times: Any) -> Ints:
-    return np.rint(np.asarray(times, np.float64) * US).astype(np.int64)
+    return np.rint(np.asarray(times, np.float64) * US_PER_S).astype(np.int64)
 
 
 def _segmented(votes: LabelMatrix, order: Ints, same: Any, apart: Floats, length: Floats) -> bool:
