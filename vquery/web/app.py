@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from vquery.web.state import Workbench
 
 MODULES = (
-    *("page", "jobs", "queries", "results", "media", "overlay", "timeline", "why"),
+    *("page", "jobs", "queries", "rows", "media", "overlay", "timeline", "why"),
     *("actions", "proposals", "buckets", "exporting"),
 )
 log = logging.getLogger("vquery")

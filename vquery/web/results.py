@@ -1,4 +1,4 @@
-"""What queries gave: kept for a while, shown a page at a time."""
+"""What queries gave, kept for a while."""
 
 from __future__ import annotations
 
@@ -40,11 +40,12 @@ class Result:
         if missing:
             raise SchemaError(f"the result has no column {missing[0]!r}: it cannot be shown")
         self.id = secrets.token_hex(8)
-        self.table = table
+        self.table = _whole(table)
         self.text = text
         self.cut = cut
         self.detections = "detection_id" in table.column_names
         self.orders: OrderedDict[Any, Any] = OrderedDict()
+        self.lock = threading.RLock()
 
     @property
     def total(self) -> int:
@@ -62,6 +63,13 @@ class Result:
             "text": self.text,
         }
         return said if self.cut is None else said | {"cut": self.cut}
+
+
+def _whole(table: pa.Table) -> pa.Table:
+    """Put rows into one chunk, in which any of them are found at once."""
+    if all(column.num_chunks <= 1 for column in table.columns):
+        return table
+    return table.combine_chunks()
 
 
 class Results:
@@ -100,6 +108,3 @@ class Results:
                 raise Refused(404, "this result is not kept any more: run the query again")
             self._held.move_to_end(name)
             return found
-
-
-ROUTES: list[Any] = []

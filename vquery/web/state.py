@@ -5,21 +5,27 @@ from __future__ import annotations
 import secrets
 import shutil
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from vquery.api.collection import Collection
 from vquery.api.labelling import login
 from vquery.web.jobs import Jobs
+from vquery.web.labelled import Labelled, LabelledSpans
 from vquery.web.results import Results
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import pyarrow as pa
+
     from vquery.api.moment import Moment
     from vquery.store.store import Store
 
 Value = TypeVar("Value")
+KEPT = 8
+"""Concepts whose labels are held."""
 
 
 class Workbench:
@@ -56,6 +62,8 @@ class Workbench:
         self.folder = Path(tempfile.mkdtemp(prefix="vquery-serve-"))
         self.results = Results()
         self.jobs = Jobs()
+        self._lock = threading.Lock()
+        self._labelled: dict[Any, tuple[tuple[int, int], Labelled | LabelledSpans]] = {}
         self._held: dict[str, tuple[int, Any]] = {}
 
     @property
@@ -66,6 +74,21 @@ class Workbench:
     def moment(self) -> Moment:
         """Return what the collection holds now, the same object while nothing changes."""
         return self.db._newest.get()
+
+    def beside(self, rows: pa.Table, concept: str) -> pa.Table:
+        """Return what is known of rows about a concept: `vquery.web.labelled.COLUMNS`."""
+        kind = Labelled if "detection_id" in rows.column_names else LabelledSpans
+        moment = self.moment()
+        key = (kind, concept)
+        now = (moment.snapshot.generation, moment.last_event)
+        with self._lock:
+            held = self._labelled.get(key)
+            if held is None or held[0] != now:
+                events = self.store.events_until(moment.last_event)
+                held = self._labelled[key] = now, kind.of(moment, events, concept)
+                while len(self._labelled) > KEPT:
+                    self._labelled.pop(next(iter(self._labelled)))
+        return held[1].beside(rows)
 
     def once(self, name: str, make: Callable[[], Value]) -> Value:
         """Return what was made of this generation of the data, or make it."""
