@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -69,3 +70,21 @@ class Lately(Generic[T]):
             while self._total > self._most and len(self._held) > 1:
                 _, oldest = self._held.popitem(last=False)
                 self._total -= self._size(oldest)
+
+
+def weight(value: Any) -> int:
+    """Estimate the bytes of arrays and tables, and of what is made of them.
+
+    >>> import numpy as np
+    >>> weight([np.zeros(4), {"a": np.zeros(2, np.int8)}, "ab"])
+    90
+    """
+    if hasattr(value, "nbytes"):
+        return int(value.nbytes)
+    if dataclasses.is_dataclass(value):
+        return sum(weight(getattr(value, one.name)) for one in dataclasses.fields(value))
+    if isinstance(value, dict):
+        return sum(weight(one) for one in value.values())
+    if isinstance(value, (list, tuple)):
+        return sum(weight(one) for one in value)
+    return 56

@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vquery.api.lately import Lately
+from vquery.api.labelling import NONE_OF_THEM
+from vquery.api.lately import Lately, weight
 from vquery.api.tables import HUMAN, Wanted, labels_of, propagated, without_rejected
 from vquery.errors import MediaError, StoreError
 from vquery.schema import BOX, IDS_PER_VIDEO
@@ -31,12 +32,11 @@ if TYPE_CHECKING:
     Ints: TypeAlias = npt.NDArray[np.int64]
     Codes: TypeAlias = npt.NDArray[np.int32]
 
-VIDEOS = 6
-"""Videos whose detections and labels are kept at once."""
+BYTES = 192 << 20
+"""Of detections, of labels and of times of frames that are kept."""
 NOTHING, PROPOSED, CONFIRMED, CONFLICT = range(4)
 STATES = (None, "proposed", "confirmed", "conflict")
 """What a label is: found, said by a person, or said by a person against what was found."""
-NONE_OF_THEM = "none of them"
 BOXES_SHOWN = 2_000
 FRAMES_TOLD = 20_000
 
@@ -179,10 +179,9 @@ class Looker:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._films: Lately[dict[str, Film]] = Lately(2)
-        self._seen: Lately[Seen] = Lately(VIDEOS)
-        self._called: Lately[Called] = Lately(2 * VIDEOS)
-        self._frames: Lately[FrameTimes] = Lately(4 * VIDEOS)
-        self.kept: Lately[Any] = Lately(16 * VIDEOS)
+        self._seen: Lately[Seen] = Lately(BYTES, weight)
+        self._called: Lately[Called] = Lately(BYTES, weight)
+        self._frames: Lately[FrameTimes] = Lately(BYTES, weight)
 
     def film(self, moment: Moment, video: str) -> Film:
         """Find a video by its name.

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from vquery.api.looking import Looker
 from vquery.api.showing import Showing
 from vquery.api.tables import crop as stored_crop
+from vquery.api.timelines import Timeline
 from vquery.errors import MediaError, StoreError
 from vquery.media.playing import content_type
 from vquery.web import ranges, wire
@@ -48,6 +49,7 @@ class Desk:
     def __init__(self, workbench: Workbench) -> None:
         self.looker = Looker(workbench.store)
         self.showing = Showing(self.looker)
+        self.timeline = Timeline(self.looker)
         self.decoding = anyio.CapacityLimiter(DECODERS)
 
 
@@ -135,7 +137,9 @@ async def crop(request: Request) -> Response:
         return desk(request).showing.crop(moment(request), number)
 
     found = await seen(request, stored)
-    return picture(request, found or await seen(request, cut, decodes=True))
+    if found is None:
+        found = await seen(request, cut, decodes=True)
+    return picture(request, found)
 
 
 def picture(request: Request, jpeg: bytes, headers: dict[str, str] | None = None) -> Response:
