@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vquery.api.tables import HUMAN
 from vquery.engine.bring import any_table
 from vquery.engine.concept import REGISTRY, Concept
 from vquery.engine.intervals import Intervals
@@ -15,6 +17,11 @@ from vquery.errors import LabelError, QueryError
 from vquery.supervise.proof import assess
 from vquery.supervise.slices import COVER, slices_of
 from vquery.supervise.slices import slice as named_slice
+
+SOURCE = "source"
+"""Column of what was fused that says whether people said it."""
+
+logger = logging.getLogger("vquery")
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +72,9 @@ class Assessing:
         Parameters
         ----------
         found
-            A concept or the name of one, a relation, or a table of intervals.
+            A concept or the name of one, a relation, or a table of intervals. What was fused with
+            the human labels that are the truth is right wherever there is one, which a warning
+            says.
         truth
             A relation or table of intervals, or the name of a concept that people labelled: items
             with the ``label`` in question are true, those with another one or None ("none of them")
@@ -99,8 +108,10 @@ class Assessing:
             If a concept is unknown or fails.
         """
         items = judged_items(over, self)
-        ours = _covered(items, self._found(found), cover, "found")
+        said = self._found(found)
+        ours = _covered(items, said, cover, "found")
         if isinstance(truth, str):
+            _warn_of_circles(said, truth)
             rows = self.labelled(truth).collect()
             wanted = _wanted(rows, truth, _voted(found) if label is None else label, label)
             there = pc.fill_null(pc.equal(rows["label"], wanted), fill_value=False)
@@ -126,6 +137,22 @@ class Assessing:
     def _found(self, found: Any) -> Any:
         plain = callable(found) and not isinstance(found, Intervals)
         return self.concept(found) if plain or isinstance(found, str | Concept) else found
+
+
+def _warn_of_circles(found: Any, concept: str) -> None:
+    """Warn where people would be judged by what they said: rows that fusion took from them."""
+    table = any_table(found, "found")
+    if SOURCE not in table.columns:
+        return
+    said = table.collect(columns=[SOURCE])[SOURCE]
+    own = pc.sum(pc.equal(said.cast(pa.string()), HUMAN)).as_py() or 0
+    if own:
+        logger.warning(
+            "%d of %d rows that are judged by labels of %r are human labels themselves and always "
+            "right; to judge the votes alone: vq.assess(model.predict_proba(votes), "
+            "db.truth(votes, %r), classes=votes.classes, items=votes.items)",
+            own, len(said), concept, concept,
+        )  # fmt: skip
 
 
 def _voted(found: Any) -> Any:

@@ -80,8 +80,8 @@ class Voting:
             ``track``, speaks of the item with the same one, if items have that too; "time": of
             everything there at the time.
         strict
-            Raise when a function fails. Otherwise it abstains everywhere, which the summary, a
-            warning and ``sources`` tell with the reason.
+            Raise when a function fails, or asks for a table that there is not. Otherwise it
+            abstains everywhere, which the summary, a warning and ``sources`` tell with the reason.
         cache
             Take what a function said before, if neither it, nor a global it names, nor the tables
             it asks for have changed. Give False for one that looks at anything else, such as files.
@@ -94,7 +94,7 @@ class Voting:
             If there are no functions, two have one name, all fail or vote no class, or, with
             ``strict``, one fails.
         QueryError
-            If there is no such concept or table, or a function's parameters cannot be filled.
+            If there is no such concept or table.
         """
         from vquery.api.asking import over_collection
 

@@ -79,3 +79,16 @@ def test_what_cannot_be_is_named(db):
         db.assess(SPANS, TRUTH)
     with pytest.raises(LabelError, match="no truth is known"):
         db.assess(SPANS, TRUTH, over=ITEMS, known=SPANS.slice(0, 0))
+
+
+def test_people_are_not_judged_by_themselves_unnoticed(db, caplog):
+    shots = vq.from_arrow(ITEMS)
+    db.label(ITEMS.slice(0, 2), "ad", "ad")
+    votes = db.votes({"ad": shots.filter(row.start < 5), "news": shots.limit(1)}, over=ITEMS)
+    db.fuse("ad", votes)
+    db.assess(db.fused("ad").filter(row.source == "fused"), "ad", over=ITEMS)
+    assert not caplog.text
+    db.assess(db.fused("ad"), "ad", over=ITEMS)
+    assert (
+        "2 of 6 rows that are judged by labels of 'ad' are human labels themselves" in caplog.text
+    )

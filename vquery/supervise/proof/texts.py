@@ -94,6 +94,8 @@ def comparison_pieces(found: Comparison) -> list[str]:
 def _head(found: Assessment) -> str:
     rows, level = found.rows, found.options.level
     names = ", ".join(str(value) for value in rows.classes)
+    if len(rows.classes) == 2:
+        names += " (the positive one)"
     return (
         f"{int(rows.known.sum()):,} items with a known truth in {found.groups:,} groups; classes "
         f"{names}; {level:.0%} intervals over {found.options.draws:,} draws of groups"
