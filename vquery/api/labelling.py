@@ -19,7 +19,7 @@ from vquery.engine.bring import any_table
 from vquery.engine.intervals import Intervals
 from vquery.errors import LabelError
 from vquery.schema import IDS_PER_VIDEO, KEYS
-from vquery.store.events import ON_DETECTIONS
+from vquery.store.events import JUDGE, ON_DETECTIONS, TRIM_SPANS
 from vquery.store.labels import detection_ids
 
 if TYPE_CHECKING:
@@ -50,24 +50,47 @@ def label(
     query: str | None = None,
 ) -> int:
     """Label detections or spans as one action, found by ``query``; see `Collection.label`."""
+    return act(store, rows, concept, value, by=by, query=query)[1]
+
+
+def act(
+    store: Store,
+    rows: Rows,
+    concept: str,
+    value: Values,
+    *,
+    by: str | None = None,
+    query: str | None = None,
+    key: str | None = None,
+) -> tuple[int, int]:
+    """Label detections or spans as `label` does; return the event and how many they are.
+
+    ``key`` names this one action: sent again under it, it is kept once.
+    """
+    check_concept(concept)
+    if query is None and isinstance(rows, Intervals):
+        query = rows.explain()
+    found, said = _collected(rows), _checked(value)
+    who = by or login()
+    if is_spans(found):
+        with store.snapshot() as snapshot:
+            spans = known_spans(found, snapshot)
+        event = store.label_spans(spans, concept, said, who=who, query=query, key=key)
+        return event, int(spans.num_rows)
+    ids = ids_of(found)
+    with store.snapshot() as snapshot:
+        check_known(ids, snapshot)
+    event = store.label(ids, concept, said, who=who, query=query, key=key)
+    return event, len(np.unique(ids))
+
+
+def check_concept(concept: str) -> None:
+    """Refuse what cannot name a concept."""
     if not concept.isidentifier() or (concept != "name" and concept in PUBLIC_DETECTION.names):
         raise LabelError(
             f"{concept!r} cannot name a concept, since it names a column: use letters, digits and "
             f"'_', and none of {', '.join(PUBLIC_DETECTION.names)}"
         )
-    if query is None and isinstance(rows, Intervals):
-        query = rows.explain()
-    found, said = _collected(rows), _checked(value)
-    if is_spans(found):
-        with store.snapshot() as snapshot:
-            spans = known_spans(found, snapshot)
-        store.label_spans(spans, concept, said, who=by or login(), query=query)
-        return int(spans.num_rows)
-    ids = ids_of(found)
-    with store.snapshot() as snapshot:
-        check_known(ids, snapshot)
-    store.label(ids, concept, said, who=by or login(), query=query)
-    return len(np.unique(ids))
 
 
 def _collected(rows: Any) -> Any:
@@ -221,16 +244,38 @@ def redo(store: Store) -> str | None:
 def _described(store: Store, event: Event | None) -> str | None:
     if event is None:
         return None
-    rows = next(one.rows for one in store.events() if one.event_id == event.event_id)
-    count = rows.num_rows if rows is not None else 0
-    given = ""
-    if rows is not None and "label" in rows.column_names:
-        labels = [_shown(one) for one in pc.unique(rows["label"]).to_pylist()]
-        given = f" {labels[0]}" if len(labels) == 1 else f" {len(labels)} values"
+    return described(next(one for one in store.events() if one.event_id == event.event_id))
+
+
+def described(event: Event) -> str:
+    """Say what an action on labels was, in a line."""
+    count = count_of(event)
+    value = value_of(event)
+    given = "" if value is None else f" {value}"
     things = "detection" if event.action in ON_DETECTIONS else "span"
+    things = "row" if event.action == JUDGE else things
     things += "" if count == 1 else "s"
-    concept = event.payload["concept"]
-    return f"{event.action.split()[0]} of {concept!r}:{given} for {count} {things}, by {event.who}"
+    word = event.payload.get("how", event.action.split()[0])
+    return f"{word} of {event.payload['concept']!r}:{given} for {count} {things}, by {event.who}"
+
+
+def count_of(event: Event) -> int:
+    """Count what an action is about."""
+    if event.rows is None:
+        return 0
+    return 1 if event.action == TRIM_SPANS else int(event.rows.num_rows)
+
+
+def value_of(event: Event) -> str | None:
+    """Say the label that an action gave, or how many, or the verdicts; None where it gave none."""
+    rows = event.rows
+    if rows is None or "label" not in rows.column_names:
+        return None
+    if event.action == JUDGE:
+        right = pc.sum(rows["right"]).as_py() or 0
+        return f"{right} right and {rows.num_rows - right} wrong"
+    labels = [_shown(one) for one in pc.unique(rows["label"]).to_pylist()]
+    return labels[0] if len(labels) == 1 else f"{len(labels)} values"
 
 
 def every(store: Store, concept: str | None) -> pa.Table:

@@ -151,6 +151,11 @@ class EventLog:
             before = _of_key(db, key, action)
             return _insert(db, values, blob) if before is None else before.event_id
 
+    def of_key(self, key: str | None, action: str) -> Event | None:
+        """Return the action that was kept under a key, without its rows."""
+        with self._catalog.read() as db:
+            return _of_key(db, key, action)
+
     def undo(self, who: str | None, key: str | None = None) -> Event | None:
         """Take back the last action in force, of ``who`` or (None) of anybody; returns it."""
         return self._turn("undo", who, key)

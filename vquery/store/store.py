@@ -349,6 +349,10 @@ class Store:
         """Return all human actions, in order; with a snapshot those that it sees."""
         return self._events.read(None if snapshot is None else snapshot.last_event)
 
+    def action_of(self, key: str | None, action: str) -> Event | None:
+        """Return the action that was kept under a key, without its rows; None if there is none."""
+        return None if key is None else self._events.of_key(key, action)
+
     def events_until(self, last: int) -> list[Event]:
         """Return the human actions up to an event_id, in order."""
         return self._events.read(last)
