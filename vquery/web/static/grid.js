@@ -16,6 +16,8 @@ import { dispatch, note, state, subscribe } from "./store.js";
 const AROUND = 240;
 const KNOWN = 20_000;
 const CAPTION = 24;
+/** Orders that labels decide: they stay as they are until one is chosen again. */
+const OF_LABELS = new Set(["label", "margin", "conflict", "probability", "unsure"]);
 
 class Grid {
   /** @param {HTMLElement} pane */
@@ -71,7 +73,7 @@ class Grid {
     });
   }
 
-  /** Read the rows anew: another result, order or concept. */
+  /** Read the rows anew: another result, order or concept; the server makes the order anew. */
   async reset() {
     this.pages?.close();
     this.pages = null;
@@ -86,6 +88,7 @@ class Grid {
     });
     this.pages = pages;
     if (state.view.group) await this.readGroups(result.id, state.view.group);
+    else if (OF_LABELS.has(state.view.sort)) await pages.order().catch(() => {});
     if (pages === this.pages) this.lay();
   }
 
@@ -96,7 +99,7 @@ class Grid {
   async readGroups(result, by) {
     const path = `/api/results/${encodeURIComponent(result)}/groups`;
     try {
-      const { groups, total } = await get(path, { by, concept: state.concept });
+      const { groups, total } = await get(path, { by, concept: state.concept, fresh: true });
       this.groups = groups.map(({ key, count }) => ({ key: String(key), title: titleOf(by, key), count }));
       if (total > groups.length) note(`${count(total)} groups: the first ${count(groups.length)} have headings.`);
     } catch (error) {

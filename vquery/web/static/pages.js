@@ -85,7 +85,7 @@ export class Pages {
     this.loading.set(page, controller);
     this.stale.delete(page);
     try {
-      const rows = await this.ask(page * PAGE, PAGE, controller.signal);
+      const rows = await this.ask(page * PAGE, PAGE, { signal: controller.signal });
       if (this.closed) return;
       this.pages.delete(page);
       this.pages.set(page, rows);
@@ -106,13 +106,19 @@ export class Pages {
   /**
    * @param {number} offset
    * @param {number} limit
-   * @param {AbortSignal} [signal]
+   * @param {{signal?: AbortSignal, fresh?: boolean}} [options]
    * @returns {Promise<Row[]>}
    */
-  async ask(offset, limit, signal) {
+  async ask(offset, limit, { signal, fresh } = {}) {
     const { result, sort, descending, concept } = this.what;
     const path = `/api/results/${encodeURIComponent(result)}/rows`;
-    return (await get(path, { offset, limit, sort, descending, concept }, { signal })).rows;
+    const view = { offset, limit, sort, descending, concept, fresh: fresh || null };
+    return (await get(path, view, { signal })).rows;
+  }
+
+  /** Have the server order the rows by the labels as they are now. */
+  order() {
+    return this.ask(0, 1, { fresh: true });
   }
 
   /** The row at a position, also where it is not looked at. @param {number} position */
