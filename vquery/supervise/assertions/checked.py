@@ -13,7 +13,7 @@ from vquery import schema
 from vquery.engine.bring import any_table, in_own_order
 from vquery.engine.intervals import Intervals
 from vquery.errors import QueryError, SchemaError
-from vquery.supervise.assertions.correcting import apply, id_column
+from vquery.supervise.assertions.correcting import apply
 from vquery.supervise.assertions.findings import ADD, RELABEL, REMOVE, Assertion
 from vquery.supervise.assertions.rows import ID, ITEM, rows_of
 from vquery.supervise.assertions.said import allowed, said_of
@@ -160,7 +160,8 @@ def check(
     table = interval_rows(table, name)
     times = None if shots is None else interval_rows(shots, "shots")
     # rows that were added before have ids below 0 too
-    lowest = min(0, pc.min(table[id_column(table)]).as_py() or 0)
+    ids = rows_of(table).item
+    lowest = int(ids.min(initial=0))
     count, human = table.num_rows, said_of(said)
     found, fixed = schema.VIOLATION.empty_table(), schema.CORRECTION.empty_table()
     notes: list[str] = []

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from vquery.engine.bring import in_own_order
 from vquery.errors import LabelError, SchemaError
 from vquery.supervise.proof.assessment import Assessment, Options
 from vquery.supervise.proof.rows import judgements
@@ -29,7 +32,7 @@ def assess(
     slices: Slices | None = None,
     threshold: float = 0.5,
     gap: float = 0.0,
-    tiou: Sequence[float] = (0.5,),
+    tiou: Sequence[float] | float = (0.5,),
     bins: int = 10,
     draws: int = 1000,
     seed: int = 0,
@@ -81,16 +84,18 @@ def assess(
     >>> print(assess([0.9, 0.2, 0.6], ["yes", "no", None], classes=["no", "yes"]).metric("f1"))
     1.0
     """
-    thresholds = tuple(sorted({float(one) for one in tiou}))
-    if not thresholds or not all(0 < one <= 1 for one in thresholds):
-        raise SchemaError(f"tiou must be numbers above 0 and at most 1, got {list(tiou)}")
-    if draws < 1 or bins < 1 or not 0 < level < 1:
+    thresholds = _tious(tiou)
+    whole = all(isinstance(one, int | np.integer) for one in (draws, bins, seed))
+    if not whole or draws < 1 or bins < 1 or seed < 0 or not _number(level) or not 0 < level < 1:
         raise SchemaError(
-            f"draws and bins must be at least 1 and level between 0 and 1; got {draws}, {bins} "
-            f"and {level}"
+            "draws and bins must be whole numbers of at least 1, seed one of at least 0, and level "
+            f"between 0 and 1; got {draws!r}, {bins!r}, {seed!r} and {level!r}"
         )
-    if not gap >= 0:
+    if not _number(gap) or not 0 <= gap < np.inf:
         raise SchemaError(f"gap must be seconds of at least 0, got {gap!r}")
+    if not _number(threshold) or not 0 <= threshold <= 1:
+        raise SchemaError(f"threshold must be from 0 to 1, got {threshold!r}")
+    items = None if items is None else in_own_order(items, "items")
     rows = judgements(
         probability, truth, labels=labels, classes=classes, threshold=threshold, items=items,
         groups=groups, gap=gap,
@@ -99,3 +104,15 @@ def assess(
         raise LabelError("no truth is known: there is nothing to judge by")
     named = slices_of(slices, items, rows.n)
     return Assessment(rows, items, named, Options(thresholds, bins, draws, seed, level))
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number)
+
+
+def _tious(given: Any) -> tuple[float, ...]:
+    """Take overlaps, one or several, in order."""
+    several = [given] if _number(given) else list(given) if hasattr(given, "__iter__") else []
+    if not several or not all(_number(one) and 0 < one <= 1 for one in several):
+        raise SchemaError(f"tiou must be numbers above 0 and at most 1, got {given!r}")
+    return tuple(sorted({float(one) for one in several}))

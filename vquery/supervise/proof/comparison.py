@@ -62,6 +62,12 @@ class Comparison:
         LabelError
             If items, truth, classes or groups are not the same.
         """
+        for one in (before, after):
+            if not hasattr(one, "rows") or not hasattr(one, "options"):
+                raise LabelError(
+                    "results are compared that vq.assess() or db.assess() gave; got "
+                    f"{type(one).__name__}"
+                )
         _check_same(before, after)
         lines = [_line(name, before, after) for name in before._figures if name in after._figures]
         return cls(pa.Table.from_pylist(lines, schema=SCHEMA), _changed(before, after))

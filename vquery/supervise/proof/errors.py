@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from vquery.engine.bring import in_own_order
 from vquery.errors import LabelError, SchemaError
+from vquery.metrics.calibration import numbers
 from vquery.metrics.confident import Suspects, folds_of, suspects
 from vquery.supervise.proof.rows import coded, row_columns
 from vquery.view.page import fragment, heading, paragraph, rows_html
@@ -107,6 +109,7 @@ def label_errors(
     >>> found, found.table.select(["row", "given", "likely"]).to_pylist()
     (1 of 5 labels are suspected; about 1 are wrong, [{'row': 4, 'given': '0', 'likely': '1'}])
     """
+    items = None if items is None else in_own_order(items, "items")
     if callable(probability):
         if groups is None and (items is None or "video" not in items.column_names):
             raise LabelError(
@@ -116,12 +119,17 @@ def label_errors(
         held = groups if groups is not None or items is None else items["video"].to_pylist()
         chance = out_of_fold(probability, held, folds=folds)
     else:
-        chance = np.asarray(probability, np.float64)
+        chance = numbers(probability, "probability")
     count = chance.shape[1] if chance.ndim == 2 else 2
     known = tuple(range(count)) if classes is None else tuple(classes)
-    if len(known) != count:
-        raise LabelError(f"probability has {count} columns, but there are {len(known)} classes")
+    if len(known) != count or len(set(known)) < count:
+        raise LabelError(
+            f"classes must be {count} different values, one a column of probability; got "
+            f"{list(known)}"
+        )
     codes = coded(given, known, "given")
+    if len(codes) != len(chance):
+        raise SchemaError(f"given must have {len(chance)} entries, one an item; got {len(codes)}")
     found = suspects(chance, codes, rank=rank)
     names = [str(value) for value in known]
     joint = {"given": names, **{name: found.joint[:, k] for k, name in enumerate(names)}}
@@ -156,8 +164,12 @@ def out_of_fold(train: Train, groups: Any, *, folds: int = 5) -> Floats:
     found: Floats | None = None
     for number in range(folds):
         test = np.flatnonzero(fold == number)
-        part = np.asarray(train(np.flatnonzero(fold != number), test), np.float64)
-        if len(part) != len(test) or (found is not None and part.shape[1:] != found.shape[1:]):
+        part = numbers(train(np.flatnonzero(fold != number), test), f"fold {number}: probabilities")
+        if (
+            part.ndim not in (1, 2)
+            or len(part) != len(test)
+            or (found is not None and part.shape[1:] != found.shape[1:])
+        ):
             raise SchemaError(
                 f"fold {number}: expected probabilities of {len(test)} items, shape ({len(test)},) "
                 f"or ({len(test)}, K) with the same K in all folds; got {part.shape}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
-from math import isnan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from vquery.engine.arrays import group_codes
 from vquery.errors import LabelError, SchemaError
@@ -15,7 +16,7 @@ from vquery.metrics.calibration import UNKNOWN, distributions
 from vquery.schema import KEYS
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 MOST_GROUPS = 2000
 """Groups that are drawn one by one; more are drawn in bundles: less work, the same spread."""
 NO_CLASS = UNKNOWN - 1
+MOST_CLASSES = 1000
+"""Numbers of classes that are not named; more are a mistake, such as ids."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,8 +112,12 @@ def judgements(
     codes = coded(truth, known, "truth")
     n = len(codes)
     found = _found(chance, labels, known, threshold)
-    given = (("labels" if chance is None else "probability", len(found)),)
-    for name, size in (*given, ("items", n if items is None else items.num_rows)):
+    sizes = {
+        "probability": n if chance is None else len(chance),
+        "labels": len(found),
+        "items": n if items is None else items.num_rows,
+    }
+    for name, size in sizes.items():
         if size != n:
             raise SchemaError(f"{name} must have {n} entries, as truth has; got {size}")
     group = _groups(groups, items, n)
@@ -144,10 +151,11 @@ def coded(values: Any, classes: tuple[Hashable, ...], name: str) -> Ints:
         code |= {number: number for number in range(len(classes))}
     code.setdefault(UNKNOWN, UNKNOWN)
     code.setdefault(None, UNKNOWN)
-    plain = [
-        None if isinstance(value, float) and isnan(value) else value for value in array.tolist()
-    ]
-    found = np.array([code.get(value, NO_CLASS) for value in plain], np.int64)
+    plain = [None if _is_missing(value) else value for value in array.tolist()]
+    try:
+        found = np.array([code.get(value, NO_CLASS) for value in plain], np.int64)
+    except TypeError as error:  # lists and the like
+        raise LabelError(f"{name} must be single values, one an item: {error}") from error
     bad = np.flatnonzero(found == NO_CLASS)
     if bad.size:
         raise LabelError(
@@ -176,6 +184,14 @@ def row_columns(items: pa.Table | None, rows: Ints, own: Sequence[str]) -> dict[
     return columns
 
 
+def _is_missing(value: Any) -> bool:
+    """Whether a value is NaN, NaT or pandas.NA, which do not equal themselves."""
+    try:
+        return bool(value != value)
+    except (TypeError, ValueError):
+        return True
+
+
 def decided(probability: Floats, threshold: float) -> Ints:
     """Take the most probable class; of two the second one where it is above ``threshold``.
 
@@ -199,7 +215,9 @@ def _classes(
     classes: Sequence[Hashable] | None, chance: Floats | None, truth: Any, labels: Any
 ) -> tuple[Hashable, ...]:
     if classes is not None:
-        known = tuple(classes)
+        known = tuple(classes) if hasattr(classes, "__iter__") else ()
+        if not all(isinstance(value, Hashable) for value in known):
+            raise LabelError(f"classes must be single values such as texts, got {list(known)}")
         if len(set(known)) < len(known) or len(known) < 2:
             raise LabelError(f"classes must be two or more different values, got {list(known)}")
         return known
@@ -208,7 +226,13 @@ def _classes(
     values = {value for each in (truth, labels) for value in _plain(each)}
     values -= {None, UNKNOWN}
     if all(isinstance(value, int) for value in values):
-        return tuple(range(max(2, max(values, default=1) + 1)))
+        most = max(values, default=1)
+        if most >= MOST_CLASSES:
+            raise LabelError(
+                f"truth and labels have numbers up to {most}, which cannot all be classes: say "
+                "which classes= there are, in order"
+            )
+        return tuple(range(max(2, most + 1)))
     raise LabelError(
         f"labels are {sorted(map(str, values))}: say which classes= there are, in order"
     )
@@ -225,11 +249,22 @@ def _groups(groups: Any, items: pa.Table | None, n: int) -> Ints:
             return np.arange(n)
         column = items["video"]
     else:
-        column = groups if isinstance(groups, pa.ChunkedArray) else pa.chunked_array([groups])
+        column = _column(groups)
     if len(column) != n:
         raise SchemaError(f"groups must have {n} entries, as truth has; got {len(column)}")
     codes = np.unique(group_codes([column]), return_inverse=True)[1]
     return codes.astype(np.int64)
+
+
+def _column(groups: Any) -> pa.ChunkedArray:
+    if isinstance(groups, pa.ChunkedArray):
+        return groups
+    try:
+        return pa.chunked_array([groups])
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise SchemaError(
+            f"groups must be one value for each item, all of one type: {error}"
+        ) from error
 
 
 def _bundles(group: Ints, count: int) -> Ints:
@@ -241,7 +276,20 @@ def _bundles(group: Ints, count: int) -> Ints:
 
 def _times(items: pa.Table | None, n: int) -> tuple[Ints, Ints, bool]:
     if items is not None and set(KEYS) <= set(items.column_names):
-        start, end = (np.asarray(items[key].to_numpy(), np.int64) for key in KEYS[1:])
+        kinds = [items[key].type for key in KEYS[1:]]
+        missing = [items[key].is_null().to_numpy() for key in KEYS[1:]]
+        if not all(map(pa.types.is_integer, kinds)):
+            raise SchemaError(
+                f"items: start_us and end_us must be whole microseconds, got {kinds[0]} and "
+                f"{kinds[1]}"
+            )
+        start, end = (pc.fill_null(items[key], 0).to_numpy().astype(np.int64) for key in KEYS[1:])
+        bad = np.flatnonzero(missing[0] | missing[1] | (end < start))
+        if bad.size:
+            raise SchemaError(
+                f"items, row {bad[0]}: start_us and end_us must be given, the end not before the "
+                f"start ({bad.size} such rows)"
+            )
         if (end > start).any():
             return start, end, True
     return np.arange(n), np.arange(n) + 1, False

@@ -219,6 +219,7 @@ def _telling(table: pa.Table) -> list[str]:
         name
         for name in table.column_names
         if name not in (*TIMES, "item")
+        and not pa.types.is_nested(table.schema.field(name).type)
         and not name.endswith("_id")
         and (_is_real(table[name]) or len(pc.unique(table[name])) < max(2, table.num_rows))
     ]

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
+__all__ = ["ABSTAIN", "LabelMatrix"]
+
 NAMED_CLASSES = 8
 """Classes that a matrix names where it shows itself."""
 
@@ -260,7 +262,8 @@ class LabelMatrix:
         Parameters
         ----------
         truth
-            Shape (n,): number of the true class in ``classes``, -1 where it is not known.
+            Shape (n,): number of the true class in ``classes``, -1 where it is not known, -2 where
+            it is none of them; `vquery.Collection.truth` takes it from human labels.
         slices
             The same figures for some of the items alone: `vquery.slice`, names of columns of the
             items, or a mapping from names to conditions or to n truth values.

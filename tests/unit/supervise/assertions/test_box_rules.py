@@ -267,3 +267,9 @@ def test_never_names_what_fails():
         vq.check(rows, [vq.never(lambda table: table.count() / 0)])
     with pytest.raises(vq.SchemaError, match="column 'severity' must be numbers"):
         vq.check(rows, [vq.never(rows)])
+
+
+def test_ids_of_text_are_refused():
+    rows = pa.table({"video": ["a"], "start": [0], "end": [1], "track": [1], "item": ["x"]})
+    with pytest.raises(vq.SchemaError, match="column 'item' must be whole numbers"):
+        vq.check(rows, [vq.flicker()])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from sklearn import metrics
@@ -220,3 +221,67 @@ def test_what_cannot_be_is_named(arguments, options, error, said):
 def test_unknown_figures_are_named():
     with pytest.raises(QueryError, match=r"no metric 'F1'. Metrics: accuracy, precision"):
         assess([0.5], [1]).metric("F1")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"tiou": "x"}, "tiou must be numbers"),
+        ({"gap": float("inf")}, "gap must be seconds"),
+        ({"gap": "1"}, "gap must be seconds"),
+        ({"threshold": float("nan")}, "threshold must be from 0 to 1"),
+        ({"threshold": "half"}, "threshold must be from 0 to 1"),
+        ({"draws": 2.5}, "draws and bins must be whole numbers"),
+        ({"seed": -1}, "seed one of at least 0"),
+        ({"groups": ["a", 1]}, "groups must be one value for each item"),
+        ({"groups": np.zeros((2, 2))}, "groups must be one value for each item"),
+        ({"labels": [1]}, "labels must have 2 entries"),
+        ({"classes": [[0], [1]]}, "classes must be single values"),
+        ({"classes": 5}, "classes must be two or more"),
+    ],
+)
+def test_options_that_cannot_be_are_named(options, said):
+    with pytest.raises((LabelError, SchemaError), match=said):
+        assess([0.9, 0.1], [1, 0], **options)
+
+
+def test_numbers_that_are_no_classes_do_not_become_classes():
+    with pytest.raises(LabelError, match="numbers up to 1000000000"):
+        assess(None, [1, 0], labels=[10**9, 0])
+
+
+def test_one_overlap_is_enough():
+    assert assess([0.9, 0.1], [1, 0], tiou=0.7).metric("segment_f1@0.7") == 1.0
+
+
+def test_what_is_missing_in_pandas_is_not_known():
+    truth = pd.Series([1, None, 0], dtype="Int64")
+    assert assess([0.9, 0.9, 0.1], truth).rows.known.tolist() == [True, False, True]
+    with pytest.raises(LabelError, match="truth must be single values"):
+        assess([0.9, 0.1], [[1], [2, 3]])
+
+
+def test_items_may_be_a_data_frame():
+    chance, truth, items = world()
+    found = assess(chance, truth, items=items.to_pandas(), slices="channel")
+    assert found.metrics == assess(chance, truth, items=items).metrics
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "said"),
+    [
+        ([50, 0], [10, 5], "items, row 0: start_us and end_us must be given"),
+        ([0, None], [10, 5], "items, row 1: start_us and end_us must be given"),
+        (["0", "0"], ["10", "5"], "must be whole microseconds"),
+    ],
+)
+def test_times_that_cannot_be_are_named(start, end, said):
+    items = pa.table({"video": ["a", "b"], "start_us": start, "end_us": end})
+    with pytest.raises(SchemaError, match=said):
+        assess([0.9, 0.1], [1, 0], items=items)
+
+
+def test_columns_of_lists_make_no_slices():
+    chance, truth, items = world()
+    wide = items.append_column("v", pa.array([[1.0]] * items.num_rows))
+    assert assess(chance, truth, items=wide).worst() == assess(chance, truth, items=items).worst()

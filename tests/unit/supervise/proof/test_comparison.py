@@ -164,3 +164,27 @@ def test_folds_by_frame_hide_errors_that_a_video_shares():
     by_frame = label_errors(nearest, given, groups=np.arange(600)).table["row"].to_numpy()
     assert wrong[by_frame].sum() == 0
     assert wrong[by_video].sum() >= 40
+
+
+def test_only_results_are_compared():
+    with pytest.raises(LabelError, match="got int"):
+        assess([0.9, 0.1], [1, 0]).compare(5)
+
+
+@pytest.mark.parametrize("made", [None, 0.5, ["a"]])
+def test_folds_without_probabilities_are_named(made):
+    def train(train, test):
+        del train, test
+        return made
+
+    with pytest.raises(SchemaError, match="fold 0"):
+        label_errors(train, [1, 0, 1], groups=["a", "b", "c"], folds=2)
+
+
+def test_labels_and_classes_fit_the_probabilities():
+    with pytest.raises(SchemaError, match="given must have 2 entries"):
+        label_errors([0.1, 0.2], [1])
+    with pytest.raises(LabelError, match="classes must be 2 different values"):
+        label_errors([0.1, 0.2], [1, 0], classes=["a", "a"])
+    with pytest.raises(SchemaError, match="probability must be numbers"):
+        label_errors(["a", "b"], [1, 0])
