@@ -9,7 +9,7 @@ from vquery.view.lanes import COLOURS
 from vquery.view.text import short
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -109,37 +109,37 @@ def intervals_svg(points: Sequence[Point], overall: float | None = None) -> str:
     def across(value: float) -> float:
         return NAMES + (WIDTH - NAMES - 20) * (value - least) / (most - least)
 
-    pieces = []
-    for tick in TICKS:
-        value = least + tick * (most - least)
-        x = across(value)
-        pieces.append(
-            f'<line x1="{x:.1f}" y1="0" x2="{x:.1f}" y2="{height - 24}" stroke="{GRID}"/>'
-            f'<text x="{x:.1f}" y="{height - 8}" class="vq-time">{value:.3g}</text>'
-        )
+    pieces = [
+        f'<line x1="{across(value):.1f}" y1="0" x2="{across(value):.1f}" y2="{height - 24}" '
+        f'stroke="{GRID}"/>'
+        f'<text x="{across(value):.1f}" y="{height - 8}" class="vq-time">{value:.3g}</text>'
+        for value in (least + tick * (most - least) for tick in TICKS)
+    ]
     if overall is not None:
         x = across(overall)
         pieces.append(
             f'<line x1="{x:.1f}" y1="0" x2="{x:.1f}" y2="{height - 24}" stroke="{INK}" '
             f'stroke-dasharray="3 3"><title>all: {overall:.3f}</title></line>'
         )
-    for at, point in enumerate(points):
-        y = LINE * at + LINE / 2
-        pieces.append(
-            f'<text x="{NAMES - 10}" y="{y + 4:.1f}" class="vq-name">{_short(point.name)}</text>'
-        )
-        colour = WARNING if point.worse else ACCENT
-        if point.low is not None and point.high is not None:
-            pieces.append(
-                f'<line x1="{across(point.low):.1f}" y1="{y:.1f}" x2="{across(point.high):.1f}" '
-                f'y2="{y:.1f}" stroke="{colour}" stroke-width="2"/>'
-            )
-        if point.value is not None:
-            pieces.append(
-                f'<circle cx="{across(point.value):.1f}" cy="{y:.1f}" r="4" fill="{colour}">'
-                f"<title>{html.escape(point.name)}: {point.value:.3f}</title></circle>"
-            )
+    pieces += [_point(one, LINE * at + LINE / 2, across) for at, one in enumerate(points)]
     return _svg(WIDTH, height, "values with intervals", pieces)
+
+
+def _point(one: Point, y: float, across: Callable[[float], float]) -> str:
+    """Draw one value with its name and interval, as far as they are known."""
+    colour = WARNING if one.worse else ACCENT
+    drawn = f'<text x="{NAMES - 10}" y="{y + 4:.1f}" class="vq-name">{_short(one.name)}</text>'
+    if one.low is not None and one.high is not None:
+        drawn += (
+            f'<line x1="{across(one.low):.1f}" y1="{y:.1f}" x2="{across(one.high):.1f}" '
+            f'y2="{y:.1f}" stroke="{colour}" stroke-width="2"/>'
+        )
+    if one.value is not None:
+        drawn += (
+            f'<circle cx="{across(one.value):.1f}" cy="{y:.1f}" r="4" fill="{colour}">'
+            f"<title>{html.escape(one.name)}: {one.value:.3f}</title></circle>"
+        )
+    return drawn
 
 
 def _place(x: float, y: float) -> tuple[float, float]:

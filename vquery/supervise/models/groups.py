@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from vquery.supervise.models.patterns import Design
 from vquery.supervise.soft import posterior_of
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator
+
     from numpy.typing import NDArray
 
     from vquery.supervise.models.estimate import Estimate
@@ -49,3 +51,19 @@ def of_group(patterns: Patterns, whole: Estimate, given: Floats | None) -> Estim
     return replace(
         whole, balance=found.balance, confusion=found.confusion, together=found.together, notes=()
     )
+
+
+def parts_of(groups: list[Hashable] | None, n: int) -> Iterator[tuple[Hashable, Any]]:
+    """Give the rows of each group, in the order of their first one; all rows as group None.
+
+    >>> [(name, rows.tolist()) for name, rows in parts_of(["b", "a", "b"], 3)]
+    [('b', [0, 2]), ('a', [1])]
+    """
+    if groups is None:
+        yield None, slice(0, n)
+        return
+    rows: dict[Hashable, list[int]] = {}
+    for row, name in enumerate(groups):
+        rows.setdefault(name, []).append(row)
+    for name, listed in rows.items():
+        yield name, np.array(listed)

@@ -9,7 +9,7 @@ import numpy as np
 
 from vquery.errors import LabelError, QueryError
 from vquery.supervise.models.estimate import Settings, estimate
-from vquery.supervise.models.groups import of_group
+from vquery.supervise.models.groups import of_group, parts_of
 from vquery.supervise.models.inputs import (
     read_balance,
     read_groups,
@@ -147,6 +147,8 @@ class LabelModel:
         ------
         LabelError
             If a vote is no class, or a setting does not fit the votes.
+        QueryError
+            If a setting is of another kind, such as a method that there is not.
         """
         for name in ("classes_", "_counted"):
             self.__dict__.pop(name, None)
@@ -165,6 +167,8 @@ class LabelModel:
         ------
         LabelError
             If the model was fitted with groups and these votes have none, or the other way round.
+        QueryError
+            If the model was stored without its counts.
         """
         if self.method not in METHODS:
             raise QueryError(f"method must be one of {', '.join(METHODS)}, got {self.method!r}")
@@ -183,7 +187,7 @@ class LabelModel:
         elif self._counted and (listed is None) != (None in self._counted):
             raise LabelError("groups must be given for all votes of a model, or for none")
         k = len(self.classes_)
-        for name, rows in _parts(listed, matrix.n):
+        for name, rows in parts_of(listed, matrix.n):
             part = None if counts is None else counts[rows]
             found = Patterns.of(matrix.votes[rows], k, part)
             before = self._counted.get(name)
@@ -241,6 +245,13 @@ class LabelModel:
         groups
             One an item, if the model was fitted with groups; one that it has not seen gets the
             model of all items.
+
+        Raises
+        ------
+        QueryError
+            If the model is not fitted.
+        SchemaError, LabelError
+            If votes are of other functions, or are no class that the model knows.
         """
         return self._proba(self._read(votes), groups)
 
@@ -279,6 +290,11 @@ class LabelModel:
         -------
         (n,) array
             Of classes, as objects if ``ties`` is None.
+
+        Raises
+        ------
+        QueryError
+            If ``ties`` is nothing of that; else as `predict_proba`.
         """
         matrix = self._read(votes)
         silent = np.asarray((matrix.votes < 0).all(axis=1))
@@ -323,7 +339,13 @@ class LabelModel:
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:
-        """Make the model that `to_dict` was called on."""
+        """Make the model that `to_dict` was called on.
+
+        Raises
+        ------
+        SchemaError
+            If a later version wrote it.
+        """
         from vquery.supervise.models.storing import fill
 
         model = cls(**stored["settings"])
@@ -364,21 +386,9 @@ class LabelModel:
     def _models(self, matrix: LabelMatrix, groups: Any) -> Iterator[tuple[Any, Estimate, Patterns]]:
         """For each group its rows, its model, and its distinct rows of votes."""
         k = len(self.classes_)
-        for name, rows in _parts(read_groups(groups, matrix.n), matrix.n):
+        for name, rows in parts_of(read_groups(groups, matrix.n), matrix.n):
             model = self._groups.get(name, self._estimate)
             yield rows, model, Patterns.of(matrix.votes[rows], k)
-
-
-def _parts(groups: list[Hashable] | None, n: int) -> Iterator[tuple[Hashable, Any]]:
-    """Rows of each group; all of them as group None."""
-    if groups is None:
-        yield None, slice(0, n)
-        return
-    rows: dict[Hashable, list[int]] = {}
-    for row, name in enumerate(groups):
-        rows.setdefault(name, []).append(row)
-    for name, listed in rows.items():
-        yield name, np.array(listed)
 
 
 def _parameters() -> list[str]:

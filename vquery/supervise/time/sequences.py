@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from vquery.engine.bring import any_table
-from vquery.errors import LabelError, QueryError, SchemaError
+from vquery.errors import LabelError, QueryError
 from vquery.schema import US_PER_S
 
 if TYPE_CHECKING:
@@ -144,9 +144,6 @@ def _times(votes: LabelMatrix) -> tuple[list[Any] | None, Ints, Ints]:
         return None, start, start + US_PER_S
     columns = (items["start_us"].to_numpy(), items["end_us"].to_numpy())
     start, end = (np.asarray(each, np.int64) for each in columns)
-    bad = np.flatnonzero(end < start)
-    if bad.size:
-        raise SchemaError(f"items, row {bad[0]}: ends before it starts ({bad.size} such rows)")
     return items["video"].to_pylist(), start, end
 
 
