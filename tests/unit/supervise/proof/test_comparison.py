@@ -139,7 +139,7 @@ def test_what_cannot_be_is_named():
         out_of_fold(three, ["a", "b"], folds=2)
     with pytest.raises(SchemaError, match="items must have 2 rows"):
         label_errors([0.5, 0.5], [1, 0], items=pa.table({"x": [1]}))
-    with pytest.raises(LabelError, match="2 columns, but there are 3 classes"):
+    with pytest.raises(LabelError, match="classes must be 2 different values"):
         label_errors([0.5], [1], classes=["a", "b", "c"])
     with pytest.raises(LabelError, match="given, row 1"):
         label_errors([0.5, 0.5], [1, 7])
