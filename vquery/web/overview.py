@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
@@ -11,13 +11,11 @@ import pyarrow.compute as pc
 from vquery.api import texts
 from vquery.api.relations import relation, table_names
 from vquery.engine.concept import REGISTRY
+from vquery.media.playing import playable
 
 if TYPE_CHECKING:
     from vquery.api.moment import Moment
     from vquery.web.state import Workbench
-
-PLAYED = frozenset({".webm", ".mp4", ".m4v", ".ogv", ".ogg"})
-"""Suffixes of files that browsers play; others are shown as pictures."""
 
 
 def overview(workbench: Workbench) -> dict[str, Any]:
@@ -67,8 +65,9 @@ def videos(moment: Moment) -> list[dict[str, Any]]:
     names = ["video", "duration_us", "width", "height", "kind", "uri"]
     found = []
     for row in moment.snapshot.videos().select(names).to_pylist():
-        suffix = PurePosixPath(row.pop("uri") or row["video"]).suffix.lower()
-        found.append({**row, "playable": row["kind"] == "video" and suffix in PLAYED})
+        uri = row.pop("uri")
+        plays = row["kind"] == "video" and uri is not None and playable(Path(uri))
+        found.append({**row, "playable": plays})
     return found
 
 

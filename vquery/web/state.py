@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from vquery.api.collection import Collection
+from vquery.api.concepts import load
 from vquery.api.labelling import login
 from vquery.web.jobs import Jobs
 from vquery.web.labelled import Labelled, LabelledSpans
@@ -58,6 +59,8 @@ class Workbench:
         self.root = Path(path).resolve()
         self.who = who or login()
         self.files = [Path(each).resolve() for each in files]
+        for file in self.files:
+            load(file)
         self.token = secrets.token_urlsafe(32)
         self.folder = Path(tempfile.mkdtemp(prefix="vquery-serve-"))
         self.results = Results()
@@ -99,7 +102,7 @@ class Workbench:
         return held[1]
 
     def close(self) -> None:
-        """End what runs and remove temporary files."""
+        """End what runs and remove temporary files; again does nothing."""
         self.jobs.close()
         self.db.close()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -47,7 +47,11 @@ class Child:
     def __init__(self, path: Path, files: Sequence[Path]) -> None:
         command = [sys.executable, "-m", "vquery.web.worker", str(path), *map(str, files)]
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment()
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=_environment(),
+            process_group=0,  # ^C is for the server
         )
         self._rest = b""
 
