@@ -201,3 +201,14 @@ def test_of_more_videos_than_slices_there_is_no_table(monkeypatch, path, tmp_pat
     monkeypatch.setattr("vquery.api.proving.MOST_SLICES", 1)
     facts = json.loads(run(path, "--json", "--report", tmp_path / "r.html").stdout)
     assert facts["slices"]["faces"] == []
+
+
+def test_a_page_without_a_folder_is_refused_before_anything_is_looked_at(path, tmp_path):
+    told = run(path, "--report", tmp_path / "none" / "page.html", code=2).stderr
+    assert "there is no folder" in told
+
+
+@pytest.mark.parametrize("limit", ["inf", "nan", "much"])
+def test_a_threshold_is_a_number_that_json_can_tell(path, limit):
+    told = run(path, "--fail-under", f"sound.faces={limit}", code=2).stderr
+    assert "a threshold is NAME=NUMBER" in told

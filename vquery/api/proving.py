@@ -345,7 +345,7 @@ def bounds_of(under: Sequence[str], over: Sequence[str], most: Sequence[str]) ->
                 limit = float(number)
             except ValueError:
                 limit = np.nan
-            if not name or np.isnan(limit):
+            if not name or not np.isfinite(limit):
                 raise QueryError(f"a threshold is NAME=NUMBER, such as logo.f1=0.8; got {text!r}")
             found.append(Bound(kind, name, limit))
     return found

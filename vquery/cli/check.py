@@ -73,6 +73,10 @@ def check(
         bounds = bounds_of(under, over, most)
     except QueryError as error:
         raise click.UsageError(str(error)) from error
+    if report is not None and not report.parent.is_dir():  # before minutes of work, not after
+        raise click.UsageError(
+            f"--report {report}: there is no folder {report.parent}; make it first"
+        )
     with Collection.open(collection) as db, status("checking"):
         proof = prove(db, Rules.of(files))
     missed = _missed(proof, bounds)
