@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import shutil
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -115,7 +116,7 @@ class Served(NamedTuple):
     client: Client
 
 
-def serve(path: Path, who: str = "tester") -> Any:
+def serve(path: Path, who: str = "tester", files: tuple[Path, ...] = ()) -> Any:
     """Serve a collection for the length of a ``with`` block: gives `Served`."""
     from contextlib import contextmanager
 
@@ -124,12 +125,20 @@ def serve(path: Path, who: str = "tester") -> Any:
 
     @contextmanager
     def served() -> Any:
-        workbench = Workbench(path, who=who)
+        workbench = Workbench(path, who=who, files=files)
         server = Server(workbench)
         with server.in_thread():
             yield Served(workbench, Client(server.port, workbench.token))
 
     return served()
+
+
+@pytest.fixture(scope="module")
+def shared(indexed: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Serve a copy of the sample collection to all tests of a module, which only read."""
+    copy = shutil.copytree(indexed, tmp_path_factory.mktemp("shared") / "sample.vq")
+    with serve(Path(copy)) as served:
+        yield served
 
 
 @pytest.fixture
