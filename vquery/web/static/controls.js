@@ -43,7 +43,7 @@ export class Controls {
       this.play,
       this.button("▸", "One frame on", ".", () => void player.step(1)),
       this.clock, this.speed, this.round, this.looped,
-      el("label", { class: "boxes" }, boxes, "boxes"),
+      el("label", { class: "show-boxes" }, boxes, "boxes"),
     );
   }
 

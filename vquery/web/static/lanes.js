@@ -227,14 +227,14 @@ function oneBar(bar, top, view, width, hue) {
   const right = Math.min(toX(view, width, bar.end_us), width + 4);
   const wide = Math.max(right - left, 2);
   const rect = svg("rect", {
-    class: `bar ${bar.state ?? "plain"} hue-${hue}`,
+    class: `lane-bar ${bar.state ?? "plain"} hue-${hue}`,
     x: left.toFixed(2), y: top + 4, width: wide.toFixed(2), height: LANE_PX - 8, rx: 2,
   });
   const words = bar.text || bar.value || (bar.count > 1 ? `${bar.count.toLocaleString("en")}` : "");
   const letters = Math.floor((wide - 6) / 6.5);
   if (!words || letters < 3) return [rect];
   const label = svg("text", {
-    class: "bar-text", x: (Math.max(left, 0) + 4).toFixed(2), y: top + LANE_PX - 8,
+    class: "lane-bar-text", x: (Math.max(left, 0) + 4).toFixed(2), y: top + LANE_PX - 8,
   });
   label.textContent = words.length > letters ? `${words.slice(0, letters - 1)}…` : words;
   return [rect, label];

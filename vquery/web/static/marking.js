@@ -89,7 +89,7 @@ export class Marking {
     if (!this.value) return;
     if (fresh) this.value.value = "";
     this.value.setAttribute("aria-label", `Label (${state.concept}) for a span of time`);
-    this.value.placeholder = `${state.concept} of the span`;
+    this.value.placeholder = state.concept;
   }
 
   /** The frame that was on show when the key was meant. */

@@ -2,6 +2,7 @@
 
 import { get, isAbort, post } from "./api.js";
 import { el } from "./dialogs.js";
+import { focusPosition } from "./grid.js";
 import { videoOf } from "./inspector.js";
 import {
   around, barAt, clock, describe, drawLanes, inside, panned, showing, svg, toX, zoomed,
@@ -20,6 +21,8 @@ import { dispatch, note, state, subscribe } from "./store.js";
 const LOAD_MS = 120;
 const PX_PER_BAR = 2;
 const PAUSE_FOLLOWING_MS = 3000;
+const SAME_FRAME_US = 1_000_000;
+const SEEKING_MS = 500;
 const EMPTY = "The timeline shows the video of the item in focus.";
 
 /** @param {HTMLElement} element */
@@ -48,6 +51,7 @@ export class Timeline {
     this.timer = 0;
     this.drawing = 0;
     this.moved = -PAUSE_FOLLOWING_MS;
+    this.lastHit = { us: -SAME_FRAME_US, at: -SEEKING_MS };
     /** @type {AbortController|null} */
     this.asked = null;
     this.build(element);
@@ -65,7 +69,7 @@ export class Timeline {
       class: "lanes", tabindex: 0, role: "group", "aria-roledescription": "timeline",
       "aria-label": "Lanes: arrows choose a bar, Enter goes there",
     }));
-    this.mark = el("div", { class: "mark", hidden: true });
+    this.mark = el("div", { class: "span-mark", hidden: true });
     this.head = el("div", { class: "playhead", hidden: true });
     this.ring = el("div", { class: "bar-ring", hidden: true });
     this.thumb = el("figure", { class: "thumb", hidden: true, "aria-hidden": "true" });
@@ -268,17 +272,27 @@ export class Timeline {
   /** @param {number} direction */
   async hit(direction) {
     if (!this.video || !state.result) return note("Run a query first: n and p go through its hits.");
-    const { t_us } = state.playing;
-    const from = direction > 0 ? { after_us: t_us } : { before_us: t_us };
+    const at = this.hitFrom();
+    const from = direction > 0 ? { after_us: at } : { before_us: at };
     try {
       const params = { result: state.result.id, video: this.video, ...from };
       const found = await get("/api/hits", params);
       if (!found) return note(`No ${direction > 0 ? "later" : "earlier"} hit in this video.`);
+      this.lastHit = { us: found.start_us, at: performance.now() };
       this.seek(found.start_us);
+      if (inOrder()) focusPosition(found.row);
       this.say(`hit ${found.row + 1}: ${clock(found.start_us, 2)} to ${clock(found.end_us, 2)}`);
     } catch (error) {
       note(error instanceof Error ? error.message : String(error), "error");
     }
+  }
+
+  /** From where the next hit is looked for: the last one, while its frame is or comes on show. */
+  hitFrom() {
+    const { t_us } = state.playing;
+    const { us, at } = this.lastHit;
+    const there = (t_us <= us && us - t_us < SAME_FRAME_US) || performance.now() - at < SEEKING_MS;
+    return there ? us : t_us;
   }
 
   /** @param {Bar} bar @param {string} kind */
@@ -321,6 +335,9 @@ export class Timeline {
     return bar ? { lane: found, bar } : null;
   }
 }
+
+/** Whether positions in the grid are the numbers of rows. */
+const inOrder = () => state.view.sort === "row" && !state.view.descending && !state.view.group;
 
 /** @param {Lane} lane @param {boolean} chosen */
 function laneName(lane, chosen) {
