@@ -124,7 +124,7 @@ def test_the_csv_has_a_header_and_plain_numbers(path):
 
 def test_undo(labelled):
     assert "no propagation to undo" in run("undo", labelled, code=1).stderr
-    assert run("undo", labelled, "--list").stdout == "nothing was propagated\n"
+    assert run("undo", labelled, "--list").stdout == "nothing was propagated, fused or corrected\n"
     run("propagate", labelled)
     run("propagate", labelled, "--threshold", 1)
     first, second = (run["run_id"] for run in as_json("undo", labelled, "--list"))
@@ -133,8 +133,8 @@ def test_undo(labelled):
         " again\n"
     )
     assert run("undo", labelled, "--list").stdout.splitlines() == [
-        f"run {first}: 'name', in force, 48 labelled",
-        f"run {second}: 'name', undone by run {second + 1}, 24 labelled",
+        f"run {first}: propagated 'name', in force, 48 labelled",
+        f"run {second}: propagated 'name', undone by run {second + 1}, 24 labelled",
     ]
     assert (
         f"run {second} is undone already" in run("undo", labelled, "--run", second, code=1).stderr

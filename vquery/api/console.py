@@ -195,11 +195,12 @@ def info_text(facts: Mapping[str, Any]) -> str:
     if facts.get("cache_bytes"):
         size = facts["cache_bytes"] / 1e6
         lines.append(f"  neighbour lists kept to be searched faster: {size:,.1f} MB")
-    for concept, found in facts["propagated"].items():
+    spans = [(f"spans of {concept!r}", one) for concept, one in facts["fused_spans"].items()]
+    for what, found in [*((repr(c), one) for c, one in facts["propagated"].items()), *spans]:
         again = "propagate" if found["how"] == "propagated" else "fuse"
         late = "" if found["up_to_date"] else f" (human labels have changed since: {again} again)"
         count = f"{found['labelled']:,} of {found['items']:,}"
-        lines.append(f"  {found['how']} {concept!r}: {count}{late}")
+        lines.append(f"  {found['how']} {what}: {count}{late}")
     return "\n".join(lines)
 
 
@@ -259,13 +260,13 @@ def _counted(count: int, what: str) -> str:
 
 
 def runs_text(runs: Sequence[Mapping[str, Any]]) -> str:
-    """List propagations, one a line."""
+    """List propagations, fusions and corrections, one a line."""
     lines = [
-        f"run {run['run_id']}: {run['concept']!r}, {_state(run)}"
+        f"run {run['run_id']}: {run['did']} {run['concept']!r}, {_state(run)}"
         + ("" if run["labelled"] is None else f", {run['labelled']:,} labelled")
         for run in runs
     ]
-    return "\n".join(lines) or "nothing was propagated"
+    return "\n".join(lines) or "nothing was propagated, fused or corrected"
 
 
 def _state(run: Mapping[str, Any]) -> str:

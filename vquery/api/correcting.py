@@ -94,6 +94,23 @@ def is_next(store: Store, run_id: int | None) -> bool:
         return last > newest(snapshot)
 
 
+def runs(snapshot: Snapshot) -> list[dict[str, Any]]:
+    """List runs that corrected, as those of propagations; ``concept`` is the table."""
+    latest = _latest(_log(snapshot))
+    found = []
+    for run in snapshot.runs().to_pylist():
+        if run["command"] != COMMAND:
+            continue
+        over, report = json.loads(run["arguments"])["over"], json.loads(run["report"] or "{}")
+        state = "in force" if latest.get(over) == run["run_id"] else "replaced"
+        if run["undone_by"] is not None or not report:
+            state = "undone" if report else "failed"
+        told = {name: run[name] for name in ("run_id", "started_us", "undone_by")}
+        none = dict.fromkeys(("seeds", "labelled"))
+        found.append({"did": "corrected", "concept": over, **told, **none, "state": state})
+    return found
+
+
 def fired(snapshot: Snapshot, over: str) -> dict[str, int] | None:
     """Return how often each rule was broken when corrections were last kept; None if never."""
     for run in reversed(snapshot.runs().to_pylist()):

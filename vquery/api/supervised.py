@@ -236,14 +236,18 @@ class Supervised:
         return running.stored(self._store, concept)
 
     def propagations(self) -> list[dict[str, Any]]:
-        """List all propagations, oldest first: run, concept, counts and what became of each.
+        """List what `undo_run` takes back, oldest first: propagations, fusions, corrections.
 
-        ``state`` is "in force", "replaced", "undone" or "failed".
+        Of each its run, concept (for corrections the table), counts, what it ``did``
+        ("propagated", "fused" or "corrected"), and its ``state``: "in force", "replaced", "undone"
+        or "failed".
         """
+        from vquery.api import correcting
         from vquery.api.propagation import keeping
 
         with self._store.snapshot() as snapshot:
-            return keeping.runs(snapshot)
+            found = [*keeping.runs(snapshot), *correcting.runs(snapshot)]
+        return sorted(found, key=lambda run: int(run["run_id"]))
 
     def undo_run(self, run_id: int | None = None) -> Undone:
         """Take a propagation or fusion back: its concept has again what it had before.

@@ -212,10 +212,10 @@ def suggest(
 @main.command()
 @COLLECTION
 @click.option("--run", "run_id", type=click.IntRange(1), help="Its number; default: the last one.")
-@click.option("--list", "listing", is_flag=True, help="List the propagations instead.")
+@click.option("--list", "listing", is_flag=True, help="List them instead.")
 @AS_JSON
 def undo(collection: Path, run_id: int | None, listing: bool, as_json: bool) -> None:  # noqa: FBT001
-    """Take back a propagation of COLLECTION: its concept has again what it had before.
+    """Take back a propagation, fusion or correction of COLLECTION: what was before is in force.
 
     Human labels stay; `vquery label --undo` takes those back.
     """

@@ -7,6 +7,7 @@ import pytest
 import vquery as vq
 from tests.unit.api.test_fusing import second, span_votes
 from vquery import row
+from vquery.api.console import info_text, runs_text
 from vquery.errors import LabelError, QueryError
 
 
@@ -62,3 +63,31 @@ def test_rows_that_corrections_added_cannot_have_labels(path):
         votes = db.votes([lambda faces: faces], over=vq.from_arrow(rows))
         with pytest.raises(LabelError, match="1 of 61 items were added by corrections"):
             db.fuse("ad", votes)
+
+
+def test_fusions_and_corrections_are_listed_with_what_undoes_them(path):
+    with vq.open(path) as db:
+        votes, _ = span_votes(db)
+        db.label(second(db, 3), "ad", "yes")
+        fused = db.fuse("ad", votes).run_id
+        assert db.info()["fused_spans"]["ad"]["up_to_date"]
+        db.label(second(db, 4), "ad", "no")
+        told = db.info()["fused_spans"]["ad"]
+        assert (told["items"], told["how"], told["up_to_date"]) == (40, "fused", False)
+        said = "fused spans of 'ad': 39 of 40 (human labels have changed since: fuse again)"
+        assert said in info_text(db.info())
+        assert "fused ad, spans" in db._repr_html_()
+        checked = db.check([vq.never(lambda faces: faces.limit(1), remove=True)])
+        kept = db.correct(checked)
+
+        def listed():
+            return [(r["run_id"], r["did"], r["concept"], r["state"]) for r in db.propagations()]
+
+        both = [(fused, "fused", "ad"), (kept, "corrected", "faces")]
+        assert listed() == [(*one, "in force") for one in both]
+        assert db.undo_run().run_id == kept
+        assert listed() == [(*both[0], "in force"), (*both[1], "undone")]
+        assert (
+            runs_text(db.propagations()).splitlines()[0]
+            == f"run {fused}: fused 'ad', in force, 39 labelled"
+        )

@@ -143,13 +143,12 @@ def last_propagated(snapshot: Snapshot, concept: str) -> pa.Table:
 
 
 def runs(snapshot: Snapshot) -> list[dict[str, Any]]:
-    """List the propagations, oldest first, with what became of each.
+    """List propagations and fusions, oldest first, with what became of each.
 
     ``state`` is "in force", "replaced", "undone" or "failed" (nothing was kept of it).
     """
     in_force = set(_in_force(snapshot).values())
-    propagations = [run for run in snapshot.runs().to_pylist() if run["command"] == "propagate"]
-    return [_told(run, in_force) for run in propagations]
+    return [_told(run, in_force) for run in snapshot.runs().to_pylist() if run["command"] in DID]
 
 
 def _told(run: Mapping[str, Any], in_force: set[int]) -> dict[str, Any]:
@@ -161,6 +160,7 @@ def _told(run: Mapping[str, Any], in_force: set[int]) -> dict[str, Any]:
         state = "in force"
     return {
         "run_id": run["run_id"],
+        "did": DID[run["command"]],
         "concept": json.loads(run["arguments"])["concept"],
         "started_us": run["started_us"],
         "seeds": report.get("seeds"),
