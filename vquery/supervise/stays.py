@@ -32,6 +32,10 @@ ROUNDS, STILL = 500, 1e-9
 NO_STEP = 0.0
 """Step between samples where there is no run to tell it from."""
 HALF = 0.5
+EACH, FINE = 10_000, 1e-3
+"""Steps up to which each is looked at, and how far apart (relatively) further ones are, between
+which the border is bisected: there may be millions where one run is much shorter than the others,
+and both chances change over tenths and not thousandths of a length."""
 
 
 class Stays(NamedTuple):
@@ -224,7 +228,25 @@ def _gain(cells: Floats, count: NDArray[np.int64], found: _Mixture) -> float:
 
 def _first_stay(found: _Mixture) -> int:
     """Give the number of steps after which, up to the median of stays, none is rather a flash."""
-    cells = np.arange(1, int(np.exp(found.middle)) + 2, dtype=np.float64)
+    last = int(np.exp(found.middle)) + 1
+    cells = np.arange(1.0, min(last, EACH) + 1)
+    if last > EACH:
+        many = int(np.log(last / EACH) / FINE) + 2
+        cells = np.append(cells, np.unique(np.rint(np.geomspace(EACH, last, many)))[1:])
+    flashes = np.flatnonzero(_rather_flash(cells, found))
+    if not flashes.size:
+        return 1
+    low = int(cells[flashes[-1]])
+    high = int(cells[flashes[-1] + 1]) if flashes[-1] + 1 < cells.size else low + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _rather_flash(np.array([float(middle)]), found)[0]:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _rather_flash(cells: Floats, found: _Mixture) -> NDArray[np.bool_]:
     one, other = _both(cells, found)
-    flashes = np.flatnonzero(one < other)
-    return int(cells[flashes[-1]]) + 1 if flashes.size else 1
+    return np.asarray(one < other)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -10,7 +12,14 @@ from hypothesis import strategies as st
 from scipy.stats import geom, lognorm
 
 from vquery.errors import LabelError, SchemaError
-from vquery.supervise.stays import FEWEST, NARROWEST, stays
+from vquery.supervise.stays import (
+    FEWEST,
+    NARROWEST,
+    _first_stay,
+    _Mixture,
+    _rather_flash,
+    stays,
+)
 
 MEDIAN, SPREAD, ENDS = 9.0, 0.7, 0.85
 
@@ -122,3 +131,25 @@ def test_lengths_that_cannot_be_are_named(runs, error, said):
 def test_a_step_that_cannot_be_is_named(step):
     with pytest.raises(LabelError, match="step must be a positive number"):
         stays([1.0, 2.0], step=step)
+
+
+def test_a_fine_step_costs_nothing_and_finds_the_same_border():
+    """One run of a microsecond makes it the step; stays then last a hundred million steps."""
+    rng = np.random.default_rng(0)
+    lengths = np.r_[rng.geometric(0.3, 300) * 0.04, rng.lognormal(6, 0.3, 300)]
+    tracemalloc.start()
+    fine = stays(np.r_[1e-6, lengths])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50 * 2**20
+    assert fine.flash < fine.shortest < fine.typical
+    for step in (1e-4, 1e-3):
+        assert stays(lengths, step).shortest == pytest.approx(fine.shortest, rel=0.05)
+
+
+def test_the_border_is_that_of_all_steps():
+    for share, middle, spread, on in [(0.5, 12.0, 0.3, 0.9999), (0.9, 11.0, 1.0, 0.999)]:
+        found = _Mixture(share, middle, spread, on)
+        cells = np.arange(1.0, int(np.exp(middle)) + 2)
+        flashes = np.flatnonzero(_rather_flash(cells, found))
+        assert _first_stay(found) == flashes[-1] + 2
