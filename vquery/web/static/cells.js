@@ -32,21 +32,28 @@ export function labelText(row) {
   return row.label_source ? NONE_TEXT : "";
 }
 
-/** @param {Row} row the number that the order is about, else the one at hand */
+/**
+ * The number that the order is about, else the one at hand.
+ * @param {Row} row
+ * @param {string} sort
+ */
 function figure(row, sort) {
   if (sort === "margin") return share(row.margin);
   if (sort === "score") return share(row.score);
   if (sort === "time") return time(row.start_us);
   if (row.label_source && row.label_source !== "human") return share(row.probability);
-  return share(row.score);
+  return share(row.score) || time(row.start_us, 0);
 }
+
+/** What stands where a label is missing: the words of a caption, else the video. @param {Row} row */
+const nameless = (row) => (typeof row.more?.text === "string" && row.more.text) || shortVideo(row.video);
 
 /** @param {Row} row */
 function spoken(row) {
   const parts = [labelText(row), WORDS[stateOf(row)]];
   if (row.unsure && stateOf(row) !== "unsure") parts.push("unsure");
   if (row.probability && row.label_source !== "human") parts.push(`probability ${share(row.probability)}`);
-  parts.push(`${shortVideo(row.video)} at ${time(row.start_us)}`);
+  parts.push(`${nameless(row)}${row.more?.text ? `, ${shortVideo(row.video)}` : ""} at ${time(row.start_us)}`);
   return parts.filter(Boolean).join(", ");
 }
 
@@ -94,7 +101,7 @@ export function fillCell(cell, row, show) {
   cell.className = `cell is-${kind} hue-${known ? hue(row.label) : 0}`;
   const text = labelText(row);
   const label = /** @type {HTMLElement} */ (cell.querySelector(".label"));
-  label.textContent = text || `${shortVideo(row.video)}`;
+  label.textContent = text || nameless(row);
   label.classList.toggle("quiet", !text);
   /** @type {HTMLElement} */ (cell.querySelector(".figure")).textContent = figure(row, show.sort);
   /** @type {HTMLElement} */ (cell.querySelector(".mark")).textContent = markOf(row, kind);

@@ -67,6 +67,8 @@ export function openDialog({ title, body, actions = [{ label: "Close" }], wide =
   });
   document.body.append(dialog);
   dialog.showModal();
+  const first = dialog.querySelector(".dialog-body :is(input, select, textarea, button, a[href])");
+  /** @type {?HTMLElement} */ (first ?? buttons[buttons.length - 1])?.focus();
   return { element: dialog, close: () => dialog.close(), closed, buttons, fail };
 }
 

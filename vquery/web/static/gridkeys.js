@@ -89,6 +89,16 @@ function bindSelecting(grid, at) {
   bind({ group, keys: ["x"], text: "select or leave out the item", run: () => grid.total && toggle(grid, at()) });
   bind({
     group,
+    keys: ["Shift+x"],
+    text: "select the item's group",
+    run: () => {
+      if (!grid.total) return;
+      const { start, count } = grid.layout.sectionOf(at());
+      grid.select([[start, start + count]], true);
+    },
+  });
+  bind({
+    group,
     keys: ["Ctrl+a"],
     text: "select the whole result",
     run: () => grid.total && grid.choose({ mode: "all", basis: null, ranges: [] }),

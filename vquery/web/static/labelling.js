@@ -177,7 +177,7 @@ export function mountLabelling() {
   const chips = el("div", { class: "chips" });
   const judge = el("div", { class: "judge" });
   for (const [key, text, title, path] of ACTIONS) judge.append(action(String(key), String(text), String(title), () => act(String(path))));
-  const aim = el("span", { class: "aim quiet" });
+  const aim = el("span", { class: "aim" });
   bar.append(el("label", { class: "menu" }, el("span", { class: "quiet" }, "Label"), concept), chips, judge, aim);
   const fill = () => {
     fillConcepts(concept);
@@ -199,8 +199,7 @@ export function mountLabelling() {
 function aimText() {
   const total = state.result?.total ?? 0;
   const selected = choice.selectedCount(state.selection, total);
-  if (selected) return `for ${selected === total ? "all " : ""}${counted(selected, "selected item")}`;
-  return state.focus === null ? "" : "for the item in focus";
+  return selected ? `→ ${selected === total ? "all " : ""}${counted(selected, "item")}` : "";
 }
 
 function bindKeys() {

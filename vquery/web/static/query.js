@@ -178,9 +178,10 @@ class QueryBar {
   /** Show what is wrong, and where. @param {Error} error */
   refuse(error) {
     const parts = [el("p", {}, error.message)];
-    if (error instanceof ApiError && error.line) {
-      const line = this.input.value.trim().split("\n")[error.line - 1] ?? "";
-      const column = Math.max(1, error.column ?? 1);
+    const place = error instanceof ApiError ? error : null;
+    const line = this.input.value.trim().split("\n")[(place?.line ?? 0) - 1];
+    if (line !== undefined) {
+      const column = Math.max(1, Math.min(place?.column ?? 1, line.length + 1));
       parts.push(el("pre", { "aria-hidden": "true" }, `${line}\n${" ".repeat(column - 1)}^`));
     }
     this.problem.replaceChildren(...parts);

@@ -9,6 +9,7 @@ import { dispatch, state, subscribe } from "./store.js";
 
 const PAUSE_MS = 600;
 const Z = 1.96;
+const HINT = "Labels go to the selection, else to the item in focus. Everything can be undone. ? lists the keys.";
 
 /** @param {HTMLElement} pane */
 export function mount(pane) {
@@ -28,12 +29,13 @@ export function mount(pane) {
   });
   subscribe("note", () => {
     const { text = "", kind = "info", undo: offer = false } = state.note ?? {};
-    said.textContent = text;
-    said.className = `status-note is-${kind}`;
+    said.textContent = text || HINT;
+    said.className = `status-note is-${text ? kind : "hint"}`;
     back.hidden = !offer;
   });
   subscribe("jobs", () => jobs.replaceChildren(...Object.entries(state.jobs).map(([id, job]) => jobText(id, job))));
   watchPrecision();
+  dispatch("note");
 }
 
 function precisionText() {
