@@ -186,6 +186,8 @@ class Assessment:
         QueryError, LabelError
             If there is no such figure, or a column that was asked for has too many values.
         """
+        if not isinstance(n, int | np.integer) or n < 0:
+            raise LabelError(f"worst(n) must be a whole number of at least 0, got {n!r}")
         measured = self._measured(metric)
         if columns is not None and self.items is None:
             raise LabelError("worst(columns=) needs items=, which were not given to assess()")

@@ -16,6 +16,7 @@ from vquery.view.text import aligned
 from vquery.view.votes import matrix_svg, shares_svg
 
 if TYPE_CHECKING:
+    from vquery.supervise.votes.matrix import LabelMatrix
     from vquery.supervise.votes.summary import Summary
 
 SHOWN_FUNCTIONS = 30
@@ -37,10 +38,14 @@ def text(summary: Summary) -> str:
     return "\n".join([_head(summary), *aligned(names, lines, numbers=False), *_notes(summary)])
 
 
+def _timed(votes: LabelMatrix) -> bool:
+    return votes.items is not None and set(KEYS) <= set(votes.items.column_names)
+
+
 def _head(summary: Summary) -> str:
     votes = summary.votes
     known = int((summary.truth >= 0).sum())
-    hours = f", {votes.seconds.sum():,.1f} seconds" if votes.items is not None else ""
+    hours = f", {votes.seconds.sum():,.1f} seconds" if _timed(votes) else ""
     nobody = int((votes.votes < 0).all(axis=1).sum())
     return (
         f"{votes.m} functions on {votes.n:,} items{hours}; {nobody:,} items without any vote; "
@@ -58,7 +63,7 @@ def _polarity(summary: Summary) -> dict[tuple[str, str], str]:
 
 
 def _line(row: dict[str, Any], summary: Summary, said: dict[tuple[str, str], str]) -> list[str]:
-    timed = summary.votes.items is not None
+    timed = _timed(summary.votes)
 
     def share(name: str) -> str:
         in_time = f" ({row[f'{name}_time']:.1%} of time)" if timed else ""
@@ -131,7 +136,7 @@ def _class_table(summary: Summary) -> str:
 
 def _over_time(summary: Summary, names: tuple[str, ...]) -> list[str]:
     votes = summary.votes
-    if votes.items is None or not set(KEYS) <= set(votes.items.column_names) or not votes.n:
+    if votes.items is None or not _timed(votes) or not votes.n:
         return []
     videos = pc.unique(votes.items["video"]).slice(0, SHOWN_VIDEOS)
     here = np.flatnonzero(pc.is_in(votes.items["video"], value_set=videos).to_numpy())

@@ -285,3 +285,9 @@ def test_columns_of_lists_make_no_slices():
     chance, truth, items = world()
     wide = items.append_column("v", pa.array([[1.0]] * items.num_rows))
     assert assess(chance, truth, items=wide).worst() == assess(chance, truth, items=items).worst()
+
+
+@pytest.mark.parametrize("n", [-1, "3", 2.5])
+def test_how_many_of_the_worst_is_a_whole_number(n):
+    with pytest.raises(LabelError, match="must be a whole number"):
+        assess([0.9, 0.1], [1, 0]).worst(n)

@@ -132,7 +132,10 @@ def test_items_may_be_a_data_frame():
 
 def test_items_without_a_time_can_be_shown():
     items = pa.table({"item": [1], "video": ["a"], "start_us": [5]})
-    assert "Residual" in LabelMatrix.from_dense([[1]], classes=[0, 1], items=items)._repr_html_()
+    votes = LabelMatrix.from_dense([[1]], classes=[0, 1], items=items)
+    assert "Residual" in votes._repr_html_()
+    assert "second" not in str(votes.summary())
+    assert "time" not in str(votes.summary())
 
 
 @pytest.mark.parametrize(
