@@ -48,6 +48,7 @@ class Inspector {
     );
     this.controls = new Controls(this.player, this.overlay);
     this.marking = new Marking(this.player);
+    this.label = el("p", { class: "inspected-label" });
     this.facts = el("div", { class: "facts" });
     this.why = new WhyPanel(el("section", { class: "why", "aria-label": "Why this label" }));
     this.timer = 0;
@@ -58,7 +59,7 @@ class Inspector {
     element.replaceChildren(
       el("h2", { class: "hidden-heading" }, "Inspector"), this.stage,
       /** @type {HTMLElement} */ (this.controls.element), this.marking.element,
-      el("div", { class: "inspected" }, this.facts, this.why.element),
+      el("div", { class: "inspected" }, this.label, this.why.element, this.facts),
     );
     this.keys();
     this.player.addEventListener("time", () => this.told());
@@ -88,6 +89,7 @@ class Inspector {
     this.shown = "";
     this.overlay.choose(null);
     this.facts.replaceChildren();
+    this.label.textContent = "";
     void this.why.show(null);
     this.say();
   }
@@ -174,14 +176,14 @@ class Inspector {
     const entries = [
       ["Video", row.video],
       ["Time", `${clock(row.start_us, 3)} – ${clock(row.end_us, 3)}`],
-      ["Label", labelled(row)],
       ["Score", row.score === null || row.score === undefined ? "" : row.score.toFixed(3)],
       ["Track", row.track ?? ""],
       ["Detection", row.detection_id ?? ""],
-      ...Object.entries(row.more ?? {}).slice(0, 12),
+      ...Object.entries(row.more ?? {}).filter(([name]) => name !== state.concept).slice(0, 12),
     ].filter(([, value]) => value !== "" && value !== null && value !== undefined);
     const list = entries.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, written(value))]);
-    this.facts.replaceChildren(el("dl", {}, ...list));
+    this.facts.replaceChildren(el("h3", {}, "Item"), el("dl", {}, ...list));
+    this.label.textContent = labelled(row);
   }
 }
 

@@ -11,6 +11,7 @@
 export const LANE_PX = 24;
 export const AXIS_PX = 20;
 export const SHORTEST_US = 50_000;
+const [LARGE_PX, SMALL_PX] = [7.6, 6.4];
 
 const SVG = "http://www.w3.org/2000/svg";
 const SECOND = 1_000_000;
@@ -209,13 +210,23 @@ function oneLane(lane, at, view, width, hue) {
   group.append(svg("line", {
     class: "lane-line", x1: 0, x2: width, y1: top + LANE_PX - 0.5, y2: top + LANE_PX - 0.5,
   }));
-  lane.bars.forEach((bar, number) => {
-    for (const part of oneBar(bar, top, view, width, hue(bar.value ?? null))) {
-      part.setAttribute("data-bar", String(number));
-      group.append(part);
-    }
-  });
+  let written = -1; // up to where words stand, so that none are written over others
+  for (const bar of lane.bars) {
+    const rect = oneBar(bar, top, view, width, hue(bar.value ?? null));
+    group.append(rect);
+    const label = toX(view, width, bar.start_us) >= written ? words(bar, top, view, width) : null;
+    if (!label) continue;
+    group.append(label);
+    written = toX(view, width, bar.end_us);
+  }
   return group;
+}
+
+/** The pixels that a bar covers of what is visible. @param {Bar} bar @param {Span} view @param {number} width */
+function covered(bar, view, width) {
+  const left = Math.max(toX(view, width, bar.start_us), -4);
+  const right = Math.min(toX(view, width, bar.end_us), width + 4);
+  return { left, wide: Math.max(right - left, 2) };
 }
 
 /**
@@ -223,19 +234,22 @@ function oneLane(lane, at, view, width, hue) {
  * @param {number} hue
  */
 function oneBar(bar, top, view, width, hue) {
-  const left = Math.max(toX(view, width, bar.start_us), -4);
-  const right = Math.min(toX(view, width, bar.end_us), width + 4);
-  const wide = Math.max(right - left, 2);
-  const rect = svg("rect", {
+  const { left, wide } = covered(bar, view, width);
+  return svg("rect", {
     class: `lane-bar ${bar.state ?? "plain"} hue-${hue}`,
     x: left.toFixed(2), y: top + 4, width: wide.toFixed(2), height: LANE_PX - 8, rx: 2,
   });
-  const words = bar.text || bar.value || (bar.count > 1 ? `${bar.count.toLocaleString("en")}` : "");
-  const letters = Math.floor((wide - 6) / 6.5);
-  if (!words || letters < 3) return [rect];
+}
+
+/** What stands in a bar, null where it has no room. @param {Bar} bar @param {number} top @param {Span} view @param {number} width */
+function words(bar, top, view, width) {
+  const { left, wide } = covered(bar, view, width);
+  const text = bar.text || bar.value || (bar.count > 1 ? bar.count.toLocaleString("en") : "");
+  const letters = Math.floor((wide - 8) / (text === text.toUpperCase() ? LARGE_PX : SMALL_PX));
+  if (!text || letters < Math.min(text.length, 3)) return null;
   const label = svg("text", {
     class: "lane-bar-text", x: (Math.max(left, 0) + 4).toFixed(2), y: top + LANE_PX - 8,
   });
-  label.textContent = words.length > letters ? `${words.slice(0, letters - 1)}…` : words;
-  return [rect, label];
+  label.textContent = text.length > letters ? `${text.slice(0, letters - 1)}…` : text;
+  return label;
 }
