@@ -174,16 +174,21 @@ def ids_of(rows: Rows, *, none: str = "the label hits nothing: no rows were give
 
 def check_known(ids: Ints, snapshot: Snapshot) -> None:
     """Refuse ids that no detection has; only the videos that they lie in are read."""
-    videos = snapshot.videos()
-    here = pc.is_in(videos["video_id"], value_set=pa.array(np.unique(ids // IDS_PER_VIDEO)))
-    among = videos.filter(here)["video"].to_pylist()
-    known = snapshot.read("detections", columns=["detection_id"], videos=among)["detection_id"]
+    known = _detections(ids, snapshot, ["detection_id"])["detection_id"]
     missing = ids[~np.isin(ids, known.to_numpy())]
     if len(missing):
         raise LabelError(
             f"{len(missing)} of {len(ids)} ids are not detections of this collection, "
             f"such as {missing[0]}: take ids from db.faces"
         )
+
+
+def _detections(ids: Ints, snapshot: Snapshot, columns: list[str]) -> pa.Table:
+    """Read the detections of the videos that some of them lie in."""
+    videos = snapshot.videos()
+    here = pc.is_in(videos["video_id"], value_set=pa.array(np.unique(ids // IDS_PER_VIDEO)))
+    among = videos.filter(here)["video"].to_pylist()
+    return snapshot.read("detections", columns=columns, videos=among)
 
 
 def _checked(value: Values) -> Any:
@@ -289,12 +294,7 @@ def as_intervals(store: Store, concept: str) -> Intervals:
     """Return the labels of a concept as intervals; see `Collection.labelled`."""
     with store.snapshot() as snapshot:
         seeds = store.labels(concept, snapshot)
-        columns = ["detection_id", *KEYS]
-        videos = snapshot.videos()
-        ids = seeds["detection_id"].to_numpy()
-        here = pc.is_in(videos["video_id"], value_set=pa.array(np.unique(ids // IDS_PER_VIDEO)))
-        among = videos.filter(here)["video"].to_pylist()
-        rows = snapshot.read("detections", columns=columns, videos=among)
+        rows = _detections(seeds["detection_id"].to_numpy(), snapshot, ["detection_id", *KEYS])
         spans = store.span_labels(concept, snapshot)
     of_detections = seeds.join(rows, "detection_id", join_type="inner")
     tables = [

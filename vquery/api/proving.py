@@ -21,6 +21,7 @@ from vquery.supervise.assertions.flicker import flicker
 from vquery.supervise.assertions.multibox import multibox
 from vquery.supervise.assertions.switches import switches
 from vquery.supervise.proof import Assessment, assess
+from vquery.supervise.proof.subgroups import MOST_VALUES
 from vquery.supervise.slices import MOST_VALUES as MOST_SLICES
 
 if TYPE_CHECKING:
@@ -357,8 +358,6 @@ def _items(checked: Checked) -> list[list[int]]:
 
 def _few(one: Assessment, name: str) -> bool:
     """Whether a column makes slices: numbers are cut, of texts there must be few values."""
-    from vquery.supervise.proof.subgroups import MOST_VALUES
-
     if one.items is None:
         return False
     column = one.items[name]

@@ -167,12 +167,18 @@ def _encoded(column: pa.ChunkedArray) -> tuple[Ints, int]:
         return values, int(values.max(initial=0)) + 1
     if pa.types.is_floating(column.type):
         column = pc.add(column, pa.scalar(0.0, column.type))  # -0.0 becomes 0.0
-    codes, values = _dictionary(column)
+    codes, values = value_codes(column)
     return codes, len(values)
 
 
-def _dictionary(column: pa.ChunkedArray) -> tuple[Ints, pa.Array]:
-    """Return the codes of a column, -1 for null, and the distinct values that they stand for."""
+def value_codes(column: pa.ChunkedArray) -> tuple[Ints, pa.Array]:
+    """Return the codes of a column, -1 for null, and the distinct values that they stand for.
+
+    Values are numbered in the order in which they first occur.
+
+    >>> value_codes(pa.chunked_array([["b", None, "a", "b"]]))[0].tolist()
+    [0, -1, 1, 0]
+    """
     if pa.types.is_dictionary(column.type):  # two of its values may be equal
         column = column.cast(column.type.value_type)
     rows, starts = len(column), run_starts(column)
@@ -206,7 +212,7 @@ def video_ranks(column: pa.ChunkedArray) -> Ints:
     """Rank of each row's video in the order of videos."""
     if kind_of(column.type) is Kind.INTEGER:
         return ints(column)
-    codes, names = _dictionary(column)
+    codes, names = value_codes(column)
     order = pc.sort_indices(names).to_numpy()
     rank = np.empty(order.size, dtype=np.int64)
     rank[order] = np.arange(order.size)

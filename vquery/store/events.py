@@ -14,7 +14,7 @@ from vquery.store.catalog import LIMITS, LONG, Catalog, as_json, now_us, text
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 LABEL_SPANS, UNLABEL_SPANS, TRIM_SPANS = "label spans", "unlabel spans", "trim spans"
 REJECT, UNSURE, JUDGE = "reject", "unsure", "judge"
@@ -76,6 +76,22 @@ def in_force(events: Iterable[Event]) -> list[Event]:
         elif event.action == "redo":
             undone.discard(event.payload["event"])
     return [e for e in events if e.action in UNDOABLE and e.event_id not in undone]
+
+
+def by_concept(
+    events: Iterable[Event], concept: str | None, actions: Collection[str]
+) -> dict[str, list[Event]]:
+    """Return the actions in force of some kinds, by concept (None: all) and in their order.
+
+    >>> log = [Event(1, 0, "label", None, None, 0, {"concept": "name"})]
+    >>> list(by_concept(log, None, ["label"])), by_concept(log, "other", ["label"])
+    (['name'], {})
+    """
+    found: dict[str, list[Event]] = {}
+    for event in in_force(events):
+        if event.action in actions and concept in (None, event.payload["concept"]):
+            found.setdefault(event.payload["concept"], []).append(event)
+    return found
 
 
 def to_undo(events: Iterable[Event], who: str | None = None) -> Event | None:

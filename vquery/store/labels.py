@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from vquery import schema
 from vquery.errors import LabelError
-from vquery.store.events import ON_DETECTIONS, REJECT, Event, in_force
+from vquery.store.events import ON_DETECTIONS, REJECT, Event, by_concept
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -121,11 +121,7 @@ def derive(events: Iterable[Event], concept: str | None = None) -> pa.Table:
     >>> derive([]).num_rows
     0
     """
-    acts: dict[str, list[Event]] = {}
-    for event in in_force(events):
-        mine = concept is None or event.payload["concept"] == concept
-        if mine and event.action in ON_DETECTIONS:
-            acts.setdefault(event.payload["concept"], []).append(event)
+    acts = by_concept(events, concept, ON_DETECTIONS)
     found = [_latest(name, acts[name]) for name in sorted(acts)]
     return pa.concat_tables([schema.SEED.empty_table(), *found]).combine_chunks()
 

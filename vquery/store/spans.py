@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from vquery import schema
 from vquery.errors import LabelError
-from vquery.store.events import ON_SPANS, TRIM_SPANS, UNLABEL_SPANS, Event, in_force
+from vquery.store.events import ON_SPANS, TRIM_SPANS, UNLABEL_SPANS, Event, by_concept
 from vquery.store.labels import one_array
 
 if TYPE_CHECKING:
@@ -159,11 +159,7 @@ def derive_spans(events: Iterable[Event], concept: str | None = None) -> pa.Tabl
     >>> derive_spans([]).num_rows
     0
     """
-    acts: dict[str, list[Event]] = {}
-    for event in in_force(events):
-        mine = concept is None or event.payload["concept"] == concept
-        if mine and event.action in ON_SPANS:
-            acts.setdefault(event.payload["concept"], []).append(event)
+    acts = by_concept(events, concept, ON_SPANS)
     found = [_painted(name, acts[name]) for name in sorted(acts)]
     return pa.concat_tables([schema.SEED_SPAN.empty_table(), *found]).combine_chunks()
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from vquery import schema
 from vquery.errors import LabelError
-from vquery.store.events import JUDGE, ON_DETECTIONS, REJECT, UNSURE, Event, in_force
+from vquery.store.events import JUDGE, ON_DETECTIONS, REJECT, UNSURE, Event, by_concept, in_force
 from vquery.store.labels import entries
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def rejected(events: Iterable[Event], concept: str | None = None) -> pa.Table:
     >>> rejected([]).num_rows
     0
     """
-    acts = _by_concept(events, concept)
+    acts = by_concept(events, concept, ON_DETECTIONS)
     found = [_rejected(name, acts[name]) for name in sorted(acts)]
     return pa.concat_tables([schema.SEED.empty_table(), *found]).combine_chunks()
 
@@ -70,7 +70,7 @@ def unsure(events: Iterable[Event], concept: str) -> npt.NDArray[np.int64]:
     >>> unsure([], "name").tolist()
     []
     """
-    acts = _by_concept(events, concept).get(concept)
+    acts = by_concept(events, concept, ON_DETECTIONS).get(concept)
     if acts is None:
         return np.zeros(0, np.int64)
     rows = entries(acts)
@@ -78,15 +78,6 @@ def unsure(events: Iterable[Event], concept: str) -> npt.NDArray[np.int64]:
     last = order[_ends(rows.item[order])]
     says = np.array([event.action == UNSURE for event in acts])
     return np.asarray(rows.item[last[says[rows.act[last]]]])
-
-
-def _by_concept(events: Iterable[Event], concept: str | None) -> dict[str, list[Event]]:
-    acts: dict[str, list[Event]] = {}
-    for event in in_force(events):
-        mine = event.action in ON_DETECTIONS and concept in (None, event.payload["concept"])
-        if mine:
-            acts.setdefault(event.payload["concept"], []).append(event)
-    return acts
 
 
 def _ends(*keys: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery.api.labelling import check_known, known_spans
+from vquery.engine.arrays import value_codes
 from vquery.errors import LabelError
 from vquery.metrics.spans import Spans
 from vquery.schema import IDS_PER_VIDEO, KEYS
@@ -221,8 +222,7 @@ def _spans(table: pa.Table, videos: pa.Array) -> Spans:
 def groups_of(items: Items) -> Ints:
     """Give the number of its video to each item."""
     if items.kind == SPANS or "video" in items.table.column_names:
-        code = items.table["video"].combine_chunks().dictionary_encode().indices
-        return np.asarray(code.to_numpy()).astype(np.int64)
+        return value_codes(items.table["video"])[0]
     return items.numbers // IDS_PER_VIDEO
 
 

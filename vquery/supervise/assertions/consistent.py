@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pyarrow as pa
 
+from vquery.engine.arrays import value_codes
 from vquery.errors import QueryError, SchemaError
 from vquery.supervise.assertions.findings import (
     RELABEL,
@@ -19,7 +20,7 @@ from vquery.supervise.assertions.findings import (
     violations,
 )
 from vquery.supervise.assertions.pairs import iou_of
-from vquery.supervise.assertions.rows import by_group, encoded
+from vquery.supervise.assertions.rows import by_group
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,7 +46,7 @@ class Consistent(Assertion):
 
     def find(self, rows: Rows) -> Found:
         """List groups with several values, and give the others the most usual one."""
-        value = encoded(rows.column(self.column, self.name))
+        value = value_codes(rows.column(self.column, self.name))[0]
         group = self._group(rows)
         known = np.flatnonzero((value >= 0) & (group >= 0))
         if not len(known):

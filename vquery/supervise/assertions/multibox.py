@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from vquery.engine.arrays import value_codes
 from vquery.errors import QueryError, SchemaError
 from vquery.supervise.assertions.findings import (
     REMOVE,
@@ -21,7 +22,6 @@ from vquery.supervise.assertions.findings import (
     violations,
 )
 from vquery.supervise.assertions.pairs import iou_of, together
-from vquery.supervise.assertions.rows import encoded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -155,7 +155,7 @@ def _track(rows: Rows) -> Ints:
     """Code the tracks of all videos; rows without one are below 0, each on its own."""
     if "track" not in rows.table.column_names:
         return -1 - np.arange(len(rows))
-    track = encoded(rows.table["track"])
+    track = value_codes(rows.table["track"])[0]
     own = track * len(rows.videos) + rows.video
     return np.where(track < 0, -1 - np.arange(len(rows)), own)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from vquery.engine.arrays import value_codes
 from vquery.errors import SchemaError
 from vquery.schema import US_PER_S
 from vquery.supervise.assertions.findings import (
@@ -18,7 +19,9 @@ from vquery.supervise.assertions.findings import (
     violations,
 )
 from vquery.supervise.assertions.pairs import iou_of, together
-from vquery.supervise.assertions.rows import Rows, encoded
+
+if TYPE_CHECKING:
+    from vquery.supervise.assertions.rows import Rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +38,7 @@ class NoOverlap(Assertion):
         group = rows.codes(self.same, self.name)
         left, right = together(rows, group, least=0.0, iou=self.iou or 0.0)
         if self.apart is not None:
-            other = encoded(rows.column(self.apart, self.name))
+            other = value_codes(rows.column(self.apart, self.name))[0]
             differ = (other[left] != other[right]) & (other[left] >= 0) & (other[right] >= 0)
             left, right = left[differ], right[differ]
         start = np.maximum(rows.start[left], rows.start[right])

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vquery.engine.arrays import value_codes
 from vquery.errors import SchemaError, UnknownColumnError
 from vquery.schema import BOX
 
@@ -127,7 +128,7 @@ class Rows:
         """
         out = np.zeros(len(self), np.int64)
         for name in columns:
-            found = encoded(self.column(name, rule))
+            found = value_codes(self.column(name, rule))[0]
             out = np.where(
                 (out < 0) | (found < 0), MISSING, out * (found.max(initial=0) + 1) + found
             )
@@ -150,16 +151,6 @@ class Rows:
         if pa.types.is_nested(kind):
             raise SchemaError(f"{rule}: column {name!r} must hold single values, got {kind}")
         return self.table[name]
-
-
-def encoded(column: pa.ChunkedArray) -> Ints:
-    """Code the values of a column by first appearance, MISSING for null.
-
-    >>> encoded(pa.chunked_array([["b", None, "a", "b"]])).tolist()
-    [0, -1, 1, 0]
-    """
-    codes = pc.dictionary_encode(column).combine_chunks().indices
-    return np.asarray(pc.fill_null(codes, MISSING).to_numpy(zero_copy_only=False), np.int64)
 
 
 def by_group(group: Ints) -> Iterator[tuple[int, Ints]]:
@@ -201,7 +192,7 @@ def rows_of(
     item = _ids(table)
     videos = table["video"].cast(pa.string())
     names = tuple(videos.unique().to_pylist())
-    video = encoded(videos)
+    video = value_codes(videos)[0]
     start, end = (table[name].to_numpy() for name in ("start_us", "end_us"))
     if ITEM not in table.column_names:
         table = table.append_column(ITEM, pa.array(item))

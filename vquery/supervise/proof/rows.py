@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from vquery.engine.arrays import group_codes
 from vquery.errors import LabelError, SchemaError
 from vquery.metrics.calibration import UNKNOWN, distributions
-from vquery.schema import KEYS
+from vquery.schema import KEYS, US_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,8 +123,8 @@ def judgements(
     group = _groups(groups, items, n)
     count = int(group.max()) + 1 if n else 0
     start, end, timed = _times(items, n)
-    order, piece, video = _in_time(items, start, end, timed=timed, gap=round(gap * 1e6))
-    seconds = (end - start) / 1e6 if timed else np.ones(n)
+    order, piece, video = _in_time(items, start, end, timed=timed, gap=round(gap * US_PER_S))
+    seconds = (end - start) / US_PER_S if timed else np.ones(n)
     return Judgements(
         known, found, codes, chance, seconds, group, count, _bundles(group, count),
         order, piece, video, start, end, timed,

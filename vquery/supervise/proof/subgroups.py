@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from vquery.errors import LabelError
 from vquery.metrics.bootstrap import ends, plain
+from vquery.schema import US_PER_S
 from vquery.supervise.proof.rows import MOST_GROUPS
 from vquery.supervise.proof.sums import Draws, Sums, item_sums, segment_sums, whole
 from vquery.supervise.slices import slices_of
@@ -247,5 +248,5 @@ def _cut(table: pa.Table, name: str) -> dict[str, Members] | None:
 def _with_duration(items: pa.Table) -> pa.Table:
     if not set(TIMES) <= set(items.column_names) or "duration" in items.column_names:
         return items
-    length = (items["end_us"].to_numpy() - items["start_us"].to_numpy()) / 1e6
+    length = (items["end_us"].to_numpy() - items["start_us"].to_numpy()) / US_PER_S
     return items.append_column("duration", pa.array(length))

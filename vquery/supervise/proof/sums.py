@@ -12,6 +12,7 @@ from vquery.metrics.calibration import Judged, claims, squares, surprises
 from vquery.metrics.items import overlaps
 from vquery.metrics.segments import class_groups, matches, runs_of
 from vquery.metrics.spans import Spans
+from vquery.schema import US_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +92,7 @@ def segment_sums(rows: Judgements, tious: Sequence[float], members: Members | No
         sums[f"hits@{tiou:g}"] = counted(of_found[matched >= 0], None, size)
     matched = matches(found, truth, min(tious))
     hit = np.flatnonzero(matched >= 0)
-    unit = 1e6 if rows.timed else 1.0
+    unit = US_PER_S if rows.timed else 1.0
     early = np.abs(found.start[hit] - truth.start[matched[hit]]) / unit
     late = np.abs(found.end[hit] - truth.end[matched[hit]]) / unit
     sums["pairs"] = counted(of_found[hit], None, size)

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vquery.engine.arrays import ints
+from vquery.engine.arrays import ints, value_codes
 from vquery.errors import SchemaError
 from vquery.metrics.spans import Spans, covered
 from vquery_kernels.coverage import coverage
@@ -77,9 +77,8 @@ class Items:
     def codes(self, name: str) -> tuple[pa.Array, Ints]:
         """Different values of a column, and for each item the place of its own, -1 for null."""
         if name not in self._known:
-            whole = self.table[name].combine_chunks().dictionary_encode()
-            places = whole.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-            self._known[name] = whole.dictionary, places.astype(np.int64)
+            places, known = value_codes(self.table[name])
+            self._known[name] = known, places
         return self._known[name]
 
     def places(self, name: str, column: pa.ChunkedArray) -> Ints:
@@ -185,14 +184,13 @@ def _identity(items: Items, rows: pa.Table, by: str) -> str:
 
 def _voted(column: pa.ChunkedArray) -> tuple[Ints, tuple[Hashable, ...]]:
     """Codes of the values of a column, -1 for null, and the values in order of their text."""
-    whole = column.combine_chunks().dictionary_encode()
-    values = whole.dictionary.to_pylist()
+    places, known = value_codes(column)
+    values = known.to_pylist()
     order = sorted(range(len(values)), key=lambda i: (str(type(values[i])), str(values[i])))
     rank = np.empty(len(values) + 1, np.int64)
     rank[order] = np.arange(len(values))
     rank[-1] = -1
-    codes = rank[whole.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
-    return codes, tuple(values[i] for i in order)
+    return rank[places], tuple(values[i] for i in order)
 
 
 def _groups(items: Items, rows: pa.Table, by: str) -> tuple[Ints, Ints, int]:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vquery.engine.arrays import ints
+from vquery.engine.arrays import ints, value_codes
 from vquery.schema import KEYS
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def runs(items: pa.Table, votes: NDArray[np.int16]) -> Ints:
     """
     if not items.num_rows:
         return np.empty(0, np.int64)
-    video = ints(pa.chunked_array([items["video"].combine_chunks().dictionary_encode().indices]))
+    video = value_codes(items["video"])[0]
     start, end = ints(items["start_us"]), ints(items["end_us"])
     new = np.ones(items.num_rows, bool)
     new[1:] = (video[1:] != video[:-1]) | (start[1:] != end[:-1])
