@@ -16,7 +16,7 @@ from vquery.api import labelling
 from vquery.api.tables import HUMAN, Wanted, labels_of
 from vquery.errors import LabelError
 from vquery.schema import IDS_PER_VIDEO
-from vquery.store.events import REJECT, UNDOABLE, UNSURE, Event, in_force
+from vquery.store.events import JUDGE, REJECT, UNDOABLE, UNSURE, Event, in_force
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,21 +34,25 @@ if TYPE_CHECKING:
 ACCEPT = "accept"
 
 
+class StaleError(LabelError):
+    """What an action is about was changed meanwhile."""
+
+
 class Acted(NamedTuple):
     """What an action did.
 
     Attributes
     ----------
     event
-        Its number; None where there was nothing to do.
-    count, skipped
+        Its number, of an undo that of the undo; None where there was nothing to do.
+    labelled, skipped
         Rows that it is about, and rows that were given but had nothing to act on.
     sentence
         What was done, for people.
     """
 
     event: int | None
-    count: int
+    labelled: int
     skipped: int
     sentence: str
 
@@ -74,7 +78,7 @@ class Judging:
         by, query
             Who says so, by default the user's login name; and what found the rows.
         """
-        return accept(self._store, rows, concept, by=by, query=query).count
+        return accept(self._store, rows, concept, by=by, query=query).labelled
 
     def reject(
         self, rows: Rows, concept: str, *, by: str | None = None, query: str | None = None
@@ -84,13 +88,13 @@ class Judging:
         A rejected label is never the found label of its detection again: not in relations, not in
         exports, and when labels are propagated not that of its track, unless a person gives it.
         """
-        return reject(self._store, rows, concept, by=by, query=query).count
+        return reject(self._store, rows, concept, by=by, query=query).labelled
 
     def unsure(
         self, rows: Rows, concept: str, *, by: str | None = None, query: str | None = None
     ) -> int:
         """Say that nobody can tell, as one undoable action; `suggest` does not ask again."""
-        return unsure(self._store, rows, concept, by=by, query=query).count
+        return unsure(self._store, rows, concept, by=by, query=query).labelled
 
     def rejected(self, concept: str | None = None) -> pa.Table:
         """Return the rejected labels in force (schema SEED), of one concept or of all."""
@@ -279,7 +283,7 @@ def trim(
     same = pc.and_(pc.equal(there["video"], video), pc.equal(there["start_us"], start))
     found = there.filter(pc.and_(same, pc.equal(there["end_us"], end)))
     if not found.num_rows:
-        raise LabelError(
+        raise StaleError(
             f"no span of {concept!r} goes from {start} to {end} us in {video!r}: it was changed "
             "meanwhile, so look again"
         )
@@ -333,13 +337,23 @@ def _told(event: Event, known: dict[int, Event], standing: set[int]) -> dict[str
         "who": event.who,
         "action": event.payload.get("how", event.action),
         "concept": concept,
-        "value": labelling.value_of(about),
+        "value": _value(about),
         "count": labelling.count_of(about),
         "query": event.query,
         "generation": event.generation,
         "undone": event.action in UNDOABLE and event.event_id not in standing,
     }
     return said if about is event else said | {"about": about.event_id}
+
+
+def _value(event: Event) -> str | None:
+    """Return the one label of an action as it is, else how many there are."""
+    rows = event.rows
+    if event.action != JUDGE and rows is not None and "label" in rows.column_names:
+        labels: list[str | None] = pc.unique(rows["label"]).to_pylist()
+        if len(labels) == 1:
+            return labels[0]
+    return labelling.value_of(event)
 
 
 def _done(store: Store, key: str | None, action: str) -> Acted | None:
@@ -350,7 +364,7 @@ def _done(store: Store, key: str | None, action: str) -> Acted | None:
 
 def _acted(store: Store, event_id: int, skipped: int) -> Acted:
     event = next(one for one in reversed(store.events()) if one.event_id == event_id)
-    more = f"; {skipped:,} had nothing to say yes or no to" if skipped else ""
+    more = f"; {skipped:,} skipped, as nothing is proposed for them" if skipped else ""
     return Acted(event_id, labelling.count_of(event), skipped, labelling.described(event) + more)
 
 
@@ -362,4 +376,9 @@ def _turned(store: Store, event: Event | None, word: str, nothing: str) -> Acted
     if event is None:
         return Acted(None, 0, 0, nothing)
     found = _acted(store, event.event_id, 0)
-    return found._replace(sentence=f"{word}: {found.sentence}")
+    turn = next(
+        one.event_id
+        for one in reversed(store.events())
+        if one.action in ("undo", "redo") and one.payload["event"] == event.event_id
+    )
+    return found._replace(event=turn, sentence=f"{word}: {found.sentence}")

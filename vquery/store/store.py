@@ -171,6 +171,7 @@ class Store:
         *,
         who: str | None,
         query: str | None = None,
+        key: str | None = None,
     ) -> int:
         """Keep a human action for ever; allowed while another process writes.
 
@@ -184,7 +185,7 @@ class Store:
         if action in UNDOABLE:
             method = action.replace(" ", "_")
             raise StoreError(f"use the method {method}(), which checks the rows")
-        return self._events.append(action, payload, who=who, query=query)
+        return self._events.append(action, payload, who=who, query=query, key=key)
 
     def label(
         self,

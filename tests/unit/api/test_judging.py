@@ -50,21 +50,21 @@ class TestAccept:
     def test_each_row_gets_its_own_label_and_human_ones_are_skipped(self, news):
         ids = [*news.ids["Ann"][:2], *news.ids["Bob"][:2]]
         done = judging.accept(news.db._store, ids, "name")
-        assert (done.count, done.skipped) == (2, 2)
+        assert (done.labelled, done.skipped) == (2, 2)
         assert done.sentence.startswith("accept of 'name': 2 values for 2 detections")
         assert set(names(news.db, news.ids["Bob"][:2]).values()) == {"Bob"}
 
     def test_nothing_to_accept_is_no_event(self, news):
         before = len(news.db._store.events())
         done = judging.accept(news.db._store, news.ids["Ann"][:1], "name")
-        assert (done.event, done.count, done.skipped) == (None, 0, 1)
+        assert (done.event, done.labelled, done.skipped) == (None, 0, 1)
         assert "nothing is proposed of 'name'" in done.sentence
         assert len(news.db._store.events()) == before
 
     def test_proposals_of_its_own_come_before_what_was_found(self, news):
         ids = [news.ids["Bob"][2], news.ids["Ann"][2], news.ids["Bob"][3]]
         done = judging.accept(news.db._store, ids, "name", proposals=["Cleo", "Dora", None])
-        assert (done.count, done.skipped) == (2, 1)
+        assert (done.labelled, done.skipped) == (2, 1)
         assert names(news.db, ids[:2]) == {ids[0]: "Cleo", ids[1]: "Dora"}
         assert sources(news.db, ids[2:]) == {ids[2]: "propagated"}
         with pytest.raises(LabelError, match="3 rows but 1 proposals"):
@@ -122,7 +122,7 @@ class TestReject:
     def test_it_is_not_proposed_again(self, news):
         wrong = news.ids["Bob"][7]
         news.db.reject([wrong], "name")
-        assert judging.accept(news.db._store, [wrong], "name", proposals=["Bob"]).count == 0
+        assert judging.accept(news.db._store, [wrong], "name", proposals=["Bob"]).labelled == 0
         assert judging.reject(news.db._store, [wrong], "name").event is None
         news.db.label([wrong], "name", "Bob")
         assert names(news.db, [wrong]) == {wrong: "Bob"}
@@ -204,9 +204,9 @@ class TestHistory:
             (e["action"], e["who"], e["value"], e["count"], e["undone"]) for e in said["events"]
         ]
         assert shown == [
-            ("label", "ann", "'Ann'", 3, True),
-            ("reject", "bob", "'Bob'", 1, False),
-            ("undo", "ann", "'Ann'", 3, False),
+            ("label", "ann", "Ann", 3, True),
+            ("reject", "bob", "Bob", 1, False),
+            ("undo", "ann", "Ann", 3, False),
         ]
         assert said["events"][0]["query"] == "faces"
         assert said["events"][2]["about"] == 3
@@ -223,9 +223,10 @@ class TestHistory:
 
     def test_people_undo_their_own(self, news):
         store = news.db._store
-        mine = judging.label(store, news.ids["Ann"][1:2], "name", "Ann", by="ann")
+        judging.label(store, news.ids["Ann"][1:2], "name", "Ann", by="ann")
         judging.label(store, news.ids["Ann"][2:3], "name", "Ann", by="bob")
-        assert judging.undo(store, by="ann").event == mine.event
+        assert judging.undo(store, by="ann").event == 5
+        assert judging.history(store, 2, 1)["events"][0]["undone"]
         assert judging.undo(store, by="ann").event is None
         assert judging.redo(store, by="ann").sentence.startswith("brought back: label of 'name'")
         assert judging.redo(store, by="ann").sentence == "ann has nothing to bring back"
