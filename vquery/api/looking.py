@@ -20,6 +20,7 @@ from vquery.api.lately import Lately, weight
 from vquery.api.tables import HUMAN, Wanted, labels_of, propagated, without_rejected
 from vquery.errors import MediaError, StoreError
 from vquery.schema import BOX, IDS_PER_VIDEO
+from vquery.store.spans import derive_spans
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -182,6 +183,7 @@ class Looker:
         self._seen: Lately[Seen] = Lately(BYTES, weight)
         self._called: Lately[Called] = Lately(BYTES, weight)
         self._frames: Lately[FrameTimes] = Lately(BYTES, weight)
+        self._spans: Lately[pa.Table] = Lately(8)
 
     def film(self, moment: Moment, video: str) -> Film:
         """Find a video by its name.
@@ -228,6 +230,15 @@ class Looker:
         return self._called.get(
             key, lambda: _called(moment, video, self.seen(moment, video), concept)
         )
+
+    def spans(self, moment: Moment, concept: str) -> pa.Table:
+        """Read the labels that people gave to spans of time (schema SEED_SPAN)."""
+
+        def make() -> pa.Table:
+            # a moment may see later labels than its snapshot
+            return derive_spans(self.store.events_until(moment.last_event), concept)
+
+        return self._spans.get((moment.last_event, concept), make)
 
     def overlay(
         self, moment: Moment, video: str, start_us: int, end_us: int, concept: str

@@ -122,14 +122,8 @@ class Timeline:
         called = self._looker.called(moment, video, concept)
         found = _called(seen, called, np.flatnonzero(called.state == PROPOSED))
         said = _called(seen, called, np.flatnonzero(called.human))
-        spans = _person(self._said(moment, concept), moment, video, concept)
+        spans = _person(self._looker.spans(moment, concept), moment, video, concept)
         return _joined(found, _fused(moment, video, concept)), _joined(said, spans)
-
-    def _said(self, moment: Moment, concept: str) -> pa.Table:
-        key = (moment.last_event, "spans", concept)
-        store = self._looker.store
-        found: pa.Table = self._kept.get(key, lambda: store.span_labels(concept, moment.snapshot))
-        return found
 
 
 def _detected(moment: Moment, video: str, looker: Looker) -> list[tuple[str, Spans]]:

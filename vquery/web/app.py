@@ -54,12 +54,14 @@ def make_app(workbench: Workbench, host: str = "127.0.0.1", port: int = 80) -> S
     queries = Queries(workbench)
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
         queries.workers.start()
         try:
             yield
         finally:
             queries.workers.close()
+            if hasattr(app.state, "desk"):
+                app.state.desk.close()
             workbench.close()
 
     app = Starlette(

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from vquery.api.looking import Looker
+from vquery.api.reasoning import Reasoner
 from vquery.api.showing import Showing
 from vquery.api.tables import crop as stored_crop
 from vquery.api.timelines import Timeline
@@ -50,7 +51,13 @@ class Desk:
         self.looker = Looker(workbench.store)
         self.showing = Showing(self.looker)
         self.timeline = Timeline(self.looker)
+        self.reasoner = Reasoner(self.looker)
         self.decoding = anyio.CapacityLimiter(DECODERS)
+
+    def close(self) -> None:
+        """Let go of files, and wait for nothing more."""
+        self.showing.close()
+        self.reasoner.close()
 
 
 def desk(request: Request) -> Desk:
@@ -67,7 +74,8 @@ async def seen(request: Request, work: Callable[[], T], *, decodes: bool = False
 
     Work that ``decodes`` waits for its turn, and never for a thread that others need.
     """
-    limiter = desk(request).decoding if decodes else None
+    here = desk(request)
+    limiter = here.decoding if decodes else None
     try:
         return await anyio.to_thread.run_sync(work, limiter=limiter)
     except (MediaError, StoreError) as problem:
