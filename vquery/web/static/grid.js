@@ -342,6 +342,10 @@ export function changeView(change) {
 /** @param {HTMLElement} pane */
 export function mount(pane) {
   grid = new Grid(pane);
+  subscribe("result", () => {
+    const view = { sort: "row", descending: false, group: "" };
+    dispatch("focus", { focus: null, row: null, selection: choice.NONE, view });
+  });
   mountBar(grid.bar, changeView, () => grid.lay());
   mountPointer(grid);
   bindGridKeys(grid);
@@ -350,10 +354,7 @@ export function mount(pane) {
     if (grid.total) grid.focus(0);
     dispatch("selection");
   };
-  subscribe("result", () => {
-    dispatch("focus", { focus: null, row: null, selection: choice.NONE });
-    void anew();
-  });
+  subscribe("result", () => void anew());
   subscribe("view", () => void anew());
   subscribe("concept", () => void grid.reset().then(() => state.focus !== null && grid.focus(state.focus)));
   subscribe("labels", () => grid.pages?.refresh());

@@ -164,7 +164,7 @@ class QueryBar {
     this.fillSaved();
     history.replaceState(null, "", "#q=" + encodeURIComponent(text));
     const inBar = document.activeElement === this.input || document.activeElement === document.body;
-    dispatch("result", { result, view: { sort: "row", descending: false, group: "" } });
+    dispatch("result", { result });
     if (inBar && result.total) document.getElementById("cells")?.focus();
   }
 
