@@ -86,7 +86,7 @@ class Judging {
   async draw(bucket, facts) {
     this.fail("");
     try {
-      const body = { result: this.result, by: this.by.value, bucket, n: SAMPLE };
+      const body = { result: this.result, concept: this.concept, by: this.by.value, bucket, buckets: BUCKETS, n: SAMPLE };
       const { rows } = await post("/api/buckets/sample", body);
       this.showSample(bucket, facts, rows);
     } catch (error) {
@@ -122,7 +122,8 @@ class Judging {
     try {
       const right = rows.filter((row) => !wrong.has(row.row)).map((row) => row.row);
       const answer = await post("/api/buckets/judge", {
-        result: this.result, concept: this.concept, by: this.by.value, bucket, right, wrong: [...wrong],
+        result: this.result, concept: this.concept, by: this.by.value, bucket, buckets: BUCKETS,
+        right, wrong: [...wrong],
       });
       this.sample.replaceChildren();
       this.show(answer);

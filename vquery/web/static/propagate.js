@@ -129,7 +129,7 @@ const number = (sign, many, what) =>
 
 /** @param {*} preview */
 function trust({ labelled, calibrated }) {
-  const from = labelled === undefined ? "" : `From ${counted(labelled, "label")} given by people. `;
+  const from = labelled === undefined ? "" : `${counted(labelled, "item")} would have a label then. `;
   return from + (calibrated
     ? "Probabilities are calibrated on labels that were left out."
     : "Too few labels to calibrate: probabilities are a stated prior, so judge a sample before you trust them.");
@@ -148,5 +148,5 @@ function byLabel({ by_label }) {
 function expected({ expected_precision }) {
   const rows = (expected_precision ?? []).map((/** @type {*} */ one) =>
     [one.threshold.toFixed(2), count(one.items), one.precision === null ? "–" : percent(one.precision)]);
-  return rows.length ? table(["Probability from", "Items", "Expected precision"], rows, "Expected precision") : null;
+  return rows.length ? table(["Probability from", "Items", "Right"], rows, "Expected precision") : null;
 }
