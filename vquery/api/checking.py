@@ -176,7 +176,8 @@ class Checking:
         n
             How many; there are fewer where no more are left.
         previous
-            The check of the last round; by default what `correct` kept last for the same table.
+            The check of the last round; by default what `correct` kept last of another check of
+            the same table.
         concept
             Whose labels count as seen, and whose probabilities say what is uncertain.
 

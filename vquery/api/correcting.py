@@ -111,13 +111,28 @@ def runs(snapshot: Snapshot) -> list[dict[str, Any]]:
     return found
 
 
-def fired(snapshot: Snapshot, over: str) -> dict[str, int] | None:
-    """Return how often each rule was broken when corrections were last kept; None if never."""
+def fired(snapshot: Snapshot, checked: Checked) -> dict[str, int] | None:
+    """Return how often each rule was broken when corrections of an earlier check were last kept.
+
+    None if that was never: corrections of ``checked`` itself, kept already, are no earlier round.
+    """
+    own = _latest(_log(snapshot)).get(checked.over) if _is_kept(snapshot, checked) else None
     for run in reversed(snapshot.runs().to_pylist()):
         report = json.loads(run["report"] or "{}")
-        if run["command"] == COMMAND and FIRED in report and report["over"] == over:
+        mine = run["command"] == COMMAND and run["run_id"] != own
+        if mine and FIRED in report and report["over"] == checked.over:
             return {str(rule): int(count) for rule, count in report[FIRED].items()}
     return None
+
+
+def _is_kept(snapshot: Snapshot, checked: Checked) -> bool:
+    """Whether the corrections in force are those of this check."""
+    columns = ["correction", "rule", "action", "item", "video", "start_us"]
+    kept, found = in_force(snapshot, checked.over), checked.corrections
+    if not kept.num_rows or kept.num_rows != found.num_rows:
+        return False
+    pairs = (one.select(columns).sort_by("correction").combine_chunks() for one in (kept, found))
+    return bool(next(pairs).equals(next(pairs)))
 
 
 def undo(store: Store, run_id: int | None) -> Uncorrected:

@@ -34,7 +34,7 @@ def review(
     items = rows["items"].to_pylist()
     shown = [_shown(some) for some in items]
     labelled = set(seeds["detection_id"].to_pylist())
-    counts = correcting.fired(snapshot, checked.over) if previous is None else previous.counts
+    counts = correcting.fired(snapshot, checked) if previous is None else previous.counts
     if counts is not None:  # rules that are not asked any more did not fall
         counts = {rule: count for rule, count in counts.items() if rule in checked.rules}
     chosen = choose(

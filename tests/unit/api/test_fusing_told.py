@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 import vquery as vq
@@ -91,3 +93,12 @@ def test_fusions_and_corrections_are_listed_with_what_undoes_them(path):
             runs_text(db.propagations()).splitlines()[0]
             == f"run {fused}: fused 'ad', in force, 39 labelled"
         )
+
+
+def test_long_queries_are_cut_off_in_text_and_whole_in_detail(path):
+    with vq.open(path) as db:
+        votes, _ = span_votes(db)
+        votes = replace(votes, sources=({"query": "x" * 999}, *votes.sources[1:]))
+        why = db.fuse("ad", votes, keep=False).why(1)
+        assert max(map(len, repr(why).splitlines())) < 250
+        assert "x" * 999 in [one.detail.get("query") for one in why.contributions]

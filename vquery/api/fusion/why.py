@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from vquery.schema import US_PER_S
 from vquery.supervise.fusion.split import by_function
 from vquery.view.clock import clock
 from vquery.view.page import fragment, heading, paragraph, table_html
+from vquery.view.text import short
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -29,6 +31,8 @@ BALANCE, CALIBRATION, TOGETHER, TIME = "balance", "calibration", "votes together
 FUNCTION = "function"
 NOTHING = 1e-9
 """Log-odds below this are what rounding leaves."""
+TOLD = 120
+"""Letters of each of these in text; ``detail`` has all."""
 SHOWN = ("query", "version", "problem", "rule", "before", "weight")
 """What text tells of where a contribution is from; ``detail`` has all."""
 
@@ -155,19 +159,19 @@ def _shown_vote(one: Contribution) -> str:
 
 
 def _told(one: Contribution) -> str:
-    says, origin = _shown_vote(one), _origin(one)
+    says, origin = _shown_vote(one), _origin(one, TOLD)
     verb = says if says == "abstains" else f"says {says}" if says else ""
     return " ".join(piece for piece in (one.source, verb, f"({origin})" if origin else "") if piece)
 
 
-def _origin(one: Contribution) -> str:
-    """Say in words where a contribution is from, without line breaks."""
+def _origin(one: Contribution, letters: int = sys.maxsize) -> str:
+    """Say in words where a contribution is from, without line breaks and cut off."""
     found = []
     for name in SHOWN:
         value = one.detail.get(name)
         if value is not None:
             text = f"{value:.2f}" if isinstance(value, float) else " ".join(str(value).split())
-            found.append(f"{name}: {text}")
+            found.append(f"{name}: {short(text, letters)}")
     found += [f"seed {seed['seed']} {seed['weight']:.2f}" for seed in one.detail.get("seeds", ())]
     return ", ".join(found)
 
