@@ -30,11 +30,13 @@ COLUMNS = pa.schema(
         ("label_source", pa.string()),
         ("probability", pa.float32()),
         ("margin", pa.float32()),
+        ("rejected", pa.string()),
         ("conflict", pa.bool_()),
         ("unsure", pa.bool_()),
     ]
 )
-"""What is known of a row: its label, whence it is, and how sure that is."""
+"""What is known of a row: its label, whence it is, how sure that is, what was rejected for it."""
+_NAMES = ["detection_id", "labels"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +52,8 @@ class Labelled:
         seeds = moment.seeds.filter(pc.equal(moment.seeds["concept"], concept))
         soft = without_rejected(propagated(moment.snapshot, concept), moment.rejected)
         doubts = unsure(events, concept)
-        known = [seeds["detection_id"].to_numpy(), soft["detection_id"].to_numpy(), doubts]
+        refused = _refused(moment.rejected.filter(pc.equal(moment.rejected["concept"], concept)))
+        known = [each["detection_id"].to_numpy() for each in (seeds, soft, refused)] + [doubts]
         ids = np.unique(np.concatenate(known))
         wanted = Wanted(concept, detail=True)
         found = labels_of(moment.snapshot, moment.seeds, moment.rejected, ids, wanted)
@@ -65,6 +68,7 @@ class Labelled:
             sourced,
             found[f"{concept}_probability"].cast(pa.float32()),
             _margin(soft["margin"].combine_chunks().take(at), human),
+            refused["labels"].take(pc.index_in(pa.array(ids), refused["detection_id"])),
             pc.and_(human, _other(soft, at, label)),
             pa.array(np.isin(ids, doubts)),
         ]
@@ -77,6 +81,14 @@ class Labelled:
             return _nothing(len(ids))
         place = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
         return _taken(self.said, place, self.ids[place] == ids)
+
+
+def _refused(seeds: pa.Table) -> pa.Table:
+    """Say of each detection which labels were rejected for it: ``detection_id, labels``."""
+    said = pa.table([seeds["detection_id"], pc.fill_null(seeds["label"], NONE_OF_THEM)], _NAMES)
+    lists = said.group_by("detection_id", use_threads=False).aggregate([("labels", "list")])
+    joined = pc.binary_join(lists["labels_list"], ", ")
+    return pa.table([lists["detection_id"], joined], _NAMES).combine_chunks()
 
 
 def _other(soft: pa.Table, at: pa.Array, label: pa.ChunkedArray) -> pa.Array:
@@ -144,6 +156,7 @@ class LabelledSpans:
             pc.if_else(human, pa.scalar(HUMAN), source),
             pc.if_else(human, sure, _at(self.found["probability"], at)),
             _margin(_at(self.found["margin"], at), human),
+            pa.nulls(rows.num_rows, pa.string()),
             pc.and_(human, pc.and_not(against, own)),
             pa.array(np.zeros(rows.num_rows, bool)),
         ]
