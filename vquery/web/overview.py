@@ -12,17 +12,22 @@ from vquery.api import texts
 from vquery.api.relations import relation, table_names
 from vquery.engine.concept import REGISTRY
 from vquery.media.playing import playable
+from vquery.store.spans import derive_spans
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vquery.api.moment import Moment
+    from vquery.store.events import Event
     from vquery.web.state import Workbench
 
 
 def overview(workbench: Workbench) -> dict[str, Any]:
     """Say what is in the collection and who is at work."""
     moment = workbench.moment()
-    saved = texts.saved(workbench.store.events(moment.snapshot))
-    labels = counted(workbench, moment)
+    events = workbench.store.events_until(moment.last_event)
+    saved = texts.saved(events)
+    labels = counted(moment, events)
     soft = moment.snapshot.read("soft_labels", columns=["concept"])["concept"].unique()
     concepts = {"name", *labels, *soft.to_pylist()}
     return {
@@ -48,11 +53,10 @@ def overview(workbench: Workbench) -> dict[str, Any]:
     }
 
 
-def counted(workbench: Workbench, moment: Moment) -> dict[str, list[tuple[str | None, int]]]:
+def counted(moment: Moment, events: Sequence[Event]) -> dict[str, list[tuple[str | None, int]]]:
     """Count human labels by concept, of detections and of spans; the most frequent first."""
     totals: dict[str, Counter[str | None]] = {}
-    spans = workbench.store.span_labels(snapshot=moment.snapshot)
-    for seeds in (moment.seeds, spans):
+    for seeds in (moment.seeds, derive_spans(events)):
         groups = seeds.select(["concept", "label"]).group_by(["concept", "label"])
         for row in groups.aggregate([([], "count_all")]).to_pylist():
             counts = totals.setdefault(row["concept"], Counter())

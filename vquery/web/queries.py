@@ -62,7 +62,8 @@ class Queries:
         def done(said: dict[str, Any], out: Path | None) -> None:
             self._ended(job, text, said, out)
 
-        self.workers.submit(text, done, lambda: job.state == "running")
+        seconds = self._workbench.limit_s
+        self.workers.submit(text, done, lambda: job.state == "running", seconds=seconds)
         return job
 
     def get(self, name: str) -> Job:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from vquery.store.store import Store
 
 Value = TypeVar("Value")
+LIMIT_S = 60.0
+"""Seconds that a query may take."""
 KEPT = 8
 """Concepts whose labels are held."""
 
@@ -48,6 +50,8 @@ class Workbench:
         What takes longer than a request.
     files : list of Path
         Python files that define concepts.
+    limit_s : float
+        Seconds that a query may take.
     folder : Path
         Private, for temporary files; removed at the end.
     """
@@ -63,6 +67,7 @@ class Workbench:
             load(file)
         self.token = secrets.token_urlsafe(32)
         self.folder = Path(tempfile.mkdtemp(prefix="vquery-serve-"))
+        self.limit_s = LIMIT_S
         self.results = Results()
         self.jobs = Jobs()
         self._lock = threading.Lock()

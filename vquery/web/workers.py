@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 READY = 2
 MOST = 4
-TIME_S = 60.0
 START_S = 60.0
 PAUSE_S = 0.05
 IDLE_S = 60.0
+END_S = 3.0
+WAIT_S = 30.0
 MEMORY = 1 << 30
 
 
@@ -98,8 +99,12 @@ class Child:
         """Whether it can still be asked."""
         return self._process.poll() is None
 
+    def kill(self) -> None:
+        """End the process, from whatever thread; who waits for it is told."""
+        self._process.kill()
+
     def close(self) -> None:
-        """End the process."""
+        """End the process and let go of it; from the thread that drives it."""
         self._process.kill()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
@@ -165,14 +170,15 @@ class Workers:
         self._path, self._files, self._folder = path, files, folder
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._threads = self._busy = 0
+        self._busy = 0
         self._closed = False
         self._children: set[Child] = set()
+        self._driving: set[threading.Thread] = set()
 
     def start(self) -> None:
         """Start those that wait ready."""
         with self._lock:
-            missing = range(READY - self._threads)
+            missing = range(READY - len(self._driving))
         for _ in missing:
             self._more()
 
@@ -183,13 +189,13 @@ class Workers:
         wanted: Callable[[], bool],
         *,
         explain: bool = False,
-        seconds: float = TIME_S,
+        seconds: float,
     ) -> None:
         """Run a text; ``done`` is told the answer and, where there is one, the file of its rows."""
         out = None if explain else self._folder / f"{secrets.token_hex(8)}.arrow"
         with self._lock:
             self._busy += 1
-            more = self._threads < min(max(READY, self._busy + 1), MOST)
+            more = len(self._driving) < min(max(READY, self._busy + 1), MOST)
         self._tasks.put(Task(text, done, wanted, out, seconds))
         if more:
             self._more()
@@ -199,18 +205,21 @@ class Workers:
         with self._lock:
             self._closed = True
             children = list(self._children)
-            threads = self._threads
-        for _ in range(threads):
+            threads = list(self._driving)
+        for _ in threads:
             self._tasks.put(None)
         for child in children:
-            child.close()
+            child.kill()
+        for thread in threads:
+            thread.join(END_S)
 
     def _more(self) -> None:
         with self._lock:
-            if self._closed or self._threads >= MOST:
+            if self._closed or len(self._driving) >= MOST:
                 return
-            self._threads += 1
-        threading.Thread(target=self._drive, name="vquery-query", daemon=True).start()
+            thread = threading.Thread(target=self._drive, name="vquery-query", daemon=True)
+            self._driving.add(thread)
+        thread.start()
 
     def _drive(self) -> None:
         """Take tasks one after the other; a process that ended is replaced at once."""
@@ -236,12 +245,15 @@ class Workers:
                 self._busy -= 1
             self._tell(task, said)
         self._drop(child)
+        with self._lock:
+            self._driving.discard(threading.current_thread())
 
     def _leaves(self) -> bool:
         """Whether one thread is too many while nothing is to be done."""
         with self._lock:
-            too_many = self._threads > READY
-            self._threads -= too_many
+            too_many = len(self._driving) > READY
+            if too_many:
+                self._driving.discard(threading.current_thread())
         return too_many
 
     def _begun(self, child: Child | None) -> tuple[Child | None, str]:
@@ -283,7 +295,7 @@ class Workers:
 
 
 def explained(workers: Workers, text: str, seconds: float) -> dict[str, Any]:
-    """Ask for the plan of a text and wait for it.
+    """Ask for the plan of a text, which may take some seconds, and wait for it.
 
     Raises
     ------
@@ -291,7 +303,7 @@ def explained(workers: Workers, text: str, seconds: float) -> dict[str, Any]:
         If no process answers in time.
     """
     found: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-    over = time.monotonic() + seconds
+    over = time.monotonic() + WAIT_S
     workers.submit(
         text,
         lambda said, _: found.put(said),
@@ -300,6 +312,6 @@ def explained(workers: Workers, text: str, seconds: float) -> dict[str, Any]:
         seconds=seconds,
     )
     try:
-        return found.get(timeout=seconds)
+        return found.get(timeout=WAIT_S)
     except queue.Empty:
         raise LockedError("all workers are busy: wait for a query to end, or cancel one") from None
