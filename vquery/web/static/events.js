@@ -23,6 +23,7 @@ export function openEvents() {
     ],
   });
   history.fail = dialog.fail;
+  dialog.buttons[2].focus();
   void history.read();
 }
 
@@ -68,10 +69,10 @@ class History {
       return this.list.replaceChildren(el("p", { class: "quiet" }, "Nothing has been labelled yet."));
     }
     const rows = this.events.map((one) => [
-      String(one.event), moment(one.at_us), one.who ?? "", done(one), valueOf(one),
-      one.count === null || one.count === undefined ? "" : count(one.count), query(one.query),
+      String(one.event), moment(one.at_us), one.who ?? "", done(one), one.concept ?? "", valueOf(one),
+      one.count ? count(one.count) : "", query(one.query),
     ]);
-    const made = table(["No.", "When", "Who", "What", "Label", "Items", "Found by"], rows);
+    const made = table(["No.", "When", "Who", "What", "Concept", "Label", "Items", "Found by"], rows);
     this.events.forEach((one, at) => {
       if (one.undone) made.querySelectorAll("tbody tr")[at].classList.add("undone");
     });
@@ -90,7 +91,7 @@ class History {
 }
 
 /** @param {*} one */
-const done = (one) => `${one.action}${one.concept ? ` ${one.concept}` : ""}${one.undone ? " (undone)" : ""}`;
+const done = (one) => [one.action, one.about ? `of no. ${one.about}` : "", one.undone ? "(undone)" : ""].join(" ");
 
 /** @param {*} one */
 const valueOf = (one) => (one.value ?? (one.action === "label" ? NONE : ""));

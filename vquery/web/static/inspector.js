@@ -14,11 +14,21 @@ import { WhyPanel } from "./why.js";
 /** @typedef {import("./store.js").Row} Row */
 
 const SETTLED_MS = 90;
+const UNKNOWN_US = 3_600_000_000;
 const SOURCES = { human: "said by a person", propagated: "propagated", fused: "from votes" };
 
-/** What is known of a video. @param {string} video */
+/** Videos by name, of the list they were made from. */
+let known = { list: /** @type {*} */ (null), byName: new Map() };
+
+/** What is known of a video; a length that is not known is an hour. @param {string} video */
 export function videoOf(video) {
-  return state.collection?.videos.find((/** @type {{video: string}} */ one) => one.video === video);
+  const list = state.collection?.videos;
+  if (list && list !== known.list) {
+    const entries = list.map((/** @type {*} */ one) =>
+      [one.video, { ...one, duration_us: one.duration_us ?? UNKNOWN_US }]);
+    known = { list, byName: new Map(entries) };
+  }
+  return known.byName.get(video);
 }
 
 /** @param {HTMLElement} element */
@@ -198,9 +208,9 @@ function labelled(row) {
   if (row.conflict) more.push("sources conflict");
   const source = row.label_source ? SOURCES[row.label_source] : "";
   if (source) more.unshift(source);
-  if (row.probability !== null && row.probability !== undefined && row.label_source !== "human") {
+  if (row.label_source && row.label_source !== "human" && typeof row.probability === "number") {
     more.push(`probability ${row.probability.toFixed(2)}`);
   }
-  const label = row.label ?? (row.label_source === "human" ? "none of them" : "none");
+  const label = row.label ?? (row.label_source === "human" ? "none of them" : "no label");
   return `${state.concept}: ${label}${more.length ? ` (${more.join(", ")})` : ""}`;
 }

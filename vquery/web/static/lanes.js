@@ -210,14 +210,13 @@ function oneLane(lane, at, view, width, hue) {
   group.append(svg("line", {
     class: "lane-line", x1: 0, x2: width, y1: top + LANE_PX - 0.5, y2: top + LANE_PX - 0.5,
   }));
+  group.append(...lane.bars.map((bar) => oneBar(bar, top, view, width, hue(bar.value ?? null))));
   let written = -1; // up to where words stand, so that none are written over others
   for (const bar of lane.bars) {
-    const rect = oneBar(bar, top, view, width, hue(bar.value ?? null));
-    group.append(rect);
     const label = toX(view, width, bar.start_us) >= written ? words(bar, top, view, width) : null;
     if (!label) continue;
     group.append(label);
-    written = toX(view, width, bar.end_us);
+    written = Number(label.getAttribute("x")) + (label.textContent ?? "").length * LARGE_PX;
   }
   return group;
 }

@@ -32,6 +32,8 @@ export class Marking {
     this.player = player;
     /** @type {{video: string, start_us: number, end_us: number|null}|null} */
     this.pending = null;
+    /** @type {Element|null} */
+    this.before = null;
     this.reaction_s = Number(remembered("reaction_s", REACTION_S));
     this.element = this.build();
     subscribe("collection", () => this.offer());
@@ -49,7 +51,7 @@ export class Marking {
     }));
     this.value.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && this.pending?.end_us) void this.save();
-      if (event.key === "Escape") this.value?.blur();
+      if (event.key === "Escape") this.leave();
     });
     const reaction = /** @type {HTMLInputElement} */ (el("input", {
       type: "number", min: 0, max: LONGEST_REACTION_S, step: 0.05, value: this.reaction_s,
@@ -120,7 +122,15 @@ export class Marking {
     this.tell();
     if (this.value?.value.trim()) return this.save();
     note("Type a label for the span, then Enter.");
+    this.before = document.activeElement;
     this.value?.focus();
+  }
+
+  /** Give the focus back to where it was before the label was typed. */
+  leave() {
+    if (document.activeElement !== this.value) return;
+    if (this.before instanceof HTMLElement && this.before !== document.body) this.before.focus();
+    else document.getElementById("cells")?.focus();
   }
 
   clear() {
@@ -135,7 +145,7 @@ export class Marking {
     try {
       const answer = await post("/api/spans", { ...span, concept: state.concept, value });
       this.clear();
-      if (document.activeElement === this.value) this.value?.blur();
+      this.leave();
       note(answer.sentence ?? `Labelled a span ${value}.`, "done", true);
       dispatch("labels", {});
     } catch (error) {

@@ -80,6 +80,8 @@ export class Pointing {
 
   showEdge() {
     const { mark } = this.timeline;
+    const lane = this.timeline.lanes.findIndex((one) => one.kind === "human");
+    mark.style.top = `${AXIS_PX + lane * LANE_PX}px`;
     mark.hidden = false;
     return mark;
   }

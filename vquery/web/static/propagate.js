@@ -95,7 +95,11 @@ class Preview {
       parts.push(el("p", {}, el("button", { type: "button", onclick: look },
         `Look at the ${counted(changes, "item")} in the grid`)));
     }
-    this.found.replaceChildren(...parts, el("div", { class: "columns" }, byLabel(preview), expected(preview)));
+    const notes = (preview.notes ?? []).map((/** @type {string} */ text) => el("li", {}, text));
+    this.found.replaceChildren(
+      ...parts, el("div", { class: "columns" }, byLabel(preview), expected(preview)),
+      notes.length ? el("ul", { class: "notes" }, ...notes) : "",
+    );
   }
 
   /** @param {*} preview */
@@ -138,7 +142,7 @@ function trust({ labelled, calibrated }) {
 /** @param {*} preview */
 function byLabel({ by_label }) {
   const rows = (by_label ?? []).slice(0, LABELS_SHOWN).map((/** @type {*} */ one) =>
-    [one.label ?? "none", `+${count(one.gained)}`, `−${count(one.lost)}`]);
+    [one.label ?? "none", one.gained ? `+${count(one.gained)}` : "", one.lost ? `−${count(one.lost)}` : ""]);
   if (!rows.length) return el("p", { class: "quiet" }, "No label would change.");
   const more = by_label.length - rows.length;
   return table(["Label", "Gained", "Lost"], rows, more > 0 ? `By label (${more} more not shown)` : "By label");

@@ -124,6 +124,7 @@ export class Timeline {
     if (video !== this.video) {
       this.lanes = [];
       this.chosen = null;
+      this.say("");
     }
     this.video = video;
     this.setView(view);
@@ -225,6 +226,7 @@ export class Timeline {
     const { marking, playing } = state;
     const here = marking && marking.video === this.video;
     this.mark.hidden = !here;
+    this.mark.style.removeProperty("top");
     if (!here) return;
     const end = marking.end_us ?? Math.max(playing.t_us, marking.start_us);
     this.place(this.mark, { start_us: marking.start_us, end_us: end });
@@ -313,7 +315,7 @@ export class Timeline {
     const next = { start_us: Math.round(wanted.start_us), end_us: Math.round(wanted.end_us) };
     try {
       const answer = await post("/api/spans/trim", { span, ...next });
-      if (this.chosen?.bar === bar) this.chosen = { kind: "human", bar: { ...bar, ...next } };
+      if (this.chosen?.bar === bar) this.choose({ ...bar, ...next }, "human");
       note(answer.sentence ?? `Moved to ${clock(next.start_us, 2)}–${clock(next.end_us, 2)}.`, "done", true);
       dispatch("labels", {});
     } catch (error) {
