@@ -160,7 +160,7 @@ def fit_linear(
     if folds:
         tried = _tried(basis.rows, folds)
         chosen = _strongest(tried)
-    inner, offset = _solve(basis.rows, soft, counts, chosen)
+    inner, offset, _ = _solve(basis.rows, soft, counts, chosen)
     weights = basis.back(inner)
     return LinearModel(weights, offset - basis.centre @ weights, float(chosen), tried)
 
@@ -235,8 +235,13 @@ class _Basis(NamedTuple):
         return np.asarray(turned / self.scale)
 
 
-def _solve(rows: Floats, soft: Floats, counts: Floats, penalty: float) -> tuple[Floats, Floats]:
-    """Minimise the mean cross-entropy plus the penalty; weights (d, K) and offsets (K,)."""
+def _solve(
+    rows: Floats, soft: Floats, counts: Floats, penalty: float, start: Floats | None = None
+) -> tuple[Floats, Floats, Floats]:
+    """Minimise the mean cross-entropy plus the penalty: weights (d, K), offsets (K,), both flat.
+
+    ``start`` are those of another penalty, flat; zeros by default.
+    """
     d, k = rows.shape[1], soft.shape[1]
     share = counts / counts.sum()
 
@@ -248,10 +253,9 @@ def _solve(rows: Floats, soft: Floats, counts: Floats, penalty: float) -> tuple[
         slope = share[:, None] * (np.exp(logs) - soft)
         return float(value), np.r_[(rows.T @ slope + penalty * weights).ravel(), slope.sum(0)]
 
-    found = minimize(
-        loss, np.zeros((d + 1) * k), jac=True, method="L-BFGS-B", options={"maxiter": STEPS}
-    ).x
-    return found[: d * k].reshape(d, k), found[d * k :]
+    begin = np.zeros((d + 1) * k) if start is None else start
+    found = minimize(loss, begin, jac=True, method="L-BFGS-B", options={"maxiter": STEPS}).x
+    return found[: d * k].reshape(d, k), found[d * k :], found
 
 
 def _tried(rows: Floats, folds: Sequence[LeftOut]) -> tuple[tuple[float, float, float], ...]:
@@ -265,8 +269,9 @@ def _tried(rows: Floats, folds: Sequence[LeftOut]) -> tuple[tuple[float, float, 
         if not (votes != ABSTAIN).any() or not counts.any():
             continue
         likely = fold.confusion[:, votes].T  # -1 is the last column: to abstain
+        flat = None  # from strong to weak, each near the one before
         for at, penalty in enumerate(PENALTIES):
-            inner, offset = _solve(some, soft, counts, penalty)
+            inner, offset, flat = _solve(some, soft, counts, penalty, flat)
             believed = softmax(some @ inner + offset)
             gains[at].append(np.log(np.maximum((believed * likely).sum(1), TINY)))
     if not gains[0]:
