@@ -110,12 +110,13 @@ class Draws:
 
     @classmethod
     def of(cls, rows: Judgements, draws: int, seed: int) -> Draws:
-        """Draw groups with replacement; nothing is drawn of fewer than two."""
-        groups = _bundles(rows)
-        count = draws if groups > 1 else 0
-        return cls(
-            drawn(groups, count, np.random.default_rng(seed)) if groups else np.zeros((0, 0))
-        )
+        """Draw groups that have a known truth, with replacement; none of fewer than two."""
+        there = np.unique(rows.bundle[rows.known])
+        count = draws if len(there) > 1 else 0
+        weights = np.zeros((count, _bundles(rows)))
+        if count:
+            weights[:, there] = drawn(len(there), count, np.random.default_rng(seed))
+        return cls(weights)
 
     def totals(self, sums: Sums) -> Sums:
         """Add sums up over each sample, all of them in one product."""

@@ -291,3 +291,17 @@ def test_columns_of_lists_make_no_slices():
 def test_how_many_of_the_worst_is_a_whole_number(n):
     with pytest.raises(LabelError, match="must be a whole number"):
         assess([0.9, 0.1], [1, 0]).worst(n)
+
+
+def test_groups_of_unknown_truth_are_not_drawn():
+    rng = np.random.default_rng(0)
+    truth, chance = rng.integers(0, 2, 60), rng.random(60)
+    groups = np.repeat(np.arange(6), 10)
+    alone = assess(chance, truth, groups=groups)
+    unknown = np.r_[truth, np.full(40, -1)]
+    more = assess(np.r_[chance, rng.random(40)], unknown, groups=np.r_[groups, np.arange(6, 46)])
+    assert {n: one[:3] for n, one in more.metrics.items() if not n.startswith("seg")} == {
+        n: pytest.approx(one[:3]) for n, one in alone.metrics.items() if not n.startswith("seg")
+    }
+    one = assess(chance, np.where(groups == 2, truth, -1), groups=groups).metrics["accuracy"]
+    assert (one.low, one.high) == (None, None)
