@@ -283,7 +283,7 @@ def known_codes(truth: ArrayLike, n: int, classes: int, name: str = "truth") -> 
     return codes
 
 
-def checked_weights(weights: ArrayLike | None, n: int) -> Floats:
+def checked_weights(weights: ArrayLike | None, n: int, name: str = "weights") -> Floats:
     """Check weights: shape (n,), finite, at least 0; ones where there are none.
 
     >>> checked_weights(None, 2)
@@ -291,12 +291,12 @@ def checked_weights(weights: ArrayLike | None, n: int) -> Floats:
     """
     if weights is None:
         return np.ones(n)
-    sizes = numbers(weights, "weights")
+    sizes = numbers(weights, name)
     if sizes.shape != (n,):
-        raise SchemaError(f"weights must have shape ({n},), one entry an item; got {sizes.shape}")
+        raise SchemaError(f"{name} must have shape ({n},), one entry an item; got {sizes.shape}")
     bad = np.flatnonzero(~(np.isfinite(sizes) & (sizes >= 0)))
     if bad.size:
-        raise SchemaError(f"weights, row {bad[0]}: expected 0 or more, got {sizes[bad[0]]}")
+        raise SchemaError(f"{name}, row {bad[0]}: expected 0 or more, got {sizes[bad[0]]}")
     return sizes
 
 

@@ -19,7 +19,7 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from vquery.errors import LabelError, SchemaError
-from vquery.metrics.calibration import numbers
+from vquery.metrics.calibration import checked_weights, numbers
 from vquery.supervise.soft import checked_soft, lead, softmax
 from vquery.supervise.votes.matrix import ABSTAIN
 
@@ -142,7 +142,7 @@ def fit_linear(
     points, soft = _points(vectors), checked_soft(probability)
     if len(points) != len(soft):
         raise SchemaError(f"probability must have {len(points)} rows, as vectors; got {len(soft)}")
-    counts = lead(soft) if weight is None else _weights(weight, len(soft))
+    counts = lead(soft) if weight is None else checked_weights(weight, len(soft), "weight")
     if not counts.any():
         raise LabelError("fit_linear: no item has any weight, so there is nothing to learn from")
     basis = _Basis.of(points)
@@ -300,10 +300,3 @@ def _points(vectors: ArrayLike) -> Floats:
     if len(bad):
         raise SchemaError(f"vectors, row {bad[0]}: values must be finite ({len(bad)} such rows)")
     return points
-
-
-def _weights(weight: ArrayLike, n: int) -> Floats:
-    counts = numbers(weight, "weight")
-    if counts.shape != (n,) or not np.isfinite(counts).all() or (counts < 0).any():
-        raise SchemaError(f"weight must be {n} finite numbers of at least 0")
-    return counts

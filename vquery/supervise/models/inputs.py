@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vquery.errors import LabelError, QueryError, SchemaError
+from vquery.metrics.calibration import checked_weights
 from vquery.supervise.soft import SUM_ERROR
 from vquery.supervise.votes.matrix import ABSTAIN, LabelMatrix
 
@@ -193,12 +194,9 @@ def read_weights(weights: ArrayLike | None, n: int) -> Floats | None:
     """
     if weights is None:
         return None
-    counts = np.asarray(weights, np.float64)
-    good = counts.shape == (n,) and np.isfinite(counts).all() and (counts >= 0).all()
-    if not good or (n and not counts.any()):
-        raise LabelError(
-            f"weights must be {n} finite numbers of at least 0, not all 0; got shape {counts.shape}"
-        )
+    counts = checked_weights(weights, n)
+    if n and not counts.any():
+        raise LabelError("weights: all are 0, so that nothing can be learnt; one must be above 0")
     return counts
 
 

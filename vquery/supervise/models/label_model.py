@@ -149,6 +149,8 @@ class LabelModel:
             If a vote is no class, or a setting does not fit the votes.
         QueryError
             If a setting is of another kind, such as a method that there is not.
+        SchemaError
+            If votes or weights have another shape, or a weight cannot be; it names the row.
         """
         for name in ("classes_", "_counted"):
             self.__dict__.pop(name, None)

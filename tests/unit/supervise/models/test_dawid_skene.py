@@ -206,6 +206,11 @@ def test_an_item_that_counts_twice_is_two_items():
     weighed = LabelModel(classes=[0, 1]).fit(votes, weights=twice)
     repeated = LabelModel(classes=[0, 1]).fit(np.repeat(votes, twice, axis=0))
     assert np.allclose(weighed.confusion_, repeated.confusion_)
-    for wrong in ([1.0], np.full(300, np.nan), np.zeros(300), -np.ones(300)):
-        with pytest.raises(ValueError, match="weights must be 300 finite"):
+    for wrong, told in (
+        ([1.0], r"weights must have shape \(300,\)"),
+        (np.full(300, np.nan), "weights, row 0: expected 0 or more, got nan"),
+        (-np.ones(300), "weights, row 0: expected 0 or more, got -1"),
+        (np.zeros(300), "all are 0"),
+    ):
+        with pytest.raises(ValueError, match=told):
             LabelModel(classes=[0, 1]).fit(votes, weights=wrong)
