@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import time
 import zipfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +34,8 @@ NAME = re.compile(r"[a-z0-9]+-[A-Za-z0-9_]+-[0-9]{8}-[0-9]{6}(-[0-9]+)?")
 """Names of exports: the format, the concept, the time; made here, never by the page."""
 CHUNK = MIB
 LISTED = 200
+_NAMING = threading.Lock()
+_WRITING: set[Path] = set()
 PACKED = frozenset({".jpg", ".jpeg", ".png", ".parquet"})
 
 
@@ -63,16 +67,16 @@ async def start(request: Request) -> Response:
     workbench = request.app.state.workbench
 
     def work(job: Job) -> dict[str, Any]:
-        target = _fresh(folder_of(workbench), f"{given['format']}-{given['concept']}")
-        written = workbench.db.export(
-            target,
-            format=given["format"],
-            labels=given["concept"],
-            split=shares,
-            threshold=given["threshold"],
-            images=given["images"] is not False,
-            progress=lambda done, of: job.say(f"{done:,} of {of:,} pictures", done / max(of, 1)),
-        )
+        with _fresh(folder_of(workbench), f"{given['format']}-{given['concept']}") as target:
+            written = workbench.db.export(
+                target,
+                format=given["format"],
+                labels=given["concept"],
+                split=shares,
+                threshold=given["threshold"],
+                images=given["images"] is not False,
+                progress=lambda done, of: job.say(f"{done:,} of {of:,} pictures", done / of),
+            )
         said = {"concept": given["concept"], "name": target.name, "labels": written.total}
         workbench.store.append("export", said, who=workbench.who)
         return {"name": target.name, "files": len(_files(target)), "report": _report(written)}
@@ -80,14 +84,21 @@ async def start(request: Request) -> Response:
     return wire.json({"job": workbench.jobs.start("export", work).id})
 
 
-def _fresh(folder: Path, begins: str) -> Path:
-    """Make a name that no export has."""
+@contextmanager
+def _fresh(folder: Path, begins: str) -> Iterator[Path]:
+    """Give a name that no export has, nor another one that is being written."""
     name = f"{begins}-{time.strftime('%Y%m%d-%H%M%S')}"
     number, chosen = 1, folder / name
-    while os.path.lexists(chosen) or os.path.lexists(folder / f".{chosen.name}.part"):
-        number += 1
-        chosen = folder / f"{name}-{number}"
-    return chosen
+    with _NAMING:
+        while chosen in _WRITING or os.path.lexists(chosen):
+            number += 1
+            chosen = folder / f"{name}-{number}"
+        _WRITING.add(chosen)
+    try:
+        yield chosen
+    finally:
+        with _NAMING:
+            _WRITING.discard(chosen)
 
 
 def _report(written: Written) -> dict[str, Any]:
