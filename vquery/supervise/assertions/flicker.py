@@ -20,6 +20,7 @@ from vquery.supervise.assertions.findings import (
     seconds_of,
     violations,
 )
+from vquery.supervise.assertions.pairs import LEAST_SIDE
 from vquery.supervise.assertions.runs import in_order
 
 if TYPE_CHECKING:
@@ -190,7 +191,6 @@ def between(one: Floats, other: Floats, along: Floats) -> Floats:
     """
     way = along[:, None]
     centre = (one[:, :2] + one[:, 2:]) / 2 * (1 - way) + (other[:, :2] + other[:, 2:]) / 2 * way
-    small = 1e-9  # boxes without width or height have no logarithm; far below a pixel
-    sizes = [np.log(np.maximum(box[:, 2:] - box[:, :2], small)) for box in (one, other)]
+    sizes = [np.log(np.maximum(box[:, 2:] - box[:, :2], LEAST_SIDE)) for box in (one, other)]
     half = np.exp(sizes[0] * (1 - way) + sizes[1] * way) / 2
     return np.asarray(np.concatenate([centre - half, centre + half], axis=1))

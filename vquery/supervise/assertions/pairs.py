@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 TOGETHER = 0.5
 """Least share of the shorter row's time that two boxes of one moment have in common: rounded times
 let a row end a little after the next one starts."""
+LEAST_SIDE = 1e-9
+"""Boxes without width or height count as so wide where sizes are compared: far below a pixel."""
 ROUNDED = 0.999
 """The kernel computes in float32: it may keep a little too much, never too little."""
 

@@ -20,6 +20,7 @@ from vquery.supervise.assertions.findings import (
     share_of,
     violations,
 )
+from vquery.supervise.assertions.pairs import LEAST_SIDE
 from vquery_kernels.overlap_join import overlap_join
 
 if TYPE_CHECKING:
@@ -217,8 +218,7 @@ def _misfit(rows: Rows, steps: Steps, one: Ints, other: Ints) -> Floats:
     old, new = steps.before[one], steps.after[other]
     passed = (rows.start[new] - rows.start[old]).astype(np.float64)[:, None]
     a, b = rows.box[old], rows.box[new]
-    tiny = 1e-9  # a box without extent has no size to compare; far below a pixel
-    size_a, size_b = (np.maximum(box[:, 2:] - box[:, :2], tiny) for box in (a, b))
+    size_a, size_b = (np.maximum(box[:, 2:] - box[:, :2], LEAST_SIDE) for box in (a, b))
     unit = np.sqrt(size_a * size_b)
     way = (b[:, :2] + b[:, 2:] - a[:, :2] - a[:, 2:]) / 2
     forward = np.sqrt((((way - steps.leaving[one] * passed) / unit) ** 2).sum(axis=1))

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+LEAST_SHARE = 1e-9
+"""Classes of a smaller share are never spoken for, and explain nothing."""
+ROUNDING = 1e-12
+"""What is left to explain counts as nothing up to this."""
 LEAST_SHARED = 50
 """Items that two sources must both speak of: the noise of a correlation is then below .15."""
 
@@ -46,13 +50,13 @@ def repetition(first: Floats, second: Floats) -> float:
     """
     n = len(first)
     mean_first, mean_second = first.mean(axis=0), second.mean(axis=0)
-    share = np.maximum((mean_first + mean_second) / 2, 1e-9)
+    share = np.maximum((mean_first + mean_second) / 2, LEAST_SHARE)
     means = float(mean_first @ mean_second)
     seen = float((first * second).sum() / n) - means
     by_class = ((first.T @ first) * (second.T @ second)).sum(axis=0) / n**2
     explained = float((by_class / share).sum()) - means
     most = float((first.std(axis=0) * second.std(axis=0)).sum())
-    if most - explained <= 1e-12:
+    if most - explained <= ROUNDING:
         return 0.0
     return float(np.clip((seen - explained) / (most - explained), 0.0, 1.0))
 

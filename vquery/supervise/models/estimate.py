@@ -34,6 +34,8 @@ SAMPLE_VOTES = 50_000
 FEWEST_SAMPLED = 500
 ROUGH_ITEMS = 10_000
 """With more distinct rows EM first runs on a sample of so many items."""
+TINY = np.finfo(np.float64).tiny
+"""In place of 0 where it would be divided by."""
 MOST_DOUBT = 1.0
 """Doubt of the smoothed vote: one vote for the class balance."""
 
@@ -272,7 +274,7 @@ def _unidentified(patterns: Patterns, settings: Settings) -> str:
             f"different items; {FEWEST_FUNCTIONS} are needed to tell how good each is."
         )
     cast = (patterns.votes >= 0).sum(axis=1)
-    mean = float(patterns.counts @ cast / max(patterns.counts @ (cast > 0), 1e-300))
+    mean = float(patterns.counts @ cast / max(patterns.counts @ (cast > 0), TINY))
     if mean < FEWEST_VOTES:
         return (
             f"Items with votes have {mean:.2f} of them in the mean; {FEWEST_VOTES} are needed to "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vquery.supervise.models import left_out
+from vquery.supervise.models.estimate import TINY
 from vquery.supervise.models.majority import MAJORITY
 from vquery.view.page import fragment, heading, paragraph, table_html
 
@@ -101,7 +102,7 @@ def summarised(model: LabelModel) -> Summary:
     symbols = np.einsum("k,jkv->jv", balance, confusion)
     coverage = symbols[:, :k].sum(axis=1)
     right = np.einsum("k,jkk->j", balance, confusion[:, :, :k])
-    logs = np.log(np.maximum(confusion, 1e-300) / np.maximum(symbols, 1e-300)[:, None, :])
+    logs = np.log(np.maximum(confusion, TINY) / np.maximum(symbols, TINY)[:, None, :])
     weight = np.einsum("k,jkv,jkv->j", balance, confusion, logs)
     votes = {j: _votes(model, j) for j in range(len(coverage))}
     rows = tuple(
