@@ -10,11 +10,24 @@ import { hue, NONE_TEXT } from "./palette.js";
 
 const SHARP = 1.5;
 
+/**
+ * What the result itself proposes for a row, as a preview or a suggestion does; undefined: nothing.
+ * @param {Row} row
+ * @returns {?string|undefined}
+ */
+export function proposalOf({ more, label_source: source, rejected }) {
+  if (source === "human" || !more) return undefined;
+  const preview = "change" in more && "proposed" in more;
+  const proposed = preview ? more.proposed : "suggestion" in more ? (more.best ?? undefined) : undefined;
+  return proposed && rejected?.split(", ").includes(proposed) ? undefined : proposed;
+}
+
 /** @param {Row} row */
 export function stateOf(row) {
   if (row.conflict) return "conflict";
   if (row.label_source === "human") return "confirmed";
-  if (row.label_source) return "proposed";
+  if (row.label_source || proposalOf(row) !== undefined) return "proposed";
+  if (row.rejected) return "rejected";
   return row.unsure ? "unsure" : "open";
 }
 
@@ -22,14 +35,21 @@ const WORDS = {
   conflict: "in conflict",
   confirmed: "confirmed",
   proposed: "proposed",
+  rejected: "rejected",
   unsure: "unsure",
   open: "no label",
 };
 
 /** @param {Row} row */
 export function labelText(row) {
+  const proposed = proposalOf(row);
+  if (proposed !== undefined && proposed !== row.label) {
+    const before = row.label ?? (row.label_source ? NONE_TEXT : "");
+    return before ? `${before} → ${proposed ?? "no label"}` : (proposed ?? "no label");
+  }
   if (row.label !== null && row.label !== undefined) return row.label;
-  return row.label_source ? NONE_TEXT : "";
+  if (row.label_source) return NONE_TEXT;
+  return row.rejected ? `not ${row.rejected}` : "";
 }
 
 /**
@@ -41,6 +61,7 @@ function figure(row, sort) {
   if (sort === "margin") return share(row.margin);
   if (sort === "score") return share(row.score);
   if (sort === "time") return time(row.start_us);
+  if (proposalOf(row) !== undefined) return share(row.more.best_probability ?? row.more.probability);
   if (row.label_source && row.label_source !== "human") return share(row.probability);
   return share(row.score) || time(row.start_us, 0);
 }
@@ -97,8 +118,7 @@ export function fillCell(cell, row, show) {
     image.src = address;
   }
   const kind = stateOf(row);
-  const known = row.label !== null && row.label !== undefined;
-  cell.className = `cell is-${kind} hue-${known ? hue(row.label) : 0}`;
+  cell.className = `cell is-${kind} hue-${hue(proposalOf(row) ?? row.label ?? null)}`;
   const text = labelText(row);
   const label = /** @type {HTMLElement} */ (cell.querySelector(".label"));
   label.textContent = text || nameless(row);
@@ -106,14 +126,15 @@ export function fillCell(cell, row, show) {
   /** @type {HTMLElement} */ (cell.querySelector(".figure")).textContent = figure(row, show.sort);
   /** @type {HTMLElement} */ (cell.querySelector(".mark")).textContent = markOf(row, kind);
   cell.setAttribute("aria-label", spoken(row));
-  cell.title = `${row.video}  ${time(row.start_us, 3)} – ${time(row.end_us, 3)}${text ? `\n${text}, ${WORDS[kind]}` : ""}`;
+  const where = `${row.video}  ${time(row.start_us, 3)} – ${time(row.end_us, 3)}`;
+  cell.title = text ? `${where}\n${text}, ${WORDS[kind]}` : where;
 }
 
 /** @param {Row} row @param {string} kind */
 function markOf(row, kind) {
   if (kind === "conflict") return "≠";
   if (row.unsure) return "?";
-  return kind === "confirmed" ? "✓" : "";
+  return { confirmed: "✓", rejected: "✗" }[kind] ?? "";
 }
 
 /** @param {HTMLElement} cell stop its picture from loading */

@@ -13,7 +13,8 @@ export class Completion {
   constructor(input, changed) {
     this.input = input;
     this.changed = changed;
-    this.list = el("ul", { id: "completion", class: "completion", role: "listbox", "aria-label": "Completions", hidden: true });
+    const list = { id: "completion", class: "completion", role: "listbox" };
+    this.list = el("ul", { ...list, "aria-label": "Completions", hidden: true });
     /** @type {Array<{text: string, kind: string, detail: string}>} */
     this.options = [];
     this.span = [0, 0];

@@ -100,8 +100,12 @@ class Grid {
     const path = `/api/results/${encodeURIComponent(result)}/groups`;
     try {
       const { groups, total } = await get(path, { by, concept: state.concept, fresh: true });
-      this.groups = groups.map(({ key, count }) => ({ key: String(key), title: titleOf(by, key), count }));
-      if (total > groups.length) note(`${count(total)} groups: the first ${count(groups.length)} have headings.`);
+      this.groups = groups.map(({ key, count }) => {
+        return { key: String(key), title: titleOf(by, key), count };
+      });
+      if (total > groups.length) {
+        note(`${count(total)} groups: the first ${count(groups.length)} have headings.`);
+      }
     } catch (error) {
       note(/** @type {Error} */ (error).message, "error");
     }
@@ -250,10 +254,10 @@ class Grid {
   focus(position) {
     if (!this.total || !this.pages) return;
     const at = Math.max(0, Math.min(position, this.total - 1));
-    const place = this.layout.place(at);
+    const { top } = this.layout.place(at);
     const section = this.layout.sectionOf(at);
-    const above = at - section.start < this.layout.columns ? place.top - this.layout.cellsTop(section) + section.top : place.top;
-    this.scroller.show(Math.min(above, place.top) - 8, place.top + this.layout.height + 8);
+    const inFirstLine = at - section.start < this.layout.columns;
+    this.scroller.show((inFirstLine ? section.top : top) - 8, top + this.layout.height + 8);
     const row = this.pages.row(at);
     dispatch("focus", { focus: at, row });
     if (!row) void this.fetchFocus(at);

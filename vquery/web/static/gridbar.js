@@ -3,7 +3,7 @@
 import { el } from "./dialogs.js";
 import { count, counted } from "./formats.js";
 import * as choice from "./selection.js";
-import { dispatch, remember, remembered, state, subscribe } from "./store.js";
+import { remember, remembered, state, subscribe } from "./store.js";
 
 /** Orders that every result has: name, what it says, whether it begins with the largest. */
 const ORDERS = [
@@ -22,6 +22,10 @@ const GROUPS = [
   ["cluster", "likeness"],
   ["label", "label"],
 ];
+/** @type {Array<[string, string]>} */
+const PICTURES = [["crop", "crops"], ["strip", "strips"]];
+/** @type {Array<[string, string]>} */
+const SIZES = [["small", "S"], ["medium", "M"], ["large", "L"]];
 /** Narrowest cell by size, for crops and strips; a crop is square, a strip three frames wide. */
 const LEAST = { small: [64, 168], medium: [96, 240], large: [152, 360] };
 const RATIO = { crop: 1, strip: 0.19 };
@@ -46,7 +50,8 @@ function menu(label, options, change) {
     el("select", {}, ...options.map(([value, text]) => el("option", { value }, text)))
   );
   select.addEventListener("change", () => change(select.value));
-  return { select, field: el("label", { class: "menu" }, el("span", { class: "quiet" }, label), select) };
+  const field = el("label", { class: "menu" }, el("span", { class: "quiet" }, label), select);
+  return { select, field };
 }
 
 /**
@@ -65,10 +70,10 @@ export function mountBar(bar, changeView, changeSize) {
     onclick: () => changeView({ descending: !state.view.descending, group: "" }),
   });
   const group = menu("Group", /** @type {Array<[string, string]>} */ (GROUPS), (by) =>
-    changeView(by ? { group: by, sort: by, descending: false } : { group: "", sort: "row", descending: false }),
+    changeView({ group: by, sort: by || "row", descending: false }),
   );
-  const pictures = menu("Show", [["crop", "crops"], ["strip", "strips"]], (mode) => resize("pictures", mode));
-  const size = menu("Size", [["small", "S"], ["medium", "M"], ["large", "L"]], (name) => resize("size", name));
+  const pictures = menu("Show", PICTURES, (mode) => resize("pictures", mode));
+  const size = menu("Size", SIZES, (name) => resize("size", name));
   size.select.value = remembered("size", "medium");
   const resize = (/** @type {string} */ key, /** @type {string} */ value) => {
     remember(key, value);
@@ -82,8 +87,8 @@ export function mountBar(bar, changeView, changeSize) {
     order.select.value = state.view.sort;
     group.select.value = state.view.group;
     turn.textContent = state.view.descending ? "↓" : "↑";
-    turn.setAttribute("aria-label", state.view.descending ? "Largest first; turn round" : "Smallest first; turn round");
-    turn.title = state.view.descending ? "largest first" : "smallest first";
+    turn.title = state.view.descending ? "Largest first: turn round" : "Smallest first: turn round";
+    turn.setAttribute("aria-label", turn.title);
     pictures.field.hidden = !state.result?.detections;
     pictures.select.value = pictureSize().mode;
   };
@@ -116,10 +121,4 @@ function fillOrders(select) {
   if (select.dataset.filled === JSON.stringify(wanted)) return;
   select.dataset.filled = JSON.stringify(wanted);
   select.replaceChildren(...wanted.map(([value, text]) => el("option", { value }, text)));
-}
-
-/** Show another concept's labels. @param {string} concept */
-export function changeConcept(concept) {
-  if (state.collection) remember(`concept:${state.collection.path}`, concept);
-  dispatch("concept", { concept });
 }

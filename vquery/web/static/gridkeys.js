@@ -23,7 +23,8 @@ export function setAnchor(position) {
 export function extendTo(grid, position) {
   const from = anchor ?? state.focus ?? position;
   anchor = from;
-  const range = /** @type {import("./selection.js").Range} */ ([Math.min(from, position), Math.max(from, position) + 1]);
+  /** @type {import("./selection.js").Range} */
+  const range = [Math.min(from, position), Math.max(from, position) + 1];
   if (extended) {
     const rest = choice.withoutRange([extended], range);
     if (rest.length) grid.select(rest, false);
@@ -66,7 +67,13 @@ export function bindGridKeys(grid) {
     grid.focus(to);
   };
   const one = { group: "Move and select", scope: /** @type {"grid"} */ ("grid") };
-  bind({ ...one, keys: Object.keys(moves), shown: "← → ↑ ↓ PgUp PgDn Home End", text: "move the focus", run: (event) => move(event, false) });
+  bind({
+    ...one,
+    keys: Object.keys(moves),
+    shown: "← → ↑ ↓ PgUp PgDn Home End",
+    text: "move the focus",
+    run: (event) => move(event, false),
+  });
   bind({
     ...one,
     keys: Object.keys(moves).map((key) => "Shift+" + key),
@@ -74,9 +81,16 @@ export function bindGridKeys(grid) {
     text: "select on the way",
     run: (event) => move(event, true),
   });
-  bind({ ...one, keys: ["p"], text: "previous item", run: () => (setAnchor(clamp(at() - 1)), grid.focus(at() - 1)) });
-  bind({ ...one, keys: ["Enter"], text: "open in the inspector and play", run: () => dispatch("open") });
+  const back = () => {
+    setAnchor(clamp(at() - 1));
+    grid.focus(at() - 1);
+  };
+  const open = () => dispatch("open");
+  bind({ ...one, keys: ["p"], text: "previous item", run: back });
+  bind({ ...one, keys: ["Enter"], text: "open in the inspector and play", run: open });
   bind({ ...one, keys: ["Escape"], text: "clear the selection", run: () => grid.choose(choice.NONE) });
+  const home = () => grid.frame.focus();
+  bind({ group: one.group, keys: ["Escape"], text: "back to the results (elsewhere)", run: home });
   bindSelecting(grid, at);
 }
 
@@ -86,7 +100,8 @@ export function bindGridKeys(grid) {
  */
 function bindSelecting(grid, at) {
   const group = "Move and select";
-  bind({ group, keys: ["x"], text: "select or leave out the item", run: () => grid.total && toggle(grid, at()) });
+  const turn = () => grid.total && toggle(grid, at());
+  bind({ group, keys: ["x"], text: "select or leave out the item", run: turn });
   bind({
     group,
     keys: ["Shift+x"],

@@ -4,7 +4,12 @@ import { el, openDialog } from "./dialogs.js";
 import { allBindings } from "./keys.js";
 
 const NAMES = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Escape: "Esc" };
-const PLACES = { grid: "in the results", inspector: "in the inspector", timeline: "in the timeline", query: "in the query" };
+const PLACES = {
+  grid: "in the results",
+  inspector: "in the inspector",
+  timeline: "in the timeline",
+  query: "in the query",
+};
 const MOUSE = [
   ["click", "put the focus on an item"],
   ["double click", "open it in the inspector and play"],
@@ -57,7 +62,7 @@ export function openHelp() {
       "Borders: solid is confirmed by a person, dashed is proposed, hatched is in conflict. ",
       "Labels go to the selection, else to the item in focus. Everything can be undone.",
     ),
-    el("div", { class: "help" }, ...[...groups].map(([title, lines]) => table(title, lines)), table("Mouse", mouse)),
+    el("div", { class: "help" }, ...[...groups, ["Mouse", mouse]].map(([title, lines]) => table(title, lines))),
   );
   openDialog({ title: "Keys", body, wide: true });
 }

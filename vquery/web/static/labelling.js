@@ -4,15 +4,15 @@ import { post } from "./api.js";
 import { askText, el } from "./dialogs.js";
 import { counted } from "./formats.js";
 import { firmSelection, focusPosition } from "./grid.js";
-import { changeConcept } from "./gridbar.js";
 import { bind } from "./keys.js";
 import * as palette from "./palette.js";
 import { openPalette } from "./palettedialog.js";
 import * as choice from "./selection.js";
-import { dispatch, note, state, subscribe } from "./store.js";
+import { dispatch, note, remember, state, subscribe } from "./store.js";
 
 const PAUSE_MS = 120;
 const NEW = "\u0000new";
+const NAME = /^[A-Za-z]\w{0,62}$/;
 
 /** Actions are sent one after the other, in the order of the keys. */
 let queue = Promise.resolve();
@@ -30,11 +30,12 @@ function target() {
   if (count) {
     const last = state.selection.ranges[state.selection.ranges.length - 1];
     const ordered = state.selection.mode === "some" && choice.sameBasis(state.selection.basis, state.view);
-    return { selection: choice.asBody(firmSelection(), result.id), count, next: ordered ? last[1] : focus };
+    const selection = choice.asBody(firmSelection(), result.id);
+    return { selection, count, next: ordered ? last[1] : focus };
   }
   if (!row) return null;
-  const selection = { mode: /** @type {"some"} */ ("some"), basis: choice.BY_ROW, ranges: [[row.row, row.row + 1]] };
-  return { selection: choice.asBody(/** @type {any} */ (selection), result.id), count: 1, next: focus + 1 };
+  const one = choice.changed(choice.NONE, choice.BY_ROW, [[row.row, row.row + 1]], true);
+  return { selection: choice.asBody(one, result.id), count: 1, next: focus + 1 };
 }
 
 /**
@@ -61,8 +62,8 @@ function send(request, undo) {
     try {
       const said = await request();
       if (state.collection && said.event) state.collection.last_event = said.event;
-      const skipped = said.skipped ? ` ${counted(said.skipped, "row")} without a proposal left as they were.` : "";
-      note((said.sentence ?? "Done.") + (said.sentence?.includes("skip") ? "" : skipped), "done", undo);
+      const done = Boolean(said.event);
+      note(said.sentence, done ? "done" : "info", undo && done);
     } catch (error) {
       note(/** @type {Error} */ (error).message, "error");
     } finally {
@@ -91,7 +92,7 @@ async function newValue() {
   const value = await askText({
     title: `A new value of ${state.concept}`,
     label: "Value",
-    hint: at ? `Given to ${counted(at.count, "item")}, and kept under the next free key.` : "Kept under the next free key.",
+    hint: `${at ? `Given to ${counted(at.count, "item")}, and kept` : "Kept"} under the next free key.`,
     done: at ? "Add and label" : "Add",
   });
   if (value === null) return;
@@ -104,17 +105,27 @@ async function newConcept() {
   const name = await askText({
     title: "A new concept to label",
     label: "Name",
-    hint: "A letter, then letters, digits or _: role, team, shot_type. Its labels begin with the first one you give.",
+    hint: "A letter, then letters, digits or _: role, team, shot_type.",
     done: "Use",
-    check: (text) => (/^[A-Za-z]\w{0,62}$/.test(text) ? undefined : "A name is a letter, then letters, digits or _."),
+    check: (text) => (NAME.test(text) ? undefined : "A name is a letter, then letters, digits or _."),
   });
   if (name !== null) changeConcept(name);
   dispatch("palette");
 }
 
+/** Show another concept's labels; the selection stays where its rows are known. @param {string} concept */
+function changeConcept(concept) {
+  if (state.collection) remember(`concept:${state.collection.path}`, concept);
+  const selection = firmSelection();
+  const lost = selection.basis !== null && !choice.sameBasis(selection.basis, choice.BY_ROW);
+  dispatch("concept", { concept, selection: lost ? choice.NONE : selection });
+}
+
 /** @returns {HTMLSelectElement} */
 function conceptMenu() {
-  const select = /** @type {HTMLSelectElement} */ (el("select", { "aria-label": "Concept that is labelled" }));
+  const select = /** @type {HTMLSelectElement} */ (
+    el("select", { "aria-label": "Concept that is labelled" })
+  );
   select.addEventListener("change", () => {
     if (select.value !== NEW) return changeConcept(select.value);
     select.value = state.concept;
@@ -165,10 +176,34 @@ const action = (key, text, title, run) =>
     text,
   );
 
+/**
+ * Accept, reject, unsure. In the video and the timeline a plain n is the next hit, so there a
+ * rejection takes Shift.
+ * @type {Array<{key: string, text: string, title: string, path: string, keys: string[], scoped?: string}>}
+ */
 const ACTIONS = [
-  ["Y", "Accept", "The proposed label is right", "/api/accept", ["y", "Shift+y"]],
-  ["N", "Reject", "The proposed label is wrong: it is not proposed again", "/api/reject", ["n"]],
-  ["U", "Unsure", "Set aside: not suggested again", "/api/unsure", ["u", "Shift+u"]],
+  {
+    key: "Y",
+    text: "Accept",
+    title: "The proposed label is right",
+    path: "/api/accept",
+    keys: ["y", "Shift+y"],
+  },
+  {
+    key: "N",
+    text: "Reject",
+    title: "The proposed label is wrong: it is not proposed again",
+    path: "/api/reject",
+    keys: ["Shift+n"],
+    scoped: "n",
+  },
+  {
+    key: "U",
+    text: "Unsure",
+    title: "Set aside: not suggested again",
+    path: "/api/unsure",
+    keys: ["u", "Shift+u"],
+  },
 ];
 
 export function mountLabelling() {
@@ -176,16 +211,20 @@ export function mountLabelling() {
   const concept = conceptMenu();
   const chips = el("div", { class: "chips" });
   const judge = el("div", { class: "judge" });
-  for (const [key, text, title, path] of ACTIONS) judge.append(action(String(key), String(text), String(title), () => act(String(path))));
+  for (const { key, text, title, path } of ACTIONS) {
+    judge.append(action(key, text, title, () => act(path)));
+  }
   const aim = el("span", { class: "aim" });
-  bar.append(el("label", { class: "menu" }, el("span", { class: "quiet" }, "Label"), concept), chips, judge, aim);
+  const menu = el("label", { class: "menu" }, el("span", { class: "quiet" }, "Label"), concept);
+  bar.append(menu, chips, judge, aim);
+  const edit = () => openPalette(() => dispatch("palette"));
   const fill = () => {
     fillConcepts(concept);
     const counts = new Map(palette.counts().map(({ value, count }) => [value, count]));
     chips.replaceChildren(
       ...palette.values().map((value, index) => chip(value, index, counts.get(value))),
       action("+", "New", "A new value for the selection", () => void newValue()),
-      el("button", { type: "button", class: "link", onclick: () => openPalette(() => dispatch("palette")) }, "edit"),
+      el("button", { type: "button", class: "link", onclick: edit }, "edit"),
     );
   };
   const tell = () => {
@@ -205,16 +244,20 @@ function aimText() {
 function bindKeys() {
   const group = "Label and judge";
   const digits = Array.from({ length: 9 }, (_, index) => String(index + 1));
-  bind({ group, keys: digits, shown: "1 – 9", text: "give the label under this key", run: (event) => labelAt(Number(event.key) - 1) });
+  bind({
+    group,
+    keys: digits,
+    shown: "1 – 9",
+    text: "give the label under this key",
+    run: (event) => labelAt(Number(event.key) - 1),
+  });
   bind({ group, keys: ["0"], text: `label “${palette.NONE_TEXT}”`, run: () => label(null) });
   bind({ group, keys: ["+"], text: "new value, given at once", run: () => void newValue() });
-  for (const [key, , title, path, keys] of ACTIONS) {
-    const words = `${String(title).toLowerCase()}; on to the next`;
-    if (key !== "N") bind({ group, keys: /** @type {string[]} */ (keys), shown: String(key), text: words, run: () => act(String(path)) });
-    else {
-      bind({ group, keys: ["n"], scope: "grid", text: `${words} (in the results)`, run: () => act(String(path)) });
-      bind({ group, keys: ["Shift+n"], text: `${words} (everywhere)`, run: () => act(String(path)) });
-    }
+  for (const { title, path, keys, scoped } of ACTIONS) {
+    const text = `${title.toLowerCase()}; on to the next`;
+    const run = () => act(path);
+    if (scoped) bind({ group, keys: [scoped], scope: "grid", text: `${text} (in the results)`, run });
+    bind({ group, keys, shown: scoped ? undefined : keys[0].toUpperCase(), text, run });
   }
   bind({ group, keys: ["z", "Ctrl+z"], text: "undo your last action", run: undo });
   bind({ group, keys: ["Shift+z", "Ctrl+Shift+z"], text: "redo it", run: redo });

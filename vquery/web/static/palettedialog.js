@@ -8,7 +8,9 @@ import { state } from "./store.js";
 export function openPalette(changed) {
   let values = palette.values();
   const list = el("ol", { class: "palette" });
-  const input = /** @type {HTMLInputElement} */ (el("input", { type: "text", maxlength: 200, placeholder: "new value" }));
+  const input = /** @type {HTMLInputElement} */ (
+    el("input", { type: "text", maxlength: 200, placeholder: "new value", "aria-label": "New value" })
+  );
   const move = (/** @type {number} */ from, /** @type {number} */ to) => {
     if (to < 0 || to >= values.length) return;
     const next = [...values];
@@ -17,8 +19,12 @@ export function openPalette(changed) {
   };
   const show = (/** @type {string[]} */ next, focus = -1) => {
     values = next;
-    list.replaceChildren(...values.map((value, index) => entry(value, index, move)));
+    list.replaceChildren(...values.map((value, index) => entry(value, index, move, remove)));
     if (focus >= 0) /** @type {HTMLElement} */ (list.children[focus].querySelector("button")).focus();
+  };
+  const remove = (/** @type {number} */ at) => {
+    show(values.filter((_, index) => index !== at));
+    input.focus();
   };
   const add = () => {
     const value = input.value.trim();
@@ -56,10 +62,14 @@ export function openPalette(changed) {
  * @param {string} value
  * @param {number} index
  * @param {function(number, number): void} move
+ * @param {function(number): void} remove
  */
-function entry(value, index, move) {
-  const arrow = (/** @type {string} */ text, /** @type {string} */ name, /** @type {number} */ to) =>
-    el("button", { type: "button", class: "icon", "aria-label": `Move ${value} ${name}`, onclick: () => move(index, to) }, text);
+function entry(value, index, move, remove) {
+  const used = palette.counts().some((one) => one.value === value);
+  const arrow = (/** @type {string} */ text, /** @type {string} */ name, /** @type {number} */ to) => {
+    const onclick = () => move(index, to);
+    return el("button", { type: "button", class: "icon", "aria-label": `Move ${value} ${name}`, onclick }, text);
+  };
   const item = el(
     "li",
     {},
@@ -68,6 +78,18 @@ function entry(value, index, move) {
     el("span", { class: "palette-value" }, value),
     arrow("↑", "up", index - 1),
     arrow("↓", "down", index + 1),
+    el(
+      "button",
+      {
+        type: "button",
+        class: "icon",
+        disabled: used,
+        title: used ? "labels of this value exist" : "take it off the list",
+        "aria-label": `Take ${value} off the list`,
+        onclick: () => remove(index),
+      },
+      "×",
+    ),
   );
   item.addEventListener("keydown", (event) => {
     if (!event.altKey || !["ArrowUp", "ArrowDown"].includes(event.key)) return;

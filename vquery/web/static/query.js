@@ -9,10 +9,15 @@ import { dispatch, note, remember, remembered, state, subscribe } from "./store.
 
 const RECENT = 12;
 const LINES = 8;
+const EMPTY = "The collection is empty: index a folder with `vquery index FOLDER --collection NAME.vq`.";
 const EXAMPLE = "faces.filter(score > 0.9)";
 
 /** @param {number} seconds */
 const took = (seconds) => (seconds < 10 ? `${seconds.toFixed(2)} s` : `${seconds.toFixed(0)} s`);
+
+/** @returns {Array<{name: string, rows: number}>} tables of the collection that hold something */
+const filledTables = () =>
+  (state.collection?.tables ?? []).filter((/** @type {{rows: number}} */ one) => one.rows);
 
 class QueryBar {
   /** @param {HTMLElement} pane */
@@ -30,8 +35,10 @@ class QueryBar {
       })
     );
     this.completion = new Completion(this.input, () => this.resize());
-    this.run = el("button", { type: "button", class: "main", onclick: () => void this.start() }, "Run ", el("kbd", {}, "Ctrl ↵"));
-    this.cancel = el("button", { type: "button", class: "danger", hidden: true, onclick: () => this.stop() }, "Cancel");
+    const start = () => void this.start();
+    this.run = el("button", { type: "button", class: "main", onclick: start }, "Run ", el("kbd", {}, "Ctrl ↵"));
+    const stop = () => this.stop();
+    this.cancel = el("button", { type: "button", class: "danger", hidden: true, onclick: stop }, "Cancel");
     this.outcome = el("span", { class: "outcome", role: "status" });
     this.saved = this.savedMenu();
     this.problem = el("div", { class: "query-problem", role: "alert", hidden: true });
@@ -39,8 +46,8 @@ class QueryBar {
     const explain = el("button", { type: "button", onclick: () => void this.explain() }, "Explain");
     const save = el("button", { type: "button", onclick: () => void this.save() }, "Save as …");
     const field = el("div", { class: "query-field" }, this.input, this.completion.list);
-    pane.append(el("div", { class: "query-row" }, field, this.run, this.cancel, explain, save, this.saved), this.outcome);
-    pane.append(this.problem, this.plan);
+    const row = el("div", { class: "query-row" }, field, this.run, this.cancel, explain, save, this.saved);
+    pane.append(row, this.outcome, this.problem, this.plan);
     /** @type {?AbortController} */
     this.running = null;
     this.timer = 0;
@@ -49,7 +56,9 @@ class QueryBar {
   }
 
   savedMenu() {
-    const select = /** @type {HTMLSelectElement} */ (el("select", { "aria-label": "Saved concepts, tables and recent queries" }));
+    const select = /** @type {HTMLSelectElement} */ (
+      el("select", { "aria-label": "Saved concepts, tables and recent queries" })
+    );
     select.addEventListener("change", () => {
       this.put(select.value);
       select.value = "";
@@ -59,14 +68,16 @@ class QueryBar {
   }
 
   fillSaved() {
-    const group = (/** @type {string} */ label, /** @type {Array<[string, string]>} */ entries) =>
-      entries.length ? [el("optgroup", { label }, ...entries.map(([value, text]) => el("option", { value }, text)))] : [];
-    const tables = (state.collection?.tables ?? []).filter((/** @type {any} */ one) => one.rows);
+    const group = (/** @type {string} */ label, /** @type {Array<[string, string]>} */ entries) => {
+      const options = entries.map(([value, text]) => el("option", { value }, text));
+      return options.length ? [el("optgroup", { label }, ...options)] : [];
+    };
+    const tables = filledTables();
     const concepts = state.collection?.concepts ?? [];
     this.saved.replaceChildren(
       el("option", { value: "" }, "Saved"),
       ...group("Concepts", concepts.map((/** @type {any} */ one) => [one.name, one.name])),
-      ...group("Tables", tables.map((/** @type {any} */ one) => [one.name, `${one.name} · ${count(one.rows)}`])),
+      ...group("Tables", tables.map((one) => [one.name, `${one.name} · ${count(one.rows)}`])),
       ...group("Recent", this.recent().map((text) => [text, text.length > 70 ? text.slice(0, 69) + "…" : text])),
     );
   }
@@ -111,7 +122,7 @@ class QueryBar {
     this.stop();
     this.completion.close();
     this.clear();
-    if (!text) return this.refuse(new ApiError(422, `The query is empty: write a table, such as faces, or ${EXAMPLE}.`));
+    if (!text) return this.refuse(new Error(`The query is empty: write a table, such as faces, or ${EXAMPLE}.`));
     const running = new AbortController();
     this.running = running;
     this.waiting(true);
@@ -159,8 +170,10 @@ class QueryBar {
    */
   done(text, seconds, result) {
     const cut = result.cut ? ` (${count(result.cut.kept)} of ${count(result.cut.of)} rows kept)` : "";
-    this.outcome.textContent = `${counted(result.total, "hit")} in ${counted(result.videos, "video")}${cut} · ${took(seconds)}`;
-    remember(`recent:${state.collection?.path ?? ""}`, [text, ...this.recent().filter((one) => one !== text)].slice(0, RECENT));
+    const hits = `${counted(result.total, "hit")} in ${counted(result.videos, "video")}`;
+    this.outcome.textContent = `${hits}${cut} · ${took(seconds)}`;
+    const recent = [text, ...this.recent().filter((one) => one !== text)].slice(0, RECENT);
+    remember(`recent:${state.collection?.path ?? ""}`, recent);
     this.fillSaved();
     history.replaceState(null, "", "#q=" + encodeURIComponent(text));
     const inBar = document.activeElement === this.input || document.activeElement === document.body;
@@ -205,7 +218,7 @@ class QueryBar {
 
   async save() {
     const text = this.input.value.trim();
-    if (!text) return this.refuse(new ApiError(422, "There is no query to save: write one first."));
+    if (!text) return this.refuse(new Error("There is no query to save: write one first."));
     const name = await askText({
       title: "Save the query as a concept",
       label: "Name",
@@ -258,7 +271,7 @@ function showElsewhere(bar) {
 /** The first view: the query of the address, else the largest table of things with pictures. */
 function begin(bar) {
   const asked = /^#q=(.*)$/.exec(location.hash)?.[1];
-  const names = (state.collection?.tables ?? []).filter((/** @type {any} */ one) => one.rows).map((/** @type {any} */ one) => one.name);
+  const names = filledTables().map((one) => one.name);
   const usual = ["faces", "detections", "captions", "shots"].find((name) => names.includes(name));
   let text = usual ?? names[0] ?? "";
   try {
@@ -266,7 +279,7 @@ function begin(bar) {
   } catch {
     // an address that was cut: the usual view
   }
-  if (!text) return bar.refuse(new ApiError(422, "The collection is empty: index a folder with `vquery index FOLDER --collection NAME.vq`."));
+  if (!text) return bar.refuse(new Error(EMPTY));
   bar.put(text);
   void bar.start();
 }

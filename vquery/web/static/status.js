@@ -16,7 +16,8 @@ export function mount(pane) {
   const selected = el("span", { class: "status-selected" });
   const precision = el("span", { class: "status-precision" });
   const said = el("span", { class: "status-note", role: "status", "aria-live": "polite" });
-  const back = el("button", { type: "button", class: "link", onclick: undo, hidden: true }, "Undo ", el("kbd", {}, "Z"));
+  const link = { type: "button", class: "link", hidden: true };
+  const back = el("button", { ...link, onclick: undo }, "Undo ", el("kbd", {}, "Z"));
   const jobs = el("span", { class: "status-jobs" });
   pane.append(selected, precision, said, back, jobs);
   const tellSelected = () => {
@@ -33,7 +34,9 @@ export function mount(pane) {
     said.className = `status-note is-${text ? kind : "hint"}`;
     back.hidden = !offer;
   });
-  subscribe("jobs", () => jobs.replaceChildren(...Object.entries(state.jobs).map(([id, job]) => jobText(id, job))));
+  subscribe("jobs", () => {
+    jobs.replaceChildren(...Object.entries(state.jobs).map(([id, job]) => jobText(id, job)));
+  });
   watchPrecision();
   dispatch("note");
 }
@@ -41,7 +44,8 @@ export function mount(pane) {
 function precisionText() {
   if (!state.precision) return "";
   const { value, interval, judged } = state.precision;
-  return `precision of this rule ${share(value)} [${share(interval[0])}–${share(interval[1])}] from ${judged} judged`;
+  const range = `[${share(interval[0])}–${share(interval[1])}]`;
+  return `precision of this rule ${share(value)} ${range} from ${judged} judged`;
 }
 
 /**

@@ -21,6 +21,7 @@
  * @property {"human"|"propagated"|"fused"|null} label_source
  * @property {number|null} [probability]
  * @property {number|null} [margin]
+ * @property {?string} [rejected] labels that a person rejected for it
  * @property {boolean} conflict
  * @property {boolean} unsure
  * @property {Object<string, *>} more
