@@ -38,6 +38,7 @@ export function withRange(ranges, [from, to]) {
  * @returns {Range[]}
  */
 export function withoutRange(ranges, [from, to]) {
+  if (from >= to) return ranges;
   /** @type {Range[]} */
   const kept = [];
   for (const [start, end] of ranges) {
