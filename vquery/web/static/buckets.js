@@ -40,7 +40,7 @@ class Judging {
     this.sample = el("div", { class: "sample" });
     this.element = el(
       "div", {},
-      el("p", {}, `Judge a few items of each bucket: is ${this.concept} right, and does the hit belong?`),
+      el("p", {}, `Judge a few items of each bucket: press those whose ${this.concept} is wrong.`),
       el("div", { class: "fields" }, field("Buckets of", this.by)),
       this.threshold, this.list, this.sample,
     );
@@ -108,7 +108,7 @@ class Judging {
     say();
     const range = `${facts.low.toFixed(2)} – ${facts.high.toFixed(2)}`;
     this.sample.replaceChildren(
-      el("h3", {}, `Choose the wrong ones of ${range}`),
+      el("h3", {}, `Press the wrong ones of ${range}`),
       el("div", { class: "sample-pictures", role: "group", "aria-label": "Sample: pressed means wrong" }, ...pictures),
       el("p", {}, done),
     );

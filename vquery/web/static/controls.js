@@ -94,6 +94,6 @@ export class Controls {
   time() {
     const { video, t_us } = this.player;
     if (!this.clock) return;
-    this.clock.textContent = video ? `${clock(t_us, 3)} / ${clock(video.duration_us, 0)}` : "";
+    this.clock.textContent = video ? `${clock(t_us, 3)} / ${clock(video.duration_us, 1)}` : "";
   }
 }

@@ -88,8 +88,18 @@ export class Player extends EventTarget {
       );
       this.take(video.playable ? this.playing(video) : this.pictures(video));
     }
-    await this.seek(t_us);
+    this.t_us = t_us;
+    if (!(await this.settled())) return;
+    await this.seek(this.t_us);
     this.tell("opened");
+  }
+
+  /** Wait until the screen knows its times; false if another video was opened meanwhile. */
+  async settled() {
+    const { screen, frames } = this;
+    const first = frames ? await frames.after(-1).catch(() => null) : null;
+    await screen?.settle(first);
+    return screen === this.screen;
   }
 
   close() {

@@ -6,6 +6,8 @@
  */
 
 const PICTURE_HEIGHT = 480;
+const FIRST_FRAME_MS = 1500;
+const ROUNDING_US = 1500;
 
 /** The part of an address that names a video. @param {string} video */
 export const pathOf = (video) => video.split("/").map(encodeURIComponent).join("/");
@@ -14,7 +16,11 @@ export const pathOf = (video) => video.split("/").map(encodeURIComponent).join("
 export const frameAddress = (video, t_us, height) =>
   `/media/frame/${pathOf(video)}?t_us=${Math.round(t_us)}&height=${height}`;
 
-/** Plays with `<video>`; seeks to the middle of a frame, so that rounding cannot miss it. */
+/**
+ * Plays with `<video>`; seeks to the middle of a frame, so that rounding cannot miss it. Browsers
+ * count from the start of the file, the frame table from where its pictures start: where sound
+ * begins earlier these differ, by what the first frame on the screen tells.
+ */
 export class VideoScreen {
   /** @param {string} video @param {() => void} failed */
   constructor(video, failed) {
@@ -31,17 +37,34 @@ export class VideoScreen {
     this.shown_us = /** @type {number|null} */ (null);
     /** @type {Frame|null} */
     this.wanted = null;
-    this.watch();
+    /** Time of the browser less that of the frame table. */
+    this.shift_us = 0;
+    /** @type {Promise<number|null>} */
+    this.first = this.watch();
     this.element.addEventListener("seeked", () => this.next());
   }
 
+  /** Note which frame is on the screen; resolves with the time of the first one. @returns {Promise<number|null>} */
   watch() {
-    if (!("requestVideoFrameCallback" in this.element)) return;
-    const note = (/** @type {number} */ _, /** @type {{mediaTime: number}} */ facts) => {
-      this.shown_us = Math.round(facts.mediaTime * 1e6);
-      this.element.requestVideoFrameCallback(note);
-    };
-    this.element.requestVideoFrameCallback(note);
+    return new Promise((resolve) => {
+      setTimeout(() => resolve(null), FIRST_FRAME_MS);
+      this.element.addEventListener("error", () => resolve(null), { once: true });
+      if (!("requestVideoFrameCallback" in this.element)) return resolve(null);
+      const note = (/** @type {number} */ _, /** @type {{mediaTime: number}} */ facts) => {
+        this.shown_us = Math.round(facts.mediaTime * 1e6);
+        resolve(this.shown_us);
+        this.element.requestVideoFrameCallback(note);
+      };
+      return this.element.requestVideoFrameCallback(note);
+    });
+  }
+
+  /** Learn how the browser counts, before anything is sought. @param {number|null} start_us of the first frame */
+  async settle(start_us) {
+    const first = await this.first;
+    if (first === null || start_us === null) return;
+    const shift = first - start_us;
+    this.shift_us = Math.abs(shift) > ROUNDING_US ? shift : 0;
   }
 
   get busy() {
@@ -59,12 +82,13 @@ export class VideoScreen {
     if (!frame) return;
     this.wanted = null;
     const inside = Math.min((frame.end_us - frame.start_us) / 2, 20_000);
-    this.element.currentTime = (frame.start_us + inside) / 1e6;
+    this.element.currentTime = (frame.start_us + inside + this.shift_us) / 1e6;
   }
 
   now() {
-    if (this.element.paused || this.shown_us === null) return this.element.currentTime * 1e6;
-    return Math.max(this.shown_us, this.element.currentTime * 1e6 - 500_000);
+    const here = this.element.currentTime * 1e6;
+    const shown = this.element.paused || this.shown_us === null ? here : Math.max(this.shown_us, here - 500_000);
+    return Math.max(0, shown - this.shift_us);
   }
 
   /** @param {number} rate */
@@ -131,6 +155,8 @@ export class PictureScreen {
     told(failed);
     this.next();
   }
+
+  async settle() {}
 
   now() {
     return this.shown_us ?? 0;
