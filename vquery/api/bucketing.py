@@ -84,6 +84,8 @@ def scored(
     LabelError
         If rows have no detections where labels are judged, or nothing is found of the concept.
     """
+    needed = {"detection_id", *KEYS, "track", "score"}
+    table = table.select([name for name in table.column_names if name in needed])
     if by == "score":
         rows, about, value = _hits(table)
     else:
@@ -186,7 +188,10 @@ def _units(rows: pa.Table) -> Ints:
     track = pc.fill_null(rows["track"].cast(pa.int64()), -1).to_numpy()
     video = rows["video"].combine_chunks().dictionary_encode().indices.to_numpy()
     key = np.where(track < 0, -1 - own, track)
-    return np.asarray(np.unique(np.c_[video, key], axis=0, return_inverse=True)[1].ravel())
+    own_tracks, code = np.unique(key, return_inverse=True)  # twice in one dimension is fast
+    return np.asarray(
+        np.unique(video.astype(np.int64) * len(own_tracks) + code, return_inverse=True)[1]
+    )
 
 
 def table_of(found: Scored, wanted: float = WANTED) -> dict[str, Any]:
