@@ -42,8 +42,8 @@ export class Controls {
       this.button("◂", "One frame back", ",", () => void player.step(-1)),
       this.play,
       this.button("▸", "One frame on", ".", () => void player.step(1)),
-      this.clock, this.speed, this.round, this.looped,
-      el("label", { class: "show-boxes" }, boxes, "boxes"),
+      this.clock, this.speed, this.round,
+      el("label", { class: "show-boxes" }, boxes, "boxes"), this.looped,
     );
   }
 
