@@ -38,6 +38,8 @@ class Grid {
       this.window,
       this.spacer,
     );
+    this.empty = el("p", { class: "empty", hidden: true }, "Nothing was found: change the query above.");
+    this.window.append(this.empty);
     pane.append(this.bar, this.labels, this.frame);
     /** @type {Map<number, {element: HTMLElement, row: ?import("./store.js").Row}>} */
     this.cells = new Map();
@@ -80,6 +82,7 @@ class Grid {
     this.groups = [];
     this.clear();
     const result = state.result;
+    this.empty.hidden = !result || result.total > 0;
     if (!result) return this.lay();
     const what = { result: result.id, total: result.total, concept: state.concept, ...this.basis };
     const pages = new Pages(what, {

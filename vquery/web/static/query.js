@@ -52,6 +52,7 @@ class QueryBar {
     this.running = null;
     this.timer = 0;
     this.input.addEventListener("input", () => this.resize());
+    window.addEventListener("resize", () => this.resize());
     this.input.addEventListener("keydown", (event) => this.key(event));
   }
 
@@ -95,8 +96,10 @@ class QueryBar {
   }
 
   resize() {
-    const lines = this.input.value.split("\n").length;
-    this.input.rows = Math.min(LINES, lines);
+    this.input.rows = 1;
+    const { lineHeight, paddingTop, paddingBottom } = getComputedStyle(this.input);
+    const text = this.input.scrollHeight - parseFloat(paddingTop) - parseFloat(paddingBottom);
+    this.input.rows = Math.max(1, Math.min(LINES, Math.round(text / parseFloat(lineHeight))));
   }
 
   /** @param {KeyboardEvent} event */
