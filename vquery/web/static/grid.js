@@ -1,12 +1,13 @@
 /** The grid: cells of a result, of which only those in view exist. */
 
 import { get } from "./api.js";
-import { dropCell, emptyCell, fillCell } from "./cells.js";
+import { dropCell, emptyCell, fillCell, proposalOf } from "./cells.js";
 import { el } from "./dialogs.js";
 import { count } from "./formats.js";
 import { mountBar, pictureSize } from "./gridbar.js";
 import { bindGridKeys } from "./gridkeys.js";
 import { Layout } from "./layout.js";
+import { learn } from "./palette.js";
 import { Pages } from "./pages.js";
 import { mountPointer } from "./pointer.js";
 import { Scroller } from "./scroller.js";
@@ -242,6 +243,10 @@ class Grid {
    * @param {number} to
    */
   loaded(from, to) {
+    const rows = [];
+    for (let at = from; at < to; at++) rows.push(this.pages?.row(at));
+    const labels = rows.map((row) => (row && proposalOf(row)) ?? row?.label ?? null);
+    if (learn(labels)) dispatch("palette");
     this.draw();
     const { focus, row } = state;
     if (focus === null || focus < from || focus >= to) return;

@@ -11,6 +11,7 @@ import * as choice from "./selection.js";
 import { dispatch, note, remember, state, subscribe } from "./store.js";
 
 const PAUSE_MS = 120;
+const SHOWN = 24;
 const NEW = "\u0000new";
 const NAME = /^[A-Za-z]\w{0,62}$/;
 
@@ -220,9 +221,11 @@ export function mountLabelling() {
   const edit = () => openPalette(() => dispatch("palette"));
   const fill = () => {
     fillConcepts(concept);
+    const values = palette.values();
     const counts = new Map(palette.counts().map(({ value, count }) => [value, count]));
     chips.replaceChildren(
-      ...palette.values().map((value, index) => chip(value, index, counts.get(value))),
+      ...values.slice(0, SHOWN).map((value, index) => chip(value, index, counts.get(value))),
+      values.length > SHOWN ? el("span", { class: "quiet" }, `${values.length - SHOWN} more`) : "",
       action("+", "New", "A new value for the selection", () => void newValue()),
       el("button", { type: "button", class: "link", onclick: edit }, "edit"),
     );

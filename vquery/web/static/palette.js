@@ -31,6 +31,19 @@ export function keep(list) {
   return list;
 }
 
+/**
+ * Put values that were only proposed so far under free keys.
+ * @param {Array<?string>} labels
+ * @returns {boolean} whether there are new ones
+ */
+export function learn(labels) {
+  const known = values();
+  const found = [...new Set(labels)].filter((label) => label && !known.includes(label));
+  const added = /** @type {string[]} */ (found).slice(0, Math.max(0, HUES - known.length));
+  if (added.length) keep([...known, ...added]);
+  return added.length > 0;
+}
+
 /** @param {?string} value its colour, 0 for none */
 export function hue(value) {
   if (value === null) return 0;
