@@ -111,7 +111,7 @@ def names_in(text: str) -> set[str]:
     """
     try:
         tree = ast.parse(f"({text}\n)", mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError, SystemError):
         return set()
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 

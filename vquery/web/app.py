@@ -56,6 +56,7 @@ def make_app(workbench: Workbench, host: str = "127.0.0.1", port: int = 80) -> S
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         queries.workers.start()
+        workbench.jobs.start("warm", lambda _: workbench.warm())
         try:
             yield
         finally:

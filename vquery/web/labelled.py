@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery.api.labelling import NONE_OF_THEM
-from vquery.api.tables import HUMAN, Wanted, labels_of, propagated, without_rejected
+from vquery.api.tables import FUSED, HUMAN, PROPAGATED, propagated
 from vquery.store.spans import derive_spans
 from vquery.store.verdicts import unsure
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from vquery.api.moment import Moment
     from vquery.store.events import Event
+    from vquery.store.snapshot import Snapshot
 
     Ints = npt.NDArray[np.int64]
 
@@ -40,47 +41,97 @@ _NAMES = ["detection_id", "labels"]
 
 
 @dataclass(frozen=True, eq=False)
-class Labelled:
-    """All that is said of detections about one concept, sorted by detection: COLUMNS."""
+class Found:
+    """What was propagated or fused of one concept, sorted by detection; slow to read, seldom new.
+
+    Attributes
+    ----------
+    ids : int64 (n,)
+    rows : pyarrow.Table (n,)
+        ``label, best, probability, margin`` and ``source``, which is "human" where a person had
+        said so at the time.
+    spread : str
+        What such a label counts as when the person has taken it back.
+    """
 
     ids: Ints
-    said: pa.Table
+    rows: pa.Table
+    spread: str
 
     @classmethod
-    def of(cls, moment: Moment, events: Sequence[Event], concept: str) -> Labelled:
-        """Bring together what people said and what was found."""
-        seeds = moment.seeds.filter(pc.equal(moment.seeds["concept"], concept))
-        soft = without_rejected(propagated(moment.snapshot, concept), moment.rejected)
-        doubts = unsure(events, concept)
-        refused = _refused(moment.rejected.filter(pc.equal(moment.rejected["concept"], concept)))
-        known = [each["detection_id"].to_numpy() for each in (seeds, soft, refused)] + [doubts]
-        ids = np.unique(np.concatenate(known))
-        wanted = Wanted(concept, detail=True)
-        found = labels_of(moment.snapshot, moment.seeds, moment.rejected, ids, wanted)
-        at = pc.index_in(pa.array(ids), value_set=soft["detection_id"].combine_chunks())
-        label, source = found[concept], found[f"{concept}_source"]
-        human = _true(pc.equal(source, HUMAN))
-        sourced = pc.if_else(
-            pc.or_(human, pc.is_valid(label)), source, pa.scalar(None, pa.string())
+    def of(cls, snapshot: Snapshot, concept: str) -> Found:
+        """Read it."""
+        soft = propagated(snapshot, concept)
+        order = np.argsort(soft["detection_id"].to_numpy(), kind="stable")
+        names = ["label", "best", "probability", "margin", "source"]
+        rows = soft.select(["detection_id", *names]).take(pa.array(order)).combine_chunks()
+        fused = pc.any(pc.equal(rows["source"], FUSED)).as_py()
+        return cls(
+            rows["detection_id"].to_numpy(), rows.select(names), FUSED if fused else PROPAGATED
         )
-        columns = [
-            label,
-            sourced,
-            found[f"{concept}_probability"].cast(pa.float32()),
-            _margin(soft["margin"].combine_chunks().take(at), human),
-            refused["labels"].take(pc.index_in(pa.array(ids), refused["detection_id"])),
-            pc.and_(human, _other(soft, at, label)),
-            pa.array(np.isin(ids, doubts)),
-        ]
-        return cls(ids, pa.table(columns, schema=COLUMNS).combine_chunks())
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """All that is known of detections about one concept, as `vquery.api.tables.labels_of` has it.
+
+    Attributes
+    ----------
+    found : Found
+    human, rejected : pyarrow.Table
+        ``detection_id`` and ``label``, sorted by detection.
+    refused : pyarrow.Table
+        ``detection_id`` and ``labels``: all that were rejected for it, as one text.
+    doubts : int64 (n,)
+        Detections, ascending, that a person was unsure of.
+    """
+
+    found: Found
+    human: pa.Table
+    rejected: pa.Table
+    refused: pa.Table
+    doubts: Ints
+
+    @classmethod
+    def of(cls, moment: Moment, events: Sequence[Event], concept: str, found: Found) -> Labelled:
+        """Bring what people said to what was found."""
+        human, rejected = _about(moment.seeds, concept), _about(moment.rejected, concept)
+        return cls(found, human, rejected, _refused(rejected), unsure(events, concept))
 
     def beside(self, rows: pa.Table) -> pa.Table:
         """Return COLUMNS for each row, by its ``detection_id``."""
         ids = rows["detection_id"].to_numpy()  # null becomes NaN, which is no id
-        if not len(self.ids):
-            return _nothing(len(ids))
-        place = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
-        return _taken(self.said, place, self.ids[place] == ids)
+        at = _places(self.found.ids, ids)
+        soft = self.found.rows.take(pa.array(at, mask=at < 0)).combine_chunks()
+        soft, refused = self._without_rejected(soft, ids), self.refused
+        by_hand = _places(self.human["detection_id"].to_numpy(), ids)
+        human, told = pa.array(by_hand >= 0), _at(self.human["label"], by_hand)
+        label, source = soft["label"].combine_chunks(), soft["source"].combine_chunks()
+        guessed = _true(pc.not_equal(source, HUMAN))
+        whence = pc.if_else(guessed, source, pa.scalar(self.found.spread))
+        none = pa.scalar(None, pa.string())
+        columns = [
+            pc.if_else(human, told, label),
+            pc.if_else(human, HUMAN, pc.if_else(pc.is_valid(label), whence, none)),
+            pc.if_else(human, _sure(told), soft["probability"].combine_chunks()),
+            _margin(soft["margin"].combine_chunks(), human),
+            _at(refused["labels"], _places(refused["detection_id"].to_numpy(), ids)),
+            pc.and_(human, pc.and_(guessed, _other(told, label))),
+            pa.array(_places(self.doubts, ids) >= 0),
+        ]
+        return pa.table(columns, schema=COLUMNS)
+
+    def _without_rejected(self, soft: pa.Table, ids: Ints) -> pa.Table:
+        """Forget what was found of rows whose best label a person rejected."""
+        refused = self.rejected["detection_id"].to_numpy()
+        maybe = np.flatnonzero(_places(refused, ids) >= 0)
+        if not len(maybe):
+            return soft
+        pairs = set(zip(refused.tolist(), self.rejected["label"].to_pylist(), strict=True))
+        best = soft["best"].take(pa.array(maybe)).to_pylist()
+        wrong = np.zeros(len(ids), bool)
+        wrong[maybe] = [pair in pairs for pair in zip(ids[maybe].tolist(), best, strict=True)]
+        return soft.take(pa.array(np.arange(len(ids)), mask=wrong))
 
 
 def _refused(seeds: pa.Table) -> pa.Table:
@@ -91,12 +142,32 @@ def _refused(seeds: pa.Table) -> pa.Table:
     return pa.table([lists["detection_id"], joined], _NAMES).combine_chunks()
 
 
-def _other(soft: pa.Table, at: pa.Array, label: pa.ChunkedArray) -> pa.Array:
-    """Whether something else was found than a person says."""
-    mine = pc.fill_null(label, NONE_OF_THEM).combine_chunks()
-    theirs = soft["label"].combine_chunks().take(at)
-    guessed = pc.not_equal(soft["source"].combine_chunks().take(at), HUMAN)
-    return pc.and_(_true(guessed), _true(pc.not_equal(theirs, mine)))
+def _about(seeds: pa.Table, concept: str) -> pa.Table:
+    """Return what seeds (schema SEED) say of one concept, sorted by detection."""
+    mine = seeds.filter(pc.equal(seeds["concept"], concept)).select(["detection_id", "label"])
+    return mine.sort_by("detection_id").combine_chunks()
+
+
+def _places(known: Ints, ids: Ints) -> Ints:
+    """Find each id among ascending ones, -1 where it is not.
+
+    >>> _places(np.array([5, 7]), np.array([7, 6, 5])).tolist()
+    [1, -1, 0]
+    """
+    if not len(known):
+        return np.full(len(ids), -1)
+    place = np.minimum(np.searchsorted(known, ids), len(known) - 1)
+    return np.where(known[place] == ids, place, -1)
+
+
+def _other(told: pa.Array, label: pa.Array) -> pa.Array:
+    """Whether something else was found than a person says, who may say "none of them"."""
+    return _true(pc.not_equal(label, pc.fill_null(told, NONE_OF_THEM)))
+
+
+def _sure(told: pa.Array) -> pa.Array:
+    one = pa.scalar(1.0, pa.float32())
+    return pc.if_else(pc.is_valid(told), one, pa.scalar(None, pa.float32()))
 
 
 def _margin(margin: pa.Array, human: pa.Array) -> pa.Array:
@@ -108,22 +179,6 @@ def _margin(margin: pa.Array, human: pa.Array) -> pa.Array:
 
 def _true(condition: pa.Array) -> pa.Array:
     return pc.fill_null(condition, fill_value=False)
-
-
-def _nothing(rows: int) -> pa.Table:
-    none = pa.nulls
-    columns = [none(rows, field.type) for field in COLUMNS]
-    columns[-2:] = [pa.array(np.zeros(rows, bool))] * 2
-    return pa.table(columns, schema=COLUMNS)
-
-
-def _taken(said: pa.Table, place: Ints, known: npt.NDArray[np.bool_]) -> pa.Table:
-    """Take rows, nulls where nothing is known."""
-    found = said.take(pa.array(place, mask=~known))
-    for name in ("conflict", "unsure"):
-        at = found.schema.get_field_index(name)
-        found = found.set_column(at, COLUMNS.field(name), _true(found[name]))
-    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,16 +203,14 @@ class LabelledSpans:
         human, told = pa.array(by_hand >= 0), _at(self.human["label"], by_hand)
         guessed = _at(self.found["label"], at)
         own = _true(pc.equal(_at(self.found["source"], at), HUMAN))
-        source = pc.if_else(pc.is_valid(guessed), pa.scalar("fused"), pa.scalar(None, pa.string()))
-        sure = pc.if_else(pc.is_valid(told), 1.0, pa.scalar(None, pa.float64())).cast(pa.float32())
-        against = _true(pc.not_equal(guessed, pc.fill_null(told, NONE_OF_THEM)))
+        source = pc.if_else(pc.is_valid(guessed), pa.scalar(FUSED), pa.scalar(None, pa.string()))
         columns = [
             pc.if_else(human, told, guessed),
             pc.if_else(human, pa.scalar(HUMAN), source),
-            pc.if_else(human, sure, _at(self.found["probability"], at)),
+            pc.if_else(human, _sure(told), _at(self.found["probability"], at)),
             _margin(_at(self.found["margin"], at), human),
             pa.nulls(rows.num_rows, pa.string()),
-            pc.and_(human, pc.and_not(against, own)),
+            pc.and_(human, pc.and_not(_other(told, guessed), own)),
             pa.array(np.zeros(rows.num_rows, bool)),
         ]
         return pa.table(columns, schema=COLUMNS)

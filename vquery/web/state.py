@@ -7,13 +7,13 @@ import shutil
 import tempfile
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from vquery.api.collection import Collection
 from vquery.api.concepts import load
 from vquery.api.labelling import login
 from vquery.web.jobs import Jobs
-from vquery.web.labelled import Labelled, LabelledSpans
+from vquery.web.labelled import Found, Labelled, LabelledSpans
 from vquery.web.results import Results
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 LIMIT_S = 60.0
 """Seconds that a query may take."""
+Moments: TypeAlias = tuple[int, int]
 KEPT = 8
 """Concepts whose labels are held."""
 
@@ -71,7 +72,7 @@ class Workbench:
         self.results = Results()
         self.jobs = Jobs()
         self._lock = threading.Lock()
-        self._labelled: dict[Any, tuple[tuple[int, int], Labelled | LabelledSpans]] = {}
+        self._labelled: dict[tuple[bool, str], tuple[Moments, Labelled | LabelledSpans]] = {}
         self._held: dict[str, tuple[int, Any]] = {}
 
     @property
@@ -85,18 +86,38 @@ class Workbench:
 
     def beside(self, rows: pa.Table, concept: str) -> pa.Table:
         """Return what is known of rows about a concept: `vquery.web.labelled.COLUMNS`."""
-        kind = Labelled if "detection_id" in rows.column_names else LabelledSpans
+        return self._said("detection_id" in rows.column_names, concept).beside(rows)
+
+    def _said(self, detections: bool, concept: str) -> Labelled | LabelledSpans:  # noqa: FBT001
         moment = self.moment()
-        key = (kind, concept)
         now = (moment.snapshot.generation, moment.last_event)
         with self._lock:
-            held = self._labelled.get(key)
-            if held is None or held[0] != now:
-                events = self.store.events_until(moment.last_event)
-                held = self._labelled[key] = now, kind.of(moment, events, concept)
-                while len(self._labelled) > KEPT:
-                    self._labelled.pop(next(iter(self._labelled)))
-        return held[1].beside(rows)
+            held = self._labelled.get((detections, concept))
+            if held is not None and held[0] == now:
+                return held[1]
+            events = self.store.events_until(moment.last_event)
+            made: Labelled | LabelledSpans
+            if not detections:
+                made = LabelledSpans.of(moment, events, concept)
+            else:
+                made = Labelled.of(moment, events, concept, self._found(moment, concept))
+            self._labelled[detections, concept] = now, made
+            while len(self._labelled) > KEPT:
+                self._labelled.pop(next(iter(self._labelled)))
+        return made
+
+    def _found(self, moment: Moment, concept: str) -> Found:
+        """Read what was found, which new labels do not change."""
+        generation = moment.snapshot.generation
+        held = self._labelled.get((True, concept))
+        if held is not None and held[0][0] == generation and isinstance(held[1], Labelled):
+            return held[1].found
+        return Found.of(moment.snapshot, concept)
+
+    def warm(self) -> dict[str, Any]:
+        """Read what the first requests ask for, while nobody waits for it."""
+        self._said(detections=True, concept="name")
+        return {}
 
     def once(self, name: str, make: Callable[[], Value]) -> Value:
         """Return what was made of this generation of the data, or make it."""
