@@ -18,7 +18,9 @@ HEAVY = {
     "pyarrow",
     "rich",
     "scipy",
+    "starlette",
     "torch",
+    "uvicorn",
 }
 SHOW = "import sys; print(' '.join({name.partition('.')[0] for name in sys.modules}))"
 
@@ -38,6 +40,9 @@ def test_the_command_line_imports_nothing_heavy_for_its_help():
     assert loaded("from vquery.cli import main; main(['--help'], standalone_mode=False)") == set()
     assert (
         loaded("from vquery.cli import main; main(['query', '-h'], standalone_mode=False)") == set()
+    )
+    assert (
+        loaded("from vquery.cli import main; main(['serve', '-h'], standalone_mode=False)") == set()
     )
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import socket
 from contextlib import asynccontextmanager
-from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -15,7 +13,21 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
 
 from vquery.errors import VQueryError
-from vquery.web import wire
+from vquery.web import (
+    actions,
+    buckets,
+    exporting,
+    jobs,
+    media,
+    overlay,
+    page,
+    proposals,
+    queries,
+    rows,
+    timeline,
+    why,
+    wire,
+)
 from vquery.web.guard import WILDCARDS, Guard, hosts
 from vquery.web.queries import Queries
 from vquery.web.wire import Refused
@@ -30,8 +42,8 @@ if TYPE_CHECKING:
     from vquery.web.state import Workbench
 
 MODULES = (
-    *("page", "jobs", "queries", "rows", "media", "overlay", "timeline", "why"),
-    *("actions", "proposals", "buckets", "exporting"),
+    *(page, jobs, queries, rows, media, overlay, timeline, why),
+    *(actions, proposals, buckets, exporting),
 )
 log = logging.getLogger("vquery")
 
@@ -51,16 +63,16 @@ def make_app(workbench: Workbench, host: str = "127.0.0.1", port: int = 80) -> S
     allowed = hosts(host, port, name)
     guard = Middleware(Guard, allowed=allowed, token=workbench.token, anywhere=anywhere)
 
-    queries = Queries(workbench)
+    asked = Queries(workbench)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        queries.workers.start()
+        asked.workers.start()
         workbench.jobs.start("warm", lambda _: workbench.warm())
         try:
             yield
         finally:
-            queries.workers.close()
+            asked.workers.close()
             if hasattr(app.state, "desk"):
                 app.state.desk.close()
             workbench.close()
@@ -78,18 +90,13 @@ def make_app(workbench: Workbench, host: str = "127.0.0.1", port: int = 80) -> S
         },
     )
     app.state.workbench = workbench
-    app.state.queries = queries
+    app.state.queries = asked
     return app
 
 
 def routes() -> list[BaseRoute]:
     """Collect the routes of all modules."""
-    found: list[BaseRoute] = []
-    for name in MODULES:
-        module = f"vquery.web.{name}"
-        if find_spec(module) is not None:
-            found += import_module(module).ROUTES
-    return found
+    return [route for module in MODULES for route in module.ROUTES]
 
 
 async def _refused(_: Request, problem: Exception) -> Response:

@@ -65,13 +65,23 @@ class Server:
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    """Listen, so that whoever opens the page at once is not refused."""
+    """Listen, so that whoever opens the page at once is not refused.
+
+    Raises
+    ------
+    StoreError
+        If that cannot be.
+    """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         made = socket.socket(family, socket.SOCK_STREAM)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind((host, port))
-        made.listen(256)
+        try:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made.bind((host, port))
+            made.listen(256)
+        except BaseException:
+            made.close()
+            raise
     except OSError as error:
         raise StoreError(f"{host}:{port}: cannot be served at: {error.strerror}") from error
     return made
