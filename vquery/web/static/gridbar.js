@@ -85,6 +85,7 @@ export function mountBar(bar, changeView, changeSize) {
   const refresh = () => {
     fillOrders(order.select);
     order.select.value = state.view.sort;
+    for (const option of group.select.options) option.hidden = option.disabled = !possible(option.value);
     group.select.value = state.view.group;
     turn.textContent = state.view.descending ? "↓" : "↑";
     turn.title = state.view.descending ? "Largest first: turn round" : "Smallest first: turn round";
@@ -109,9 +110,16 @@ function said() {
   return selected ? `${counted(selected, "selected", "selected")} · ${at}` : at;
 }
 
+/** Whether the result at hand can be ordered and grouped so. @param {string} name */
+function possible(name) {
+  const columns = (state.result?.columns ?? []).map((column) => column.name);
+  if (name === "score" || name === "track") return columns.includes(name);
+  return name !== "cluster" || Boolean(state.result?.detections);
+}
+
 /** @param {HTMLSelectElement} select */
 function fillOrders(select) {
-  const named = ORDERS.map(([name, text]) => [name, text]);
+  const named = ORDERS.filter(([name]) => possible(name)).map(([name, text]) => [name, text]);
   const columns = (state.result?.columns ?? [])
     .map(({ name }) => name)
     .filter((name) => !HIDDEN.has(name) && !ORDERS.some(([order]) => order === name));

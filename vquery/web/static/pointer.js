@@ -13,6 +13,10 @@ const STEP = 14;
 export function mountPointer(grid) {
   const frame = /** @type {HTMLElement} */ (grid.frame);
   frame.addEventListener("pointerdown", (event) => press(grid, event));
+  frame.addEventListener("click", (event) => {
+    const touched = event instanceof PointerEvent && event.pointerType === "touch";
+    if (touched) click(grid, positionOf(event.target), event, onTick(event.target));
+  });
   frame.addEventListener("dblclick", (event) => {
     if (positionOf(event.target) !== null && !modified(event)) dispatch("open");
   });
@@ -26,6 +30,9 @@ function positionOf(target) {
   const cell = target instanceof Element ? target.closest(".cell") : null;
   return cell instanceof HTMLElement ? Number(cell.dataset.position) : null;
 }
+
+/** @param {EventTarget|null} target */
+const onTick = (target) => target instanceof Element && target.closest(".tick") !== null;
 
 /**
  * @param {*} grid
@@ -41,7 +48,7 @@ function press(grid, event) {
     window.removeEventListener("pointermove", move);
     window.removeEventListener("pointerup", end);
     window.removeEventListener("pointercancel", end);
-    if (!lasso.end()) click(grid, positionOf(target), last, target.closest(".tick") !== null);
+    if (!lasso.end()) click(grid, positionOf(target), last, onTick(target));
   };
   window.addEventListener("pointermove", move);
   window.addEventListener("pointerup", end);
@@ -52,12 +59,12 @@ function press(grid, event) {
  * @param {*} grid
  * @param {?number} position
  * @param {MouseEvent} event
- * @param {boolean} onTick
+ * @param {boolean} tick
  */
-function click(grid, position, event, onTick) {
+function click(grid, position, event, tick) {
   if (position === null) return;
   if (event.shiftKey) return extendTo(grid, position);
-  if (event.ctrlKey || event.metaKey || onTick) toggle(grid, position);
+  if (event.ctrlKey || event.metaKey || tick) toggle(grid, position);
   else setAnchor(position);
   grid.focus(position);
 }
