@@ -10,6 +10,14 @@ const PLACES = {
   timeline: "in the timeline",
   query: "in the query",
 };
+/** Keys that the query's own field answers to. @type {Array<[string[], string]>} */
+const TYPING = [
+  [["Enter"], "run the query (in the query)"],
+  [["Shift Enter"], "a new line (in the query)"],
+  [["Ctrl Space"], "completions (in the query)"],
+  [["↑", "↓", "Tab"], "choose and take a completion"],
+  [["Esc"], "close the list, cancel the query, back to the results"],
+];
 const MOUSE = [
   ["click", "put the focus on an item"],
   ["double click", "open it in the inspector and play"],
@@ -52,6 +60,7 @@ export function openHelp() {
     lines.push([keysOf(binding), binding.text + place]);
     groups.set(binding.group, lines);
   }
+  groups.set("Query", [...(groups.get("Query") ?? []), ...TYPING]);
   const mouse = /** @type {Array<[string[], string]>} */ (MOUSE.map(([key, text]) => [[key], text]));
   const body = el(
     "div",
