@@ -255,6 +255,6 @@ def opener(browser: Any, shots: Path) -> Iterator[Callable[..., Bench]]:
 
 
 @pytest.fixture
-def bench(opener: Callable[..., Bench], served: Served) -> Bench:
+def bench(served: Served, opener: Callable[..., Bench]) -> Bench:
     """Open the page of the studio."""
     return opener(served.address).open()
