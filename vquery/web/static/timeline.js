@@ -315,7 +315,9 @@ export class Timeline {
     const next = { start_us: Math.round(wanted.start_us), end_us: Math.round(wanted.end_us) };
     try {
       const answer = await post("/api/spans/trim", { span, ...next });
-      if (this.chosen?.bar === bar) this.choose({ ...bar, ...next }, "human");
+      Object.assign(bar, next);
+      if (this.chosen?.bar === bar) this.choose(bar, "human");
+      this.draw();
       note(answer.sentence ?? `Moved to ${clock(next.start_us, 2)}–${clock(next.end_us, 2)}.`, "done", true);
       dispatch("labels", {});
     } catch (error) {

@@ -8,8 +8,14 @@ import { note } from "./store.js";
 
 const GROUP = "Timeline";
 
+/** Edges move one after the other, each from where the last one left it. */
+let moves = Promise.resolve();
+
 /** @param {import("./timeline.js").Timeline} timeline */
 export function timelineKeys(timeline) {
+  const nudge = (/** @type {"start_us"|"end_us"} */ edge, /** @type {number} */ direction) => {
+    moves = moves.then(() => moveEdge(timeline, edge, direction)).catch((error) => note(String(error), "error"));
+  };
   const key = (/** @type {string[]} */ keys, /** @type {string} */ text, /** @type {() => void} */ run) =>
     bind({ keys, text, group: GROUP, scope: "timeline", run });
   key(["ArrowLeft"], "previous bar of the lane", () => chooseNext(timeline, -1));
@@ -22,10 +28,10 @@ export function timelineKeys(timeline) {
   key(["0"], "show the whole video", () => timeline.fit());
   key(["Shift+ArrowLeft"], "earlier", () => timeline.pan(-0.25));
   key(["Shift+ArrowRight"], "later", () => timeline.pan(0.25));
-  key(["Alt+ArrowLeft"], "end of the labelled span one frame earlier", () => nudge(timeline, "end_us", -1));
-  key(["Alt+ArrowRight"], "end of the labelled span one frame later", () => nudge(timeline, "end_us", 1));
-  key(["Alt+Shift+ArrowLeft"], "start of the labelled span one frame earlier", () => nudge(timeline, "start_us", -1));
-  key(["Alt+Shift+ArrowRight"], "start of the labelled span one frame later", () => nudge(timeline, "start_us", 1));
+  key(["Alt+ArrowLeft"], "end of the labelled span one frame earlier", () => nudge("end_us", -1));
+  key(["Alt+ArrowRight"], "end of the labelled span one frame later", () => nudge("end_us", 1));
+  key(["Alt+Shift+ArrowLeft"], "start of the labelled span one frame earlier", () => nudge("start_us", -1));
+  key(["Alt+Shift+ArrowRight"], "start of the labelled span one frame later", () => nudge("start_us", 1));
   for (const scope of /** @type {const} */ (["timeline", "inspector"])) {
     bind({ keys: ["n"], text: "next hit in this video", group: GROUP, scope, run: () => void timeline.hit(1) });
     bind({ keys: ["p"], text: "previous hit in this video", group: GROUP, scope, run: () => void timeline.hit(-1) });
@@ -72,7 +78,7 @@ function go(timeline) {
  * @param {import("./timeline.js").Timeline} timeline
  * @param {"start_us"|"end_us"} edge @param {number} direction
  */
-async function nudge(timeline, edge, direction) {
+async function moveEdge(timeline, edge, direction) {
   const { chosen, video } = timeline;
   if (chosen?.kind !== "human" || chosen.bar.count > 1) {
     return note("Choose a labelled span in the lane of people first (arrows).");
