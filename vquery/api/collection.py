@@ -279,31 +279,40 @@ class Collection(Supervised, Judging, Voting, Checking, Fusing, Assessing, Outsi
     ) -> Written:
         """Write the labels of a concept as a training set; whole videos go to one split.
 
+        Labels of detections and those of spans of time, such as shots, have formats of their own.
+        Where a concept has both, Parquet holds both, apart (``train.parquet`` with crops,
+        ``spans/train.parquet``) and split alike; other formats hold one kind and count the other
+        as left out. Spans are written as they are labelled or fused: those that touch stay
+        apart. A human label overrules a fused one: the span that people have labelled at least
+        half of gives way, another one loses the moments that they labelled.
+
         Parameters
         ----------
         folder
             Must not exist; it appears when everything is written.
         format
-            "coco", "yolo", "parquet" or "fiftyone".
+            For detections "coco", "yolo", "parquet" or "fiftyone"; for spans of time
+            "activitynet", "csv" (``spans.csv``), "vtt" (subtitles, a file a video) or "parquet".
         labels
             The concept.
         split
             Shares of train, val and test, which add up to 1.
         threshold
-            Least probability of a propagated label; by default that of its propagation.
+            Least probability of a propagated or fused label; by default that of its run.
         seed
             Of the random order in which videos are given to splits.
         images
-            Whether to write the frames too (Parquet carries crops instead).
+            Whether to write the frames too (Parquet carries crops instead; spans have none).
         keyframes_only
             Whether to leave out the boxes that are interpolated where a track has gaps.
         progress
-            Called with pictures written and pictures to write.
+            Called with pictures written and pictures to write; for spans of time, with spans.
 
         Raises
         ------
         ExportError
-            If nothing is labelled, the folder exists, or it cannot be written.
+            If nothing is labelled that the format holds, the folder exists, or it cannot be
+            written.
         """
         from vquery.api import exporting
 

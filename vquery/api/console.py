@@ -93,11 +93,11 @@ class IndexBar:
 
 
 class PictureBar:
-    """Progress of writing pictures."""
+    """Progress of writing pictures, or spans of time."""
 
     def __init__(self) -> None:
         self._bars = _bars(MofNCompleteColumn())
-        self._task = self._bars.add_task("pictures", total=None, visible=False)
+        self._task = self._bars.add_task("writing", total=None, visible=False)
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -112,7 +112,7 @@ class PictureBar:
         self._bars.stop()
 
     def __call__(self, done: int, total: int) -> None:
-        """Show pictures written and to write."""
+        """Show how many are written and to write."""
         self._bars.update(self._task, completed=done, total=total, visible=True)
 
 
@@ -291,6 +291,10 @@ def export_text(folder: Path, written: Written) -> str:
     lines += [
         f"  no label for {count:,} detections: {reason}"
         for reason, count in written.manifest.get("without_label", {}).items()
+    ]
+    lines += [
+        f"  no label for {count:,} spans: {reason}"
+        for reason, count in written.manifest.get("spans_without_label", {}).items()
     ]
     lines += [f"  warning: {warning}" for warning in written.warnings]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Gather what an export needs from one snapshot: labelled items, videos, crops, provenance."""
+"""Gather what an export needs from one snapshot: labelled boxes and spans, videos, provenance."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vquery.api.tables import HUMAN, Wanted, crop, labels_of, propagated
+from vquery.api.extents import extents
+from vquery.api.tables import FUSED, HUMAN, Wanted, at_threshold, crop, labels_of, propagated
+from vquery.errors import ExportError
 from vquery.export.dense import interpolated
 from vquery.export.items import ITEM, Labelled
-from vquery.export.write import write_export
+from vquery.export.spans import SPAN, LabelledSpans, left_by_people
+from vquery.export.write import BOXES, FORMATS, write_export
+from vquery.schema import KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,17 +41,131 @@ def export(
 ) -> Written:
     """Write the labels of a concept; see `Collection.export`."""
     with store.snapshot() as snapshot:
-        said = store.labels(concept, snapshot), store.rejected(concept, snapshot)
-        labelled = gather(snapshot, *said, concept, threshold, dense=not keyframes_only)
+        seeds, rejected = store.labels(concept, snapshot), store.rejected(concept, snapshot)
+        spans = gather_spans(snapshot, store.span_labels(concept, snapshot), concept, threshold)
+        if seeds.num_rows or propagated(snapshot, concept).num_rows:
+            dense = format in BOXES and not keyframes_only
+            labelled = gather(snapshot, seeds, rejected, concept, threshold, dense=dense)
+        else:
+            labelled = _no_boxes(concept)
+        if format in FORMATS and not (labelled.items.num_rows or _told(spans)):
+            raise ExportError(_nothing(store, snapshot, concept))
         return write_export(
             labelled,
             folder,
             format=format,
+            spans=spans,
             split=split,
             seed=seed,
             pictures=images,
             progress=progress,
         )
+
+
+def _told(spans: LabelledSpans) -> bool:
+    """Whether there are spans, with a label or without: then what is missing is said of those."""
+    return spans.rows.num_rows > 0 or bool(spans.without_label)
+
+
+def _no_boxes(concept: str) -> Labelled:
+    nothing = pa.schema([("video", pa.string()), ("frame", pa.int64())]).empty_table()
+    return Labelled(concept, ITEM.empty_table(), {}, nothing, lambda _: None)
+
+
+def _nothing(store: Store, snapshot: Snapshot, concept: str) -> str:
+    """Say that a concept has no labels, and which ones have."""
+    kinds = {
+        "detections": (store.labels(snapshot=snapshot), "soft_labels"),
+        "spans of time": (store.span_labels(snapshot=snapshot), "soft_intervals"),
+    }
+    found: dict[str, list[str]] = {}
+    for kind, (said, table) in kinds.items():
+        soft = snapshot.read(table, columns=["concept"])
+        for name in {*said["concept"].to_pylist(), *pc.unique(soft["concept"]).to_pylist()}:
+            found.setdefault(name, []).append(kind)
+    if concept in found:
+        return (
+            f"nothing has a label of {concept!r} to export: all is said to be none of them, or "
+            "below the threshold"
+        )
+    there = ", ".join(f"{name!r} ({' and '.join(found[name])})" for name in sorted(found))
+    missing = f"nothing has a label of {concept!r}: label some rows, then propagate or fuse"
+    return f"{missing}; there are labels of {there}" if there else missing
+
+
+def gather_spans(
+    snapshot: Snapshot, human: pa.Table, concept: str, threshold: float | None
+) -> LabelledSpans:
+    """Collect every labelled span of time: human labels, and what was fused where there are none.
+
+    Parameters
+    ----------
+    human
+        The human labels of spans of the concept in force (SEED_SPAN).
+    threshold
+        Least probability of a fused label; None: that of its fusion.
+    """
+    soft = snapshot.read("soft_intervals")
+    soft = soft.filter(pc.equal(soft["concept"], concept))
+    soft = soft.set_column(
+        soft.column_names.index("label"), "label", at_threshold(snapshot, soft, threshold)
+    )
+    fused, dropped, cut = left_by_people(soft, human)
+    rows = pa.concat_tables([_said(human), _found(fused)])
+    ends = extents(snapshot)
+    seeds = human.drop_columns(["concept"])
+    return LabelledSpans(
+        concept=concept,
+        rows=rows.filter(pc.is_valid(rows["label"])).cast(SPAN),
+        videos={row["video"]: row for row in snapshot.videos().to_pylist()},
+        ends=dict(zip(ends["video"].to_pylist(), ends["end_us"].to_pylist(), strict=True)),
+        without_label=_span_reasons(human, fused),
+        provenance=_common(snapshot, threshold)
+        | {
+            "human_spans": seeds.to_pylist(),
+            "fused_spans_under_human_labels": {"dropped": dropped, "cut": cut},
+        },
+    )
+
+
+def _said(human: pa.Table) -> pa.Table:
+    """Give human labels the columns of SPAN; ``label`` is null where they say none of them."""
+    n = human.num_rows
+    columns = {name: human[name] for name in (*KEYS, "label", "by")} | {
+        "probability": pa.repeat(pa.scalar(1.0, pa.float32()), n),
+        "label_source": pa.repeat(pa.scalar(HUMAN), n),
+    }
+    return _spans(columns, n)
+
+
+def _found(fused: pa.Table) -> pa.Table:
+    """Give fused spans the columns of SPAN; what people said once and no more counts as fused."""
+    names = (*KEYS, "label", "probability", "calibrated", "why", "run_id")
+    columns = {name: fused[name] for name in names}
+    n = fused.num_rows
+    return _spans(columns | {"label_source": pa.repeat(pa.scalar(FUSED), n)}, n)
+
+
+def _spans(columns: dict[str, Any], n: int) -> pa.Table:
+    nullable = pa.schema([field.with_nullable(nullable=True) for field in SPAN])
+    given = [columns.get(field.name, pa.nulls(n, field.type)) for field in nullable]
+    return pa.table(given, schema=nullable)
+
+
+def _span_reasons(human: pa.Table, fused: pa.Table) -> dict[str, int]:
+    """Count the spans that have no label to export, by why they have none."""
+    rest = fused.filter(pc.is_null(fused["label"]))
+    reached = pc.fill_null(rest["reached"], fill_value=False)
+    none = pc.and_(reached, pc.is_null(rest["best"]))
+    counts = {
+        "said to be none of them": human["label"].null_count,
+        "nothing was said of them": rest.num_rows - (pc.sum(reached).as_py() or 0),
+        "most likely none of them": pc.sum(none).as_py() or 0,
+    }
+    counts["probability below the threshold, or as likely something else"] = (
+        rest.num_rows - sum(counts.values()) + counts["said to be none of them"]
+    )
+    return {reason: count for reason, count in counts.items() if count}
 
 
 def gather(
@@ -120,13 +238,14 @@ def _runs(
 
 
 def _provenance(snapshot: Snapshot, seeds: pa.Table, threshold: float | None) -> dict[str, Any]:
+    human = seeds.drop_columns(["concept"]).to_pylist()
+    return _common(snapshot, threshold) | {"human_labels": human}
+
+
+def _common(snapshot: Snapshot, threshold: float | None) -> dict[str, Any]:
+    """Say of which state of the collection an export is, and by which runs it came to be."""
     runs = snapshot.runs().to_pylist()
     for run in runs:
         run["arguments"] = json.loads(run["arguments"])
         del run["report"]
-    return {
-        "collection_generation": snapshot.generation,
-        "threshold": threshold,
-        "human_labels": seeds.drop_columns(["concept"]).to_pylist(),
-        "runs": runs,
-    }
+    return {"collection_generation": snapshot.generation, "threshold": threshold, "runs": runs}

@@ -242,7 +242,7 @@ def labels_of(
     fused = pc.any(pc.equal(soft["source"], FUSED)).as_py()
     source = pc.if_else(pc.equal(source, HUMAN), FUSED if fused else PROPAGATED, source)
     found = [
-        pc.if_else(human, told, _sure(snapshot, soft, wanted.threshold).take(at)),
+        pc.if_else(human, told, at_threshold(snapshot, soft, wanted.threshold).take(at)),
         pc.if_else(human, sure, soft["probability"].take(at)),
         pc.if_else(human, pa.scalar(HUMAN), source),
     ]
@@ -273,8 +273,8 @@ def without_rejected(soft: pa.Table, rejected: pa.Table) -> pa.Table:
     return soft.filter(pa.array(keep))
 
 
-def _sure(snapshot: Snapshot, soft: pa.Table, threshold: float | None) -> pa.ChunkedArray:
-    """Choose labels at another threshold than that of the propagation.
+def at_threshold(snapshot: Snapshot, soft: pa.Table, threshold: float | None) -> pa.ChunkedArray:
+    """Choose labels at another threshold than that of the propagation or fusion.
 
     A row without a label above its own threshold lost its name to another one in its frame, and
     does not get it back by a lower threshold.

@@ -201,10 +201,11 @@ def _shares(_: click.Context, __: click.Parameter, text: str) -> tuple[float, ..
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "--format",
-    type=click.Choice(["coco", "yolo", "parquet", "fiftyone"]),
+    type=click.Choice(["coco", "yolo", "parquet", "fiftyone", "activitynet", "csv", "vtt"]),
     default="coco",
     show_default=True,
-    help="What the training set looks like; parquet carries crops inside.",
+    help="What the training set looks like: coco, yolo, fiftyone hold labels of detections, "
+    "activitynet, csv, vtt those of spans of time, parquet (with crops inside) both.",
 )
 @click.option("--labels", default="name", show_default=True, help="The concept to export.")
 @click.option(
@@ -220,7 +221,12 @@ def _shares(_: click.Context, __: click.Parameter, text: str) -> tuple[float, ..
 @click.option("--keyframes-only", is_flag=True, help="Leave out boxes that are interpolated.")
 @AS_JSON
 def export(collection: Path, folder: Path, as_json: bool, **options: Any) -> None:  # noqa: FBT001
-    """Write the labels of COLLECTION to FOLDER, a new one, as a training set."""
+    """Write the labels of COLLECTION to FOLDER, a new one, as a training set.
+
+    \b
+    vquery export news.vq faces --labels name --format coco
+    vquery export news.vq breaks --labels commercial --format activitynet
+    """  # noqa: D301 - \b keeps click from filling the lines
     from vquery.api.collection import Collection
     from vquery.api.console import PictureBar, export_text, tell
 

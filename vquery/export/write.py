@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from vquery.errors import ExportError
 from vquery.export.coco import write_coco
@@ -17,7 +18,9 @@ from vquery.export.items import picture_folder, usable
 from vquery.export.manifest import manifest
 from vquery.export.parquet import write_parquet
 from vquery.export.report import Written
+from vquery.export.spans import ORDER, no_spans
 from vquery.export.splits import split_videos
+from vquery.export.times import write_activitynet, write_csv, write_span_parquet, write_vtt
 from vquery.export.yolo import write_yolo
 
 if TYPE_CHECKING:
@@ -25,15 +28,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vquery.export.items import Labelled
+    from vquery.export.spans import LabelledSpans
 
-FORMATS = {
+BOXES = {
     "coco": write_coco,
     "yolo": write_yolo,
     "parquet": write_parquet,
     "fiftyone": write_fiftyone,
 }
+"""Formats of labels of detections."""
+TIMES = {
+    "parquet": write_span_parquet,
+    "activitynet": write_activitynet,
+    "csv": write_csv,
+    "vtt": write_vtt,
+}
+"""Formats of labels of spans of time."""
+FORMATS = tuple(dict.fromkeys([*BOXES, *TIMES]))
 PICTURES = {"coco": "images/{split}", "yolo": "images/{split}", "fiftyone": "{split}/data"}
 """Where pictures lie, by format; Parquet carries crops inside."""
+NO_BOXES = "label of a detection, which this format cannot hold"
+NO_TIMES = "label of a span of time, which this format cannot hold"
+TOO_EARLY = "span that starts before its video, which this format cannot hold"
 
 
 def write_export(
@@ -41,6 +57,7 @@ def write_export(
     target: Path,
     *,
     format: str,  # noqa: A002 - the public name
+    spans: LabelledSpans | None = None,
     split: Sequence[float] = (0.8, 0.1, 0.1),
     seed: int = 0,
     pictures: bool = True,
@@ -51,13 +68,17 @@ def write_export(
     Parameters
     ----------
     format
-        coco, yolo, parquet or fiftyone.
+        For detections coco, yolo, parquet or fiftyone; for spans of time activitynet, csv, vtt
+        or parquet. Parquet holds both, in files of their own; what a format cannot hold is
+        counted and left out.
+    spans
+        The labelled spans of time of the concept; by default there are none.
     split, seed
-        Shares of train, val and test, see `split_videos`.
+        Shares of train, val and test, see `split_videos`; boxes and spans of a video go together.
     pictures
         Whether to decode the videos once more and write the frames that have labels.
     progress
-        Called with pictures written and pictures to write.
+        Called with pictures written and pictures to write; for spans of time, with spans.
 
     Raises
     ------
@@ -67,31 +88,93 @@ def write_export(
     """
     if format not in FORMATS:
         raise ExportError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
-    if not labelled.items.num_rows:
-        raise ExportError(
-            f"nothing has a label of {labelled.concept!r}: label some rows and propagate first "
-            "(labels of spans of time are no boxes: read them by db.labelled() or db.fused())"
-        )
     written = Written()
+    labelled, spans = _held(labelled, spans or no_spans(labelled.concept), format, written)
     with new_folder(target) as folder:
-        labelled = _split(labelled, split, seed, written)
-        FORMATS[format](labelled, folder, written)
+        labelled, spans = _split(labelled, spans, split, seed, written)
+        if labelled.items.num_rows:
+            BOXES[format](labelled, folder, written)
+        if spans.rows.num_rows:
+            TIMES[format](spans, folder, _told(progress, spans.rows.num_rows))
+            for side, rows in spans.splits():
+                written.add(side, rows)
         _check_any(labelled, written)
         written.warnings += _untrained(written)
         if pictures and format in PICTURES:
             written.pictures = _write_pictures(labelled, folder, format, progress)
-        written.manifest = manifest(labelled, written, format, split, seed)
+        written.manifest = manifest(labelled, spans, written, format, split, seed)
         write_json(folder / "manifest.json", written.manifest)
     return written
 
 
-def _split(labelled: Labelled, shares: Sequence[float], seed: int, written: Written) -> Labelled:
+def _held(
+    labelled: Labelled, spans: LabelledSpans, format_: str, written: Written
+) -> tuple[Labelled, LabelledSpans]:
+    """Keep what the format can hold, and count the rest; refuse if that is all."""
+    boxes, times = labelled.items.num_rows, spans.rows.num_rows
+    if not (boxes if format_ in BOXES else 0) + (times if format_ in TIMES else 0):
+        raise ExportError(_nothing(labelled, spans, format_))
+    if format_ not in BOXES:
+        written.skip(NO_BOXES, boxes)
+        labelled = replace(labelled, items=labelled.items.slice(0, 0), provenance={})
+    if format_ not in TIMES:
+        written.skip(NO_TIMES, times)
+        spans = no_spans(spans.concept)
+    if format_ == "vtt":
+        early = pc.less(spans.rows["start_us"], 0)
+        written.skip(TOO_EARLY, pc.sum(early).as_py())
+        spans = replace(spans, rows=spans.rows.filter(pc.invert(early)))
+    return labelled, spans
+
+
+def _nothing(labelled: Labelled, spans: LabelledSpans, format_: str) -> str:
+    concept, boxes, times = labelled.concept, labelled.items.num_rows, spans.rows.num_rows
+    if boxes:
+        return (
+            f"{format_} holds labels of spans of time, but those of {concept!r} are all of "
+            f"detections ({boxes:,}): choose format {', '.join(BOXES)}"
+        )
+    if times:
+        return (
+            f"{format_} holds labels of detections, but those of {concept!r} are all of spans of "
+            f"time ({times:,}): choose format {', '.join(TIMES)}"
+        )
+    reasons = "; ".join(f"{count:,} spans: {why}" for why, count in spans.without_label.items())
+    if reasons:
+        return f"nothing has a label of {concept!r} to export ({reasons})"
+    return f"nothing has a label of {concept!r}: label some rows, then propagate or fuse"
+
+
+def _told(progress: Callable[[int, int], None] | None, total: int) -> Callable[[int], None]:
+    """Add up what is written for who wants to know."""
+    done = 0
+
+    def told(more: int) -> None:
+        nonlocal done
+        done += more
+        if progress is not None:
+            progress(done, total)
+
+    return told
+
+
+def _split(
+    labelled: Labelled,
+    spans: LabelledSpans,
+    shares: Sequence[float],
+    seed: int,
+    written: Written,
+) -> tuple[Labelled, LabelledSpans]:
     """Keep the items that can be written and give each the split of its video."""
-    items = usable(labelled, written)
-    videos = items["video"].to_pylist()
-    sides = split_videos(Counter(videos), shares, seed=seed)
-    column = pa.array([sides[video] for video in videos], pa.string())
-    return replace(labelled, items=items.append_column("split", column))
+    items = usable(labelled, written) if labelled.items.num_rows else labelled.items
+    rows = spans.rows.sort_by(ORDER)
+    videos = [items["video"].to_pylist(), rows["video"].to_pylist()]
+    sides = split_videos(Counter(videos[0] + videos[1]), shares, seed=seed)
+    columns = [pa.array([sides[video] for video in some], pa.string()) for some in videos]
+    return (
+        replace(labelled, items=items.append_column("split", columns[0])),
+        replace(spans, rows=rows.append_column("split", columns[1])),
+    )
 
 
 def _check_any(labelled: Labelled, written: Written) -> None:
