@@ -180,7 +180,7 @@ def test_two_keys_mark_a_span_whose_ends_then_move(player: Bench, served: Served
     frame_px = bar["width"] / 7
     page.mouse.move(x, y)
     page.mouse.down()
-    page.mouse.move(x + 6.5 * frame_px, y, steps=4)
+    page.mouse.move(x + 6.3 * frame_px, y, steps=4)
     page.mouse.up()
     moved(player, served, [("Ann", 4, 17)])
     player.press("z")

@@ -99,9 +99,20 @@ export class Pointing {
     const { drag } = this;
     if (!drag) return;
     const place = this.at(event);
-    if (drag.edge && drag.moved) void this.timeline.trim(drag.edge.bar, this.wanted(place.us));
+    if (drag.edge && drag.moved) void this.trim(drag.edge, this.wanted(place.us));
     else if (!drag.moved) this.click(place);
     this.end();
+  }
+
+  /**
+   * Give a span the edge where it was dropped, between the nearest frames.
+   * @param {{bar: import("./lanes.js").Bar, edge: "start_us"|"end_us"}} edge
+   * @param {import("./lanes.js").Span} wanted
+   */
+  async trim({ bar, edge }, wanted) {
+    const at = await this.timeline.snapped(wanted[edge]).catch(() => wanted[edge]);
+    const next = { ...wanted, [edge]: at };
+    if (next.start_us < next.end_us) await this.timeline.trim(bar, next);
   }
 
   /** @param {{lane: number, us: number}} place */

@@ -2,6 +2,7 @@
 
 import { get, isAbort, post } from "./api.js";
 import { el } from "./dialogs.js";
+import { FrameTable } from "./frames.js";
 import { focusPosition } from "./grid.js";
 import { videoOf } from "./inspector.js";
 import {
@@ -48,6 +49,8 @@ export class Timeline {
     /** The bar that keys act on. @type {{kind: string, bar: Bar}|null} */
     this.chosen = null;
     this.lane = 0;
+    /** @type {FrameTable|null} of the video */
+    this.frames = null;
     this.timer = 0;
     this.drawing = 0;
     this.moved = -PAUSE_FOLLOWING_MS;
@@ -125,6 +128,10 @@ export class Timeline {
       this.lanes = [];
       this.chosen = null;
       this.say("");
+      this.frames = new FrameTable(
+        async (start_us, end_us) => (await get("/api/frames", { video, start_us, end_us })).start_us,
+        videoOf(video)?.duration_us ?? 0,
+      );
     }
     this.video = video;
     this.setView(view);
@@ -304,6 +311,13 @@ export class Timeline {
     if (at >= 0) this.lane = at;
     this.say(describe(this.lanes[this.lane], bar));
     this.draw();
+  }
+
+  /** The border between two frames that is nearest to a time. @param {number} us */
+  async snapped(us) {
+    if (!this.frames) return us;
+    const { start_us, end_us } = await this.frames.at(us);
+    return us - start_us < end_us - us ? start_us : end_us;
   }
 
   /**

@@ -1,8 +1,6 @@
 /** Everything the mouse does on the timeline, by keys, while the timeline has the focus. */
 
-import { get } from "./api.js";
 import { bind } from "./keys.js";
-import { FrameTable } from "./frames.js";
 import { describe } from "./lanes.js";
 import { note } from "./store.js";
 
@@ -79,16 +77,12 @@ function go(timeline) {
  * @param {"start_us"|"end_us"} edge @param {number} direction
  */
 async function moveEdge(timeline, edge, direction) {
-  const { chosen, video } = timeline;
-  if (chosen?.kind !== "human" || chosen.bar.count > 1) {
+  const { chosen } = timeline;
+  if (!timeline.frames || chosen?.kind !== "human" || chosen.bar.count > 1) {
     return note("Choose a labelled span in the lane of people first (arrows).");
   }
-  const frames = new FrameTable(
-    async (start_us, end_us) => (await get("/api/frames", { video, start_us, end_us })).start_us,
-    timeline.duration_us,
-  );
   const from = direction > 0 ? chosen.bar[edge] : chosen.bar[edge] - 1;
-  const frame = await frames.at(Math.max(from, 0));
+  const frame = await timeline.frames.at(Math.max(from, 0));
   const moved = direction > 0 ? frame.end_us : frame.start_us;
   const next = { start_us: chosen.bar.start_us, end_us: chosen.bar.end_us, [edge]: moved };
   if (next.end_us <= next.start_us) return note("A span has at least one frame.");
