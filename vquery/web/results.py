@@ -14,7 +14,7 @@ from vquery.web.wire import Refused
 if TYPE_CHECKING:
     import pyarrow as pa
 
-COUNT = 48
+COUNT = 256
 BYTES = 2 << 30
 
 
