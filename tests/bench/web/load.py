@@ -34,7 +34,7 @@ from tests.bench.web.million import Page, served
 QUERIES = (
     "faces.filter(score > 0.{})",
     "faces.filter(x1 < 0.{})",
-    "faces.filter(score > 0.{}).filter_against(shots, during())",
+    "faces.filter(score > 0.{}).semi_join(shots, during())",
     "captions",
     "shots",
 )
