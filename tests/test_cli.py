@@ -294,6 +294,19 @@ def test_export(path, tmp_path, format_):
     assert "exists" in run("export", path, out, code=1).stderr
 
 
+def test_export_of_spans(path, tmp_path):
+    with vq.open(path) as db:
+        db.label(db.shots, "scene", "news")
+    out = tmp_path / "out"
+    manifest = as_json("export", path, out, "--labels", "scene", "--format", "activitynet")
+    found = json.loads((out / "activitynet.json").read_text())
+    assert len(found["database"]) == len(manifest["videos"]) > 0
+    text = run("export", path, tmp_path / "vtt", "--labels", "scene", "--format", "vtt")
+    assert text.stdout.startswith("wrote ")
+    refused = run("export", path, tmp_path / "coco", "--labels", "scene", code=1).stderr
+    assert "choose format parquet, activitynet, csv, vtt" in refused
+
+
 def test_export_options(path, tmp_path):
     run("label", path, "--where", f"detection_id == {ANN}", "--value", "Ann")
     run("propagate", path)

@@ -107,9 +107,9 @@ def gather_spans(
     """
     soft = snapshot.read("soft_intervals")
     soft = soft.filter(pc.equal(soft["concept"], concept))
-    soft = soft.set_column(
-        soft.column_names.index("label"), "label", at_threshold(snapshot, soft, threshold)
-    )
+    # where no source says anything there is only the balance of the classes, whatever the threshold
+    label = pc.if_else(soft["reached"], at_threshold(snapshot, soft, threshold), None)
+    soft = soft.set_column(soft.column_names.index("label"), "label", label)
     fused, dropped, cut = left_by_people(soft, human)
     rows = pa.concat_tables([_said(human), _found(fused)])
     ends = extents(snapshot)

@@ -52,7 +52,7 @@ def manifest(
     frames = labelled.items.group_by(["video", "frame", "split"]).aggregate([])
     splits = _splits(labelled, spans, frames, written)
     used = {video for about in splits.values() for video in about["videos"]}
-    videos = labelled.videos if boxes else spans.videos
+    videos = {**spans.videos, **labelled.videos}
     found: dict[str, Any] = {
         "format": format_,
         "concept": labelled.concept,
