@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import shutil
 from itertools import pairwise
-from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -390,13 +389,3 @@ def test_what_a_collection_holds_is_told_with_what_changed(workbench):
         {"concept": "name", "values": [{"value": "Ann", "count": 3}]},
     ]
     assert after["label_concepts"] == ["name", "kind"]
-
-
-def test_likeness_without_vectors_keeps_tracks_together():
-    from vquery.api.likeness import likeness
-
-    snapshot = SimpleNamespace(tables=list)
-    table = pa.table({"video": ["a"] * 4, "track": [2, None, 2, 1], "detection_id": [1, 2, 3, 4]})
-    cluster, place = likeness(snapshot, table)
-    assert cluster.to_pylist() == [1, 2, 1, 3]
-    assert place.to_pylist() == [0, 1, 0, 2]
