@@ -17,7 +17,6 @@ import pyarrow.compute as pc
 
 from vquery import schema
 from vquery.export.items import BATCH, SPLITS
-from vquery.supervise.fusion.covered import COVER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,6 +40,8 @@ SPAN = pa.schema(
 """One labelled span. ``label_source`` is human (then ``by`` names who) or fused (then ``run_id``,
 ``why`` and ``calibrated`` are those of the fusion)."""
 
+COVER = 0.5
+"""Share of a fused span that people must have labelled to overrule it whole, as in the fusion."""
 ORDER = [
     (name, "ascending") for name in (*schema.KEYS, "label", "label_source", "probability", "run_id")
 ]

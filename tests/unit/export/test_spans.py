@@ -16,9 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vquery.errors import ExportError
+from vquery.export import spans as exported
 from vquery.export.spans import SPAN, LabelledSpans, left_by_people
 from vquery.export.write import NO_BOXES, NO_TIMES, TOO_EARLY, write_export
 from vquery.ingest.captions import read_captions
+from vquery.supervise.fusion import covered
 
 ODD = [
     'a "b", c',
@@ -156,6 +158,10 @@ def test_what_people_leave_is_what_moments_say(fused, words):
         (row["video"], t) for row in rows.to_pylist() for t in range(row["start_us"], row["end_us"])
     ]
     assert (found, dropped, cut) == brute(fused, human)
+
+
+def test_exports_and_fusions_mean_the_same_by_most_of_a_span():
+    assert exported.COVER == covered.COVER
 
 
 def test_pieces_keep_the_columns_of_their_span():
