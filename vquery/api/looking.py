@@ -183,6 +183,7 @@ class Looker:
         self._seen: Lately[Seen] = Lately(BYTES, weight)
         self._called: Lately[Called] = Lately(BYTES, weight)
         self._frames: Lately[FrameTimes] = Lately(BYTES, weight)
+        self._soft: Lately[pa.Table] = Lately(BYTES, weight)
         self._spans: Lately[pa.Table] = Lately(8)
 
     def film(self, moment: Moment, video: str) -> Film:
@@ -227,9 +228,12 @@ class Looker:
     def called(self, moment: Moment, video: str, concept: str) -> Called:
         """Read what the detections of a video are called."""
         key = (moment.snapshot.generation, moment.last_event, video, concept)
-        return self._called.get(
-            key, lambda: _called(moment, video, self.seen(moment, video), concept)
-        )
+        return self._called.get(key, lambda: self._name(moment, video, concept))
+
+    def _name(self, moment: Moment, video: str, concept: str) -> Called:
+        key = (moment.snapshot.generation, video, concept)
+        soft = self._soft.get(key, lambda: propagated(moment.snapshot, concept, [video]))
+        return _called(moment, video, self.seen(moment, video), concept, soft)
 
     def spans(self, moment: Moment, concept: str) -> pa.Table:
         """Read the labels that people gave to spans of time (schema SEED_SPAN)."""
@@ -314,7 +318,7 @@ def _seen(moment: Moment, video: str) -> Seen:
     )
 
 
-def _called(moment: Moment, video: str, seen: Seen, concept: str) -> Called:
+def _called(moment: Moment, video: str, seen: Seen, concept: str, soft: pa.Table) -> Called:
     wanted = Wanted(concept, detail=True)
     found = labels_of(
         moment.snapshot, moment.seeds, moment.rejected, seen.ids, wanted, videos=[video]
@@ -325,7 +329,7 @@ def _called(moment: Moment, video: str, seen: Seen, concept: str) -> Called:
     coded = label.combine_chunks().dictionary_encode()
     code = pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int32)
     by_hand = np.asarray(human.to_numpy(), np.bool_)
-    against = by_hand & _contradicted(moment, video, seen.ids, label, concept)
+    against = by_hand & _contradicted(without_rejected(soft, moment.rejected), seen.ids, label)
     state = np.select([against, by_hand, code >= 0], [CONFLICT, CONFIRMED, PROPOSED], NOTHING)
     chance = found[f"{concept}_probability"].cast(pa.float32())
     return Called(
@@ -337,11 +341,8 @@ def _called(moment: Moment, video: str, seen: Seen, concept: str) -> Called:
     )
 
 
-def _contradicted(
-    moment: Moment, video: str, ids: Ints, label: pa.ChunkedArray, concept: str
-) -> npt.NDArray[np.bool_]:
+def _contradicted(soft: pa.Table, ids: Ints, label: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
     """Whether something else was found of each detection than its label, (n,)."""
-    soft = without_rejected(propagated(moment.snapshot, concept, [video]), moment.rejected)
     soft = soft.filter(pc.and_(pc.not_equal(soft["source"], HUMAN), pc.is_valid(soft["label"])))
     at = pc.index_in(pa.array(ids), value_set=soft["detection_id"].combine_chunks())
     other = pc.not_equal(soft["label"].combine_chunks().take(at), label.combine_chunks())

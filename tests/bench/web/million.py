@@ -39,7 +39,7 @@ from vquery.store.register import NewVideo
 DETECTIONS, LABELS, ACTIONS = 1_000_000, 100_000, 100
 TRACK, FRAME_US, AT_ONCE = 50, 40_000, 4
 NAMES = [f"person {number}" for number in range(10)]
-ROUNDS = 40
+ROUNDS = 20
 
 
 def made(path: Path, videos: int) -> Path:
