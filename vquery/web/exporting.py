@@ -75,7 +75,7 @@ async def start(request: Request) -> Response:
                 split=shares,
                 threshold=given["threshold"],
                 images=given["images"] is not False,
-                progress=lambda done, of: job.say(f"{done:,} of {of:,} pictures", done / of),
+                progress=lambda done, of: job.say(f"{done:,} of {of:,} written", done / of),
             )
         said = {"concept": given["concept"], "name": target.name, "labels": written.total}
         workbench.store.append("export", said, who=workbench.who)

@@ -9,6 +9,8 @@ import { note, remember, remembered } from "./store.js";
 /** @type {Array<[string, string]>} */
 const FORMATS = [
   ["coco", "COCO"], ["yolo", "YOLO"], ["parquet", "Parquet, with crops"], ["fiftyone", "FiftyOne"],
+  ["activitynet", "ActivityNet, spans of time"], ["csv", "CSV, spans of time"],
+  ["vtt", "WebVTT, spans of time"],
 ];
 const SPLITS = /** @type {const} */ (["train", "val", "test"]);
 const SHARES = [0.8, 0.1, 0.1];
