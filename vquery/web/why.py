@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
 
-from vquery.api.reasoning import Place
+from vquery.api.evidence import Place
 from vquery.web import wire
 from vquery.web.media import desk, moment, seen
 from vquery.web.wire import Refused
