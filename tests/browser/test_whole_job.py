@@ -37,6 +37,7 @@ def test_from_a_query_to_a_training_set(bench: Bench, served: Served) -> None:
     bench.wait("#cells .cell.is-confirmed .label:text('Bob')")
     assert bench.presses < 20
     assert labels(served) == {"Ann": 120, "Bob": 120}
+    bench.wait("#timeline .lane-human text:text('Ann, Bob')")  # both at once, none over the other
     bench.shot("3-labelled")
 
     bench.press("z")

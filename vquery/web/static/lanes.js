@@ -12,6 +12,8 @@ export const LANE_PX = 24;
 export const AXIS_PX = 20;
 export const SHORTEST_US = 50_000;
 const [LARGE_PX, SMALL_PX] = [7.6, 6.4];
+/** Bars beside each other in the height of a lane, where several labels hold at a time. */
+const PARTS = 3;
 
 const SVG = "http://www.w3.org/2000/svg";
 const SECOND = 1_000_000;
@@ -210,15 +212,42 @@ function oneLane(lane, at, view, width, hue) {
   group.append(svg("line", {
     class: "lane-line", x1: 0, x2: width, y1: top + LANE_PX - 0.5, y2: top + LANE_PX - 0.5,
   }));
-  group.append(...lane.bars.map((bar) => oneBar(bar, top, view, width, hue(bar.value ?? null))));
+  const { parts, most } = stacked(lane.bars);
+  const high = (LANE_PX - 8) / most;
+  group.append(...lane.bars.map((bar, index) => oneBar(
+    bar, top + 4 + parts[index] * high, high, view, width, hue(bar.value ?? null))));
   let written = -1; // up to where words stand, so that none are written over others
-  for (const bar of lane.bars) {
-    const label = toX(view, width, bar.start_us) >= written ? words(bar, top, view, width) : null;
+  for (const [index, bar] of lane.bars.entries()) {
+    if (parts[index] || toX(view, width, bar.start_us) < written) continue;
+    const label = words(most > 1 ? together(bar, lane.bars) : bar, top, view, width);
     if (!label) continue;
     group.append(label);
     written = Number(label.getAttribute("x")) + (label.textContent ?? "").length * LARGE_PX;
   }
   return group;
+}
+
+/**
+ * Which part of the lane's height each bar takes, so that no label hides another at the same time.
+ * @param {Bar[]} bars @returns {{parts: number[], most: number}} `most` parts in all
+ */
+export function stacked(bars) {
+  const ends = [-1];
+  const parts = bars.map((bar) => {
+    if (!bar.value) return 0;
+    const free = ends.findIndex((end) => end <= bar.start_us);
+    const part = free < 0 ? Math.min(ends.length, PARTS - 1) : free;
+    ends[part] = Math.max(ends[part] ?? -1, bar.end_us);
+    return part;
+  });
+  return { parts, most: ends.length };
+}
+
+/** A bar that says all values at its time. @param {Bar} bar @param {Bar[]} bars */
+function together(bar, bars) {
+  const values = bars.filter((one) => one.start_us < bar.end_us && one.end_us > bar.start_us)
+    .map((one) => one.value);
+  return { ...bar, text: [...new Set([bar.value, ...values])].filter(Boolean).join(", ") };
 }
 
 /** The pixels that a bar covers of what is visible. @param {Bar} bar @param {Span} view @param {number} width */
@@ -229,14 +258,14 @@ function covered(bar, view, width) {
 }
 
 /**
- * @param {Bar} bar @param {number} top @param {Span} view @param {number} width
- * @param {number} hue
+ * @param {Bar} bar @param {number} top @param {number} high @param {Span} view
+ * @param {number} width @param {number} hue
  */
-function oneBar(bar, top, view, width, hue) {
+function oneBar(bar, top, high, view, width, hue) {
   const { left, wide } = covered(bar, view, width);
   return svg("rect", {
     class: `lane-bar ${bar.state ?? "plain"} hue-${hue}`,
-    x: left.toFixed(2), y: top + 4, width: wide.toFixed(2), height: LANE_PX - 8, rx: 2,
+    x: left.toFixed(2), y: top, width: wide.toFixed(2), height: high, rx: 2,
   });
 }
 
