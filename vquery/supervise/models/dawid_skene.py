@@ -7,7 +7,7 @@ says only "yes" tells something by its silence.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +30,9 @@ PRIOR_ITEMS = 2.0
 """Items of each class that the prior counts for, a function."""
 PRIOR_RIGHT = 2.0
 """How many times more the prior has a vote right than wrong in each other way."""
+PRIOR_SILENCE = 10.0
+"""Items of each class that the prior counts for on whether a function votes at all: that it speaks
+or is silent tells something of the class only where so many items say so."""
 PRIOR_BALANCE = 1.0
 """Items of each class that the prior of the balance counts for."""
 
@@ -74,11 +77,15 @@ class Prior:
         Shape (k,): counts of the classes.
     given
         Shape (k,): the class balance where it is known, or None.
+    silence
+        Shape (m, 2): items of each class on which a function votes, and on which it does not, the
+        same in all classes; None for no more than ``votes`` has. Pairs go without it.
     """
 
     votes: Floats
     balance: Floats
     given: Floats | None = None
+    silence: Floats | None = None
 
 
 def weak_prior(design: Design, counts: Floats, given: Floats | None) -> Prior:
@@ -95,7 +102,8 @@ def weak_prior(design: Design, counts: Floats, given: Floats | None) -> Prior:
     votes = np.empty((len(symbols), k, k + 1))
     votes[:, :, :k] = (1 - silent)[:, None, None] * right
     votes[:, :, k] = silent[:, None]
-    return Prior(PRIOR_ITEMS * votes, np.full(k, PRIOR_BALANCE), given)
+    speaks = PRIOR_SILENCE * np.stack((1 - silent, silent), axis=1)
+    return Prior(PRIOR_ITEMS * votes, np.full(k, PRIOR_BALANCE), given, speaks)
 
 
 def fit(
@@ -116,13 +124,18 @@ def fit(
 
     Notes
     -----
-    The objective is Σ counts · log Σ_k π_k Π_j θ_jk + Σ prior · log θ + Σ prior · log π.
+    The objective is Σ counts · log Σ_k π_k Π_j θ_jk + Σ prior · log θ + Σ prior · log π, and for
+    silence Σ (votes · log P(vote) + silent · log P(no vote)).
     """
+    if pairs is not None and prior.silence is not None:
+        silence = prior.silence.copy()
+        silence[pairs.members.ravel()] = 0.0
+        prior = replace(prior, silence=silence)
     posterior, objective, converged = start, [], False
     enough = TOLERANCE * max(float(counts.sum()), 1.0)
     while True:
         mass = posterior * counts[:, None]
-        confusion = _shares(design.cast(mass) + prior.votes)
+        confusion = _tables(design.cast(mass) + prior.votes, prior.silence)
         balance = prior.given
         if balance is None:
             balance = _shares(mass.sum(axis=0) + prior.balance)
@@ -144,6 +157,19 @@ def _shares(counts: Floats) -> Floats:
     return np.asarray(counts / counts.sum(axis=-1, keepdims=True))
 
 
+def _tables(counts: Floats, silence: Floats | None) -> Floats:
+    """P(vote | class) of counts (m, k, k + 1): whether one votes is drawn to all classes alike."""
+    out = _shares(counts)
+    if silence is None:
+        return out
+    total = counts.sum(axis=2)
+    spoken = total - counts[:, :, -1]
+    speaks = (spoken + silence[:, :1]) / (total + silence.sum(axis=1)[:, None])
+    out[:, :, :-1] *= (speaks * total / spoken)[:, :, None]
+    out[:, :, -1] = 1 - speaks
+    return out
+
+
 def _density(
     confusion: Floats,
     balance: Floats,
@@ -159,6 +185,10 @@ def _density(
         for (a, b), table in zip(pairs.members, together, strict=True):
             value += float((pairs.prior(a, b, prior.votes) * np.log(table)).sum())
     value += float((prior.votes[alone] * np.log(confusion[alone])).sum())
+    if prior.silence is not None:
+        silent = confusion[:, :, -1]
+        each = prior.silence[:, :1] * np.log1p(-silent) + prior.silence[:, 1:] * np.log(silent)
+        value += float(each.sum())
     if prior.given is None:
         value += float((prior.balance * np.log(balance)).sum())
     return value

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from vquery.supervise.models import left_out
+from vquery.supervise.models.comparing import compare
 from vquery.supervise.models.dawid_skene import Fit, Prior, fit, weak_prior
 from vquery.supervise.models.majority import DAWID_SKENE, MAJORITY, TRIPLETS, vote_share
 from vquery.supervise.models.pairing import with_pairs
-from vquery.supervise.models.pairs import Pairs
+from vquery.supervise.models.pairs import SAMPLE, Pairs, related
 from vquery.supervise.models.patterns import Design, Patterns
 from vquery.supervise.models.triplets import triplets
 from vquery.supervise.soft import posterior_of
@@ -28,7 +30,8 @@ FEWEST_FUNCTIONS = 3
 FEWEST_VOTES = 1.5
 """Votes on an item with votes, in the mean, below which functions hardly meet."""
 FEWEST_ITEMS = 10.0
-"""Items of a class below which what functions say of it cannot be learnt."""
+"""Items of a class for each number that is learnt of it, below which it cannot be learnt: ten cases
+a parameter (P. Peduzzi et al., Journal of Clinical Epidemiology 49, 1996)."""
 SAMPLE_VOTES = 50_000
 """Votes that are left out to compare models and to temper them."""
 FEWEST_SAMPLED = 500
@@ -36,6 +39,9 @@ ROUGH_ITEMS = 10_000
 """With more distinct rows EM first runs on a sample of so many items."""
 TINY = np.finfo(np.float64).tiny
 """In place of 0 where it would be divided by."""
+MOST_RELATED = 0.1
+"""What two functions may share beyond the class, of what one tells of the class, in the mean. Votes
+drawn independently have up to .03, related ones .05 to .7; spam has .08, tennis less."""
 MOST_DOUBT = 1.0
 """Doubt of the smoothed vote: one vote for the class balance."""
 
@@ -115,7 +121,8 @@ def estimate(patterns: Patterns, k: int, settings: Settings) -> Estimate:
     """Fit a label model to distinct rows of votes.
 
     ``method="auto"`` takes Dawid and Skene's where its parameters are identified, and it foretells
-    left-out votes at least as well as the smoothed vote; else the smoothed vote.
+    left-out votes of other items better than the smoothed vote beyond noise; else the smoothed
+    vote.
     """
     m = patterns.votes.shape[1]
     weights = _weights(settings, m, k)
@@ -135,7 +142,9 @@ def estimate(patterns: Patterns, k: int, settings: Settings) -> Estimate:
     model = _by_model(work, settings)
     if why:
         model = replace(model, notes=(f"{why} Do not rely on the model.", *model.notes))
-    return _better(work, model) if settings.method == "auto" else model
+    if settings.method != "auto" or _is_told(patterns, settings):
+        return model
+    return _better(work, model, settings)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,8 +174,7 @@ def _by_vote(work: _Work) -> Estimate:
 
 def _by_model(work: _Work, settings: Settings) -> Estimate:
     patterns, design, start = work.patterns, work.design, work.start
-    prior = weak_prior(design, patterns.counts, settings.given)
-    prior = _stated(prior, patterns, settings, start)
+    prior = _prior(work, settings)
     begin = start
     if len(patterns.counts) > ROUGH_ITEMS:
         begin = _roughly(patterns, design, start, prior)
@@ -181,6 +189,11 @@ def _by_model(work: _Work, settings: Settings) -> Estimate:
     model = Estimate(DAWID_SKENE, plain.balance, plain.confusion, work.weights, notes=tuple(notes))
     model = _tempered(patterns, model, settings)
     return _paired(patterns, prior, plain, model, settings)
+
+
+def _prior(work: _Work, settings: Settings) -> Prior:
+    prior = weak_prior(work.design, work.patterns.counts, settings.given)
+    return _stated(prior, work.patterns, settings, work.start)
 
 
 def _roughly(patterns: Patterns, design: Design, start: Floats, prior: Prior) -> Floats:
@@ -213,14 +226,41 @@ def _tempered(patterns: Patterns, model: Estimate, settings: Settings) -> Estima
     if settings.temper is not None:
         return replace(model, temper=settings.temper)
     factor = _temper(patterns, model)
-    if factor == 1.0:
-        return model
-    doubt = min(MOST_DOUBT, 1 / factor - 1)
-    note = (
-        f"Functions err together: one by one their evidence is worth {factor:.2f} of what it "
-        f"seems, so the class balance counts for {doubt:.2f} votes on each item."
-    )
-    return replace(model, temper=factor, doubt=doubt, notes=(*model.notes, note))
+    doubt, note = min(MOST_DOUBT, 1 / factor - 1), ""
+    if factor < 1.0:
+        note = (
+            f"Functions err together: one by one their evidence is worth {factor:.2f} of what it "
+            f"seems, so the class balance counts for {doubt:.2f} votes on each item."
+        )
+    if _unchecked(patterns, len(model.balance)):
+        doubt = MOST_DOUBT
+        note += (
+            " So few functions fit any votes: whether they err together cannot be told, so the "
+            f"class balance counts for {doubt:.2f} votes on each item (temper=1 if they do not)."
+        )
+    notes = (*model.notes, note.strip()) if note else model.notes
+    return replace(model, temper=factor, doubt=doubt, notes=notes)
+
+
+def _unchecked(patterns: Patterns, k: int) -> bool:
+    """Whether a model has as many free numbers as the votes have frequencies, so that it fits any.
+
+    Silence counts only of functions that vote for one class: for others it is beside the point.
+    """
+    telling = patterns.votes[:, _telling(patterns)]
+    said = [max(2, len(np.unique(column[column >= 0]))) for column in telling.T]
+    return prod(said) - 1 <= k - 1 + k * sum(each - 1 for each in said)
+
+
+def _is_told(patterns: Patterns, settings: Settings) -> bool:
+    """Whether the precision of all functions that matter is stated: votes need not tell it."""
+    telling = _telling(patterns)
+    return bool(len(telling)) and all(j in settings.precision for j in telling)
+
+
+def _telling(patterns: Patterns) -> Ints:
+    """Functions that say different things of different items."""
+    return np.flatnonzero(patterns.votes.min(axis=0) != patterns.votes.max(axis=0))
 
 
 def _temper(patterns: Patterns, model: Estimate) -> float:
@@ -240,33 +280,63 @@ def _units(patterns: Patterns, model: Estimate) -> Floats:
     return np.concatenate((np.delete(each, model.members.ravel(), axis=0), np.stack(both)))
 
 
-def _better(work: _Work, model: Estimate) -> Estimate:
-    """Take the model unless a class is lost, or left-out votes are foretold better by counting."""
-    patterns = work.patterns
-    balance = model.balance * patterns.counts.sum()
-    voted = np.isin(np.arange(len(balance)), patterns.votes)
-    if (balance[voted] < FEWEST_ITEMS).any():
-        why = f"Fewer than {FEWEST_ITEMS:.0f} items are left to a class, so votes are counted."
-        return replace(_by_vote(work), notes=(why,))
-    part = patterns.sample(_sampled(patterns))
-    shares = left_out.model_shares(part, model.confusion, model.balance, model.temper)
-    scores = {
-        "model": left_out.score(part, shares),
-        "vote": left_out.score(part, left_out.vote_shares(part, work.even)),
-    }
-    if scores["model"] >= scores["vote"]:
-        why = "Dawid and Skene's model foretells left-out votes better than counting"
-        why += f": {scores['model']:.4f} against {scores['vote']:.4f} nats."
+def _better(work: _Work, model: Estimate, settings: Settings) -> Estimate:
+    """Take the model if items are enough, and it foretells left-out votes better beyond noise."""
+    why = _few(work.patterns, model) or _related(work.patterns, model)
+    if why:
+        return replace(_by_vote(work), notes=(f"{why} So votes are counted.",))
+    part = work.patterns.sample(_sampled(work.patterns))
+    design, start = Design(part.votes, len(model.balance)), work.start[part.place]
+
+    def learn(counts: Floats) -> tuple[Floats, Floats]:
+        of = _Work(replace(part, counts=counts), design, work.even, start, work.weights)
+        found = fit(design, counts, start, _prior(of, settings))
+        return found.confusion, found.balance
+
+    found = compare(part, work.even, model.temper, learn)
+    scores = {"model": found.model, "vote": found.vote}
+    if found.clear:
+        why = f"Dawid and Skene's model foretells left-out votes better than counting: {found}."
         return replace(model, scores=scores, notes=(why, *model.notes))
-    why = "Counting votes foretells left-out votes better than Dawid and Skene's model"
-    why += f": {scores['vote']:.4f} against {scores['model']:.4f} nats. So votes are counted."
+    why = "Dawid and Skene's model does not foretell left-out votes better than counting beyond"
+    why += f" noise: {found}. So votes are counted."
     return replace(_by_vote(work), scores=scores, notes=(why,))
+
+
+def _few(patterns: Patterns, model: Estimate) -> str:
+    """Say of which class there are too few items for the numbers to learn of it; empty if none."""
+    k, n = len(model.balance), float(patterns.counts.sum())
+    symbols = [len(np.unique(column)) - 1 for column in patterns.votes.T]
+    voted = np.flatnonzero(np.isin(np.arange(k), patterns.votes))
+    items = float((model.balance[voted] * n).min(initial=n))
+    numbers = max(1, sum(symbols))
+    if items >= FEWEST_ITEMS * numbers:
+        return ""
+    return (
+        f"The rarest class has {items:.0f} items in Dawid and Skene's model, for {numbers} numbers "
+        f"to learn of it; {FEWEST_ITEMS * numbers:.0f} are needed."
+    )
+
+
+def _related(patterns: Patterns, model: Estimate) -> str:
+    """Say that functions share much that the class of the model does not explain, or nothing."""
+    part = patterns.sample(SAMPLE)
+    evidence = _units(part, model).sum(axis=0)
+    posterior = posterior_of(evidence + np.log(model.balance))[0]
+    share = related(part, posterior, model.confusion, [(a, b) for a, b in model.members])
+    if share <= MOST_RELATED:
+        return ""
+    return (
+        f"Two functions share {share:.2f} of what one tells of the class, in the mean, that the "
+        f"class in Dawid and Skene's model does not explain (at most {MOST_RELATED:.2f} should be "
+        "left): it may be no class but a mistake that functions share."
+    )
 
 
 def _unidentified(patterns: Patterns, settings: Settings) -> str:
     """Say why parameters cannot be told from the votes; empty where they can."""
-    telling = np.flatnonzero(patterns.votes.min(axis=0) != patterns.votes.max(axis=0))
-    if len(telling) and all(j in settings.precision for j in telling):
+    telling = _telling(patterns)
+    if _is_told(patterns, settings):
         return ""
     if len(telling) < FEWEST_FUNCTIONS:
         return (

@@ -91,6 +91,35 @@ def _dense(votes: ArrayLike, classes: Sequence[Hashable] | None, abstain: Hashab
     return LabelMatrix.from_dense(array, classes=classes, abstain=abstain)
 
 
+def convention(
+    votes: LabelMatrix | ArrayLike, classes: Sequence[Hashable] | None, matrix: LabelMatrix
+) -> tuple[str, ...]:
+    """Say how -1, 0 and 1 were read, where they may mean no, nothing and yes.
+
+    ``classes`` is what the user named. Of an array of all three values with classes 0 and 1 this is
+    said unless they were named and most values are not 0, as they would be if 0 meant to abstain.
+
+    >>> array = np.array([[0, 0, 1], [-1, 0, 0]])
+    >>> len(convention(array, [0, 1], read_votes(array, [0, 1], -1)))
+    1
+    >>> convention(array[:, ::2], [0, 1], read_votes(array[:, ::2], [0, 1], -1))
+    ()
+    """
+    numbers = not isinstance(votes, LabelMatrix) and np.asarray(votes).dtype.kind in "if"
+    if not numbers or matrix.classes != (0, 1) or not matrix.votes.size:
+        return ()
+    code = matrix.votes
+    if code.min() != ABSTAIN or code.max() != 1 or np.asarray(votes).min() != ABSTAIN:
+        return ()
+    zeros = np.count_nonzero(code == 0)
+    if not zeros or (classes is not None and 2 * zeros <= code.size):
+        return ()
+    return (
+        "Of the values -1, 0 and 1, -1 was read as to abstain and 0 as a class. If 0 says nothing: "
+        "LabelModel(classes=[-1, 1], abstain=0).",
+    )
+
+
 def _values(array: NDArray[Any], abstain: Hashable) -> list[Hashable]:
     """All values but ``abstain``, sorted; by their texts where they do not compare."""
     if array.dtype != object:

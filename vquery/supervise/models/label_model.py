@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -11,6 +12,7 @@ from vquery.errors import LabelError, QueryError
 from vquery.supervise.models.estimate import Settings, estimate
 from vquery.supervise.models.groups import of_group, parts_of
 from vquery.supervise.models.inputs import (
+    convention,
     read_balance,
     read_groups,
     read_pairs,
@@ -56,8 +58,8 @@ class LabelModel:
         ``"majority"``: the smoothed share of votes. ``"dawid-skene"``: a confusion table for each
         function in which to abstain is one more vote, by expectation maximisation.
         ``"triplets"``: the same for two classes from covariances alone. ``"auto"``: Dawid and
-        Skene's where its parameters can be told from the votes and it foretells left-out votes at
-        least as well as counting does; else counting. ``notes_`` say which and why.
+        Skene's where items are enough, it explains how votes go together, and foretells left-out
+        votes of other items better than counting beyond noise; else counting. See ``notes_``.
     balance
         Shares of the classes, in their order or as ``{class: share}``; None estimates them.
     precision
@@ -66,12 +68,11 @@ class LabelModel:
     temper
         Factor in (0, 1] on the evidence of votes, 1 if functions err independently. ``"auto"``
         takes the one with which left-out votes are foretold best; the less that is, the more votes
-        (up to one) the class balance counts for on each item, as in the smoothed vote, since
-        functions that err together may also err together where no vote shows it.
+        (up to one, and one for three functions of two classes, which fit any votes) the class
+        balance counts for on each item: where some err together, all may where no vote shows it.
     pairs
         ``[("one", "other"), …]``: functions that err together and are taken as one. ``"auto"``
-        looks for them where items have votes enough (among up to 100 functions of not too many
-        classes); ``()`` takes none.
+        looks for them where items have votes enough (up to 100 functions); ``()`` takes none.
 
     Attributes
     ----------
@@ -182,6 +183,7 @@ class LabelModel:
             )
         known = self.classes if first else self.classes_
         matrix = read_votes(votes, known, self.abstain, None if first else self.functions_)
+        self._hints = convention(votes, self.classes, matrix)
         listed, counts = read_groups(groups, matrix.n), read_weights(weights, matrix.n)
         if first:
             self.classes_, self.functions_ = matrix.classes, matrix.functions
@@ -210,7 +212,8 @@ class LabelModel:
             read_temper(self.temper),
             read_pairs(self.pairs, self.functions_),
         )
-        self._estimate = estimate(whole, k, settings)
+        found = estimate(whole, k, settings)
+        self._estimate = replace(found, notes=(*found.notes, *self._hints))
         self._groups = {
             name: of_group(part, self._estimate, given)
             for name, part in self._counted.items()
@@ -245,8 +248,7 @@ class LabelModel:
         Parameters
         ----------
         groups
-            One an item, if the model was fitted with groups; one that it has not seen gets the
-            model of all items.
+            One an item of a model fitted with groups; one not seen gets the model of all items.
 
         Raises
         ------

@@ -106,17 +106,25 @@ def score(patterns: Patterns, shares: Iterator[Floats]) -> float:
     What each function says of each class is counted from these classes, so that any two ways to
     get classes of votes compare.
     """
-    m = patterns.votes.shape[1]
-    total, n = 0.0, float(patterns.counts.sum())
-    for j, share in enumerate(shares):
+    told = log_chances(patterns.votes, patterns.counts, shares)
+    votes = float(patterns.counts.sum()) * patterns.votes.shape[1]
+    return float(patterns.counts @ told) / max(votes, 1.0)
+
+
+def log_chances(votes: NDArray[np.int16], counts: Floats, shares: Iterator[Floats]) -> Floats:
+    """Log-likelihoods (p,) of the votes of rows, each left out in turn, summed over functions.
+
+    ``counts`` (p,) are of the items from which is learnt what each function says of each class.
+    """
+    out = np.zeros(len(votes))
+    for column, share in zip(votes.T, shares, strict=True):
         k = share.shape[1]
-        symbol = patterns.votes[:, j] % (k + 1)
-        mass = share * patterns.counts[:, None]
+        symbol = column % (k + 1)
+        mass = share * counts[:, None]
         table = np.stack([np.bincount(symbol, c, minlength=k + 1) for c in mass.T]) + SMALLEST
         table /= table.sum(axis=1, keepdims=True)
-        told = row_sums(share * table[:, symbol].T)
-        total += float((patterns.counts * np.log(told)).sum())
-    return float(total / max(n * m, 1.0))
+        out += np.log(row_sums(share * table[:, symbol].T))
+    return out
 
 
 def model_shares(

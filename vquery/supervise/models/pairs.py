@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from vquery.supervise.models.patterns import Patterns
@@ -84,8 +86,7 @@ def candidates(
     n = float(patterns.counts.sum())
     paired = {j for pair in members for j in pair}
     free = [j for j in range(m) if j not in paired]
-    too_many = len(free) > MOST_FUNCTIONS or k * (len(free) * (k + 1)) ** 2 > MOST_ENTRIES
-    if len(free) < 2 or too_many:
+    if len(free) < 2 or _too_many(len(free), k):
         return []
     left = float(patterns.counts @ (patterns.votes >= 0).sum(axis=1)) / n - VIEWS
     left -= sum(_overlap(patterns, pair) for pair in members)
@@ -102,6 +103,33 @@ def candidates(
         return []
     ranked = [pair for _, pair in sorted(beyond)[:TRIED] + sorted(alike)[:TRIED]]
     return [pair for pair in dict.fromkeys(ranked) if _overlap(patterns, pair) <= left]
+
+
+def related(
+    patterns: Patterns, posterior: Floats, confusion: Floats, members: Iterable[tuple[int, int]]
+) -> float:
+    """Divide what two functions share beyond the class by what one tells of it, in the mean.
+
+    Information in nats, over all pairs but those taken as one, less what noise makes of it. About 0
+    where the class explains how votes go together, and large where a cause that some functions
+    share was taken for the class. 0 where the tables of all pairs would be too large.
+    """
+    k, m = posterior.shape[1], patterns.votes.shape[1]
+    n = float(patterns.counts.sum())
+    if m < 2 or _too_many(m, k):
+        return 0.0
+    tables = _joint_tables(patterns, posterior, list(range(m)))
+    taken = {frozenset(pair) for pair in members}
+    shared = []
+    for a in range(m):
+        for b in range(a + 1, m):
+            if frozenset((a, b)) not in taken:
+                part = np.stack([t[_slot(a, k), _slot(b, k)] for t in tables])
+                shared.append(_information(part) - _freedom(part) / 2)
+    balance = patterns.counts @ posterior / n
+    symbols = np.einsum("k,jkv->jv", balance, confusion)
+    told = np.einsum("k,jkv,jkv->", balance, confusion, np.log(confusion / symbols[:, None, :]))
+    return float(np.sum(shared) / max(len(shared), 1) / n * m / max(told, LEAST_INFORMATION))
 
 
 def enough(patterns: Patterns, pair: tuple[int, int], gain: float, k: int) -> bool:
@@ -142,10 +170,19 @@ def _information(tables: Floats) -> float:
         return float(np.where(tables > 0, tables * np.log(ratio), 0.0).sum())
 
 
-def _penalty(tables: Floats, n: float) -> float:
+def _freedom(tables: Floats) -> float:
+    """How many numbers more a pair taken as one has."""
     whole = tables.sum(axis=0)
     more = ((whole.sum(axis=1) > 0).sum() - 1) * ((whole.sum(axis=0) > 0).sum() - 1)
-    return float(len(tables) * more * np.log(max(n, 1.0)) / 2)
+    return float(len(tables) * more)
+
+
+def _penalty(tables: Floats, n: float) -> float:
+    return _freedom(tables) * float(np.log(max(n, 1.0))) / 2
+
+
+def _too_many(functions: int, k: int) -> bool:
+    return functions > MOST_FUNCTIONS or k * (functions * (k + 1)) ** 2 > MOST_ENTRIES
 
 
 def _tables(code: Ints, mass: Floats, size: int) -> Floats:

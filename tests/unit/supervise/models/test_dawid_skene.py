@@ -23,6 +23,19 @@ def some_votes(draw, most=40, functions=(1, 6)):
     return draw(hnp.arrays(np.int16, shape, elements=st.integers(-1, k - 1))), k
 
 
+def drawn_together(counts, silence):
+    """Tables of counts: P(a vote at all), drawn to what it is in all classes, times which vote."""
+    theta = np.empty_like(counts)
+    k = counts.shape[1]
+    for j in range(len(counts)):
+        for c in range(k):
+            cast = counts[j, c, :k].sum()
+            total = counts[j, c].sum() + silence[j].sum()
+            theta[j, c, :k] = (cast + silence[j, 0]) / total * counts[j, c, :k] / cast
+            theta[j, c, k] = (counts[j, c, k] + silence[j, 1]) / total
+    return theta
+
+
 def slow_em(votes, k, prior, steps):
     """Dawid and Skene by loops over items and functions; abstain is symbol k."""
     n, m = votes.shape
@@ -33,9 +46,13 @@ def slow_em(votes, k, prior, steps):
         for i in range(n):
             for j in range(m):
                 theta[j, :, votes[i, j]] += q[i]  # -1 is the last symbol
-        theta /= theta.sum(2, keepdims=True)
+        theta = drawn_together(theta, prior.silence)
         pi = (q.sum(0) + prior.balance) / (n + prior.balance.sum())
         value = (prior.votes * np.log(theta)).sum() + (prior.balance * np.log(pi)).sum()
+        for j in range(m):
+            for c in range(k):
+                speaks = theta[j, c, :k].sum()
+                value += prior.silence[j] @ np.log([speaks, 1 - speaks])
         for i in range(n):
             joint = pi.copy()
             for j in range(m):
