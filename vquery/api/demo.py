@@ -33,7 +33,8 @@ OWN = """Now with your own videos:
   vquery label my.vq --concept name --value Bernie --where "detection_id == …"
   vquery propagate my.vq --concept name
   vquery query my.vq "faces.filter(name == 'Bernie')"
-  vquery export my.vq training --format coco"""
+  vquery export my.vq training --format coco
+  vquery serve my.vq                                  # the same in the browser"""
 
 
 @dataclass
@@ -67,7 +68,11 @@ class DemoReport:
         rules = ["-" * max(map(len, column)) for column in zip(head, *rows, strict=True)]
         lines = aligned(head, [rules, *rows], numbers=False)
         note = "The newsroom is synthetic: drawn by a program, nobody in it exists."
-        where = f"report: {self.output / 'report.html'}\ntraining set: {self.output / 'training'}"
+        where = (
+            f"report: {self.output / 'report.html'}\n"
+            f"training set: {self.output / 'training'}\n"
+            f"in the browser: vquery serve {self.output / 'newsroom.vq'}"
+        )
         return "\n".join([note, "", *lines, "", where, "", OWN])
 
 
