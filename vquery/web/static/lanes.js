@@ -212,13 +212,16 @@ function oneLane(lane, at, view, width, hue) {
   group.append(svg("line", {
     class: "lane-line", x1: 0, x2: width, y1: top + LANE_PX - 0.5, y2: top + LANE_PX - 0.5,
   }));
-  const { parts, most } = stacked(lane.bars);
-  const high = (LANE_PX - 8) / most;
-  group.append(...lane.bars.map((bar, index) => oneBar(
-    bar, top + 4 + parts[index] * high, high, view, width, hue(bar.value ?? null))));
+  const places = stacked(lane.bars);
+  group.append(...lane.bars.map((bar, index) => {
+    const high = (LANE_PX - 8) / places[index].most;
+    const at = top + 4 + places[index].part * high;
+    return oneBar(bar, at, high, view, width, hue(bar.value ?? null));
+  }));
   let written = -1; // up to where words stand, so that none are written over others
   for (const [index, bar] of lane.bars.entries()) {
-    if (parts[index] || toX(view, width, bar.start_us) < written) continue;
+    const { part, most } = places[index];
+    if (part || toX(view, width, bar.start_us) < written) continue;
     const label = words(most > 1 ? together(bar, lane.bars) : bar, top, view, width);
     if (!label) continue;
     group.append(label);
@@ -228,19 +231,22 @@ function oneLane(lane, at, view, width, hue) {
 }
 
 /**
- * Which part of the lane's height each bar takes, so that no label hides another at the same time.
- * @param {Bar[]} bars @returns {{parts: number[], most: number}} `most` parts in all
+ * Which part of the lane's height each bar takes, so that no label hides another at the same time;
+ * a bar that is alone takes the whole height. Bars are in the order of their starts.
+ * @param {Bar[]} bars @returns {Array<{part: number, most: number}>}
  */
 export function stacked(bars) {
-  const ends = [-1];
-  const parts = bars.map((bar) => {
-    if (!bar.value) return 0;
+  let group = { ends: /** @type {number[]} */ ([]) };
+  const places = bars.map((bar) => {
+    if (!bar.value) return { part: 0, group: { ends: [0] } };
+    if (group.ends.every((end) => end <= bar.start_us)) group = { ends: [] };
+    const { ends } = group;
     const free = ends.findIndex((end) => end <= bar.start_us);
     const part = free < 0 ? Math.min(ends.length, PARTS - 1) : free;
-    ends[part] = Math.max(ends[part] ?? -1, bar.end_us);
-    return part;
+    ends[part] = Math.max(ends[part] ?? 0, bar.end_us);
+    return { part, group };
   });
-  return { parts, most: ends.length };
+  return places.map((place) => ({ part: place.part, most: place.group.ends.length }));
 }
 
 /** A bar that says all values at its time. @param {Bar} bar @param {Bar[]} bars */
