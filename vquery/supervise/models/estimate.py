@@ -12,7 +12,7 @@ from scipy.optimize import linear_sum_assignment
 from vquery.supervise.models import left_out
 from vquery.supervise.models.comparing import compare
 from vquery.supervise.models.dawid_skene import Fit, Prior, fit, weak_prior
-from vquery.supervise.models.majority import DAWID_SKENE, MAJORITY, TRIPLETS, vote_share
+from vquery.supervise.models.majority import DAWID_SKENE, MAJORITY, SMOOTHING, TRIPLETS, vote_share
 from vquery.supervise.models.pairing import with_pairs
 from vquery.supervise.models.pairs import SAMPLE, Pairs, related
 from vquery.supervise.models.patterns import Design, Patterns
@@ -41,7 +41,8 @@ TINY = np.finfo(np.float64).tiny
 """In place of 0 where it would be divided by."""
 MOST_RELATED = 0.1
 """What two functions may share beyond the class, of what one tells of the class, in the mean. Votes
-drawn independently have up to .03, related ones .05 to .7; spam has .08, tennis less."""
+drawn independently have up to .03, related ones .05 to .7; spam has .08, tennis less. Half as much
+where functions are so few that they fit any votes: there only silence can show it."""
 MOST_DOUBT = 1.0
 """Doubt of the smoothed vote: one vote for the class balance."""
 
@@ -74,8 +75,9 @@ class Estimate:
         Shape (m,): what a vote counts in the smoothed vote.
     members, together
         Pairs that err together, (pairs, 2), and P(both votes | class), each (k, (k + 1)²).
-    temper, doubt
-        Factor on the evidence; votes that the balance counts for against those of an item.
+    temper, doubt, capped
+        Factor on the evidence; votes that the balance counts for against those of an item; whether
+        no class is surer than by the smoothed vote if all votes of an item were for it.
     notes
         What was decided and why.
     scores
@@ -90,6 +92,7 @@ class Estimate:
     together: tuple[Floats, ...] = ()
     temper: float = 1.0
     doubt: float = 0.0
+    capped: bool = False
     notes: tuple[str, ...] = ()
     scores: dict[str, float] = field(default_factory=dict)
 
@@ -105,7 +108,7 @@ class Estimate:
                 pairs = Pairs(self.members, patterns.votes, k)
                 out += pairs.beyond(self.confusion, self.together)
             out *= self.temper
-            if self.doubt:
+            if self.doubt or self.capped:
                 out = self._doubted(out, patterns)
         out[patterns.silent] = 0.0
         return np.asarray(out)
@@ -113,16 +116,21 @@ class Estimate:
     def _doubted(self, evidence: Floats, patterns: Patterns) -> Floats:
         share, _ = posterior_of(evidence + np.log(self.balance))
         cast = (patterns.votes >= 0).sum(axis=1)[:, None]
-        mixed = (cast * share + self.doubt * self.balance) / (cast + self.doubt)
-        return np.asarray(np.log(mixed / self.balance))
+        share = (cast * share + self.doubt * self.balance) / np.maximum(cast + self.doubt, TINY)
+        if self.capped:  # with a vote the cap is above 1/2, so that the best class stays the best
+            over = share - (cast + SMOOTHING * self.balance) / (cast + SMOOTHING)
+            over = np.maximum(over, 0.0)
+            rest = np.where(over > 0, 0.0, self.balance)
+            shared = over.sum(axis=1, keepdims=True) / rest.sum(axis=1, keepdims=True)
+            share = share - over + shared * rest
+        return np.asarray(np.log(np.maximum(share, TINY) / self.balance))
 
 
 def estimate(patterns: Patterns, k: int, settings: Settings) -> Estimate:
     """Fit a label model to distinct rows of votes.
 
     ``method="auto"`` takes Dawid and Skene's where its parameters are identified, and it foretells
-    left-out votes of other items better than the smoothed vote beyond noise; else the smoothed
-    vote.
+    left-out votes of other items better than the smoothed vote beyond noise; else that vote.
     """
     m = patterns.votes.shape[1]
     weights = _weights(settings, m, k)
@@ -226,20 +234,19 @@ def _tempered(patterns: Patterns, model: Estimate, settings: Settings) -> Estima
     if settings.temper is not None:
         return replace(model, temper=settings.temper)
     factor = _temper(patterns, model)
-    doubt, note = min(MOST_DOUBT, 1 / factor - 1), ""
+    doubt, capped = min(MOST_DOUBT, 1 / factor - 1), _unchecked(patterns, len(model.balance))
+    notes = list(model.notes)
     if factor < 1.0:
-        note = (
+        notes.append(
             f"Functions err together: one by one their evidence is worth {factor:.2f} of what it "
             f"seems, so the class balance counts for {doubt:.2f} votes on each item."
         )
-    if _unchecked(patterns, len(model.balance)):
-        doubt = MOST_DOUBT
-        note += (
-            " So few functions fit any votes: whether they err together cannot be told, so the "
-            f"class balance counts for {doubt:.2f} votes on each item (temper=1 if they do not)."
+    if capped:
+        notes.append(
+            "So few functions fit any votes: whether they err together cannot be told, so no item "
+            "is surer than the smoothed share of votes that all agree (temper=1 if they do not)."
         )
-    notes = (*model.notes, note.strip()) if note else model.notes
-    return replace(model, temper=factor, doubt=doubt, notes=notes)
+    return replace(model, temper=factor, doubt=doubt, capped=capped, notes=tuple(notes))
 
 
 def _unchecked(patterns: Patterns, k: int) -> bool:
@@ -324,11 +331,12 @@ def _related(patterns: Patterns, model: Estimate) -> str:
     evidence = _units(part, model).sum(axis=0)
     posterior = posterior_of(evidence + np.log(model.balance))[0]
     share = related(part, posterior, model.confusion, [(a, b) for a, b in model.members])
-    if share <= MOST_RELATED:
+    most = MOST_RELATED / 2 if _unchecked(patterns, len(model.balance)) else MOST_RELATED
+    if share <= most:
         return ""
     return (
         f"Two functions share {share:.2f} of what one tells of the class, in the mean, that the "
-        f"class in Dawid and Skene's model does not explain (at most {MOST_RELATED:.2f} should be "
+        f"class in Dawid and Skene's model does not explain (at most {most:.2f} should be "
         "left): it may be no class but a mistake that functions share."
     )
 

@@ -68,8 +68,8 @@ class LabelModel:
     temper
         Factor in (0, 1] on the evidence of votes, 1 if functions err independently. ``"auto"``
         takes the one with which left-out votes are foretold best; the less that is, the more votes
-        (up to one, and one for three functions of two classes, which fit any votes) the class
-        balance counts for on each item: where some err together, all may where no vote shows it.
+        (up to one) the class balance counts for on each item: all may err together where no vote
+        shows it. Three functions of two classes fit any votes; they are no surer than counting.
     pairs
         ``[("one", "other"), …]``: functions that err together and are taken as one. ``"auto"``
         looks for them where items have votes enough (up to 100 functions); ``()`` takes none.

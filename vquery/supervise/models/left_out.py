@@ -107,7 +107,7 @@ def score(patterns: Patterns, shares: Iterator[Floats]) -> float:
     get classes of votes compare.
     """
     told = log_chances(patterns.votes, patterns.counts, shares)
-    votes = float(patterns.counts.sum()) * patterns.votes.shape[1]
+    votes = float(patterns.counts.sum() * patterns.votes.shape[1])
     return float(patterns.counts @ told) / max(votes, 1.0)
 
 

@@ -74,6 +74,7 @@ def _plain(found: Estimate) -> dict[str, Any]:
         "together": [table.tolist() for table in found.together],
         "temper": found.temper,
         "doubt": found.doubt,
+        "capped": found.capped,
         "notes": list(found.notes),
         "scores": dict(found.scores),
     }
@@ -90,6 +91,7 @@ def _estimate(stored: Mapping[str, Any]) -> Estimate:
         tuple(np.array(table) for table in stored["together"]),
         stored["temper"],
         stored["doubt"],
+        stored.get("capped", False),  # models stored before there were caps
         tuple(stored["notes"]),
         dict(stored["scores"]),
     )

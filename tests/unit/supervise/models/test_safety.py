@@ -123,22 +123,30 @@ def test_it_is_said_that_the_class_may_be_a_shared_mistake():
     assert "a mistake that functions share" in LabelModel(classes=[0, 1]).fit(votes).notes_[0]
 
 
-def test_three_functions_fit_any_votes_and_four_do_not():
-    for m, doubt in ((3, 1.0), (4, 0.0)):
-        votes, _, _ = draw(6000, [0.5, 0.5], [symmetric(2, 1, 0.8)] * m, seed=3)
+@pytest.mark.parametrize("positive", [0.5, 0.2])
+def test_three_functions_fit_any_votes_and_four_do_not(positive):
+    for m in (3, 4):
+        votes, _, _ = draw(6000, [1 - positive, positive], [symmetric(2, 1, 0.8)] * m, seed=3)
         model = LabelModel(classes=[0, 1]).fit(votes)
         assert model.method_ == "dawid-skene"
-        assert model.doubt_ == doubt
         assert any("cannot be told" in note for note in model.notes_) == (m == 3)
         best = model.predict_proba(np.ones((1, m), int))[0, 1]
-        assert (best <= (m + 0.5) / (m + 1) + 0.01) == (m == 3), "no surer than smoothed votes"
-    trusted = LabelModel(classes=[0, 1], temper=1).fit(votes[:, :3])
-    assert trusted.doubt_ == 0.0
+        limit = (m + model.balance_[1]) / (m + 1)
+        assert (best <= limit + 1e-9) == (m == 3), "no surer than smoothed votes"
+        three = votes[:, :3]
+        model = LabelModel(classes=[0, 1]).fit(three)
+        trusted = LabelModel(classes=[0, 1], temper=1).fit(three)
+        shares = model.predict_proba(three), trusted.predict_proba(three)
+        assert shares[0].max() < shares[1].max() - 0.01
+        assert np.array_equal(shares[0].argmax(1), shares[1].argmax(1)), "decisions stay"
+    back = LabelModel.from_dict(model.to_dict())
+    assert np.array_equal(back.predict_proba(three), shares[0])
 
 
 def test_three_of_three_classes_can_be_checked():
     votes, _, _ = draw(9000, np.full(3, 1 / 3), [symmetric(3, 1, 0.8)] * 3, seed=3)
-    assert LabelModel(classes=[0, 1, 2]).fit(votes).doubt_ == 0.0
+    model = LabelModel(classes=[0, 1, 2]).fit(votes)
+    assert not any("cannot be told" in note for note in model.notes_)
 
 
 def test_silence_tells_little_where_few_items_say_so():
