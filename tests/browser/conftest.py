@@ -242,7 +242,7 @@ def opener(browser: Any, shots: Path) -> Iterator[Callable[..., Bench]]:
 
     def open_page(address: str, width: int = 1280, height: int = 800, **options: Any) -> Bench:
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(40_000)
         bench = Bench(context.new_page(), address, shots)
         opened.append(bench)
         return bench

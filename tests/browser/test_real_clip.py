@@ -68,7 +68,7 @@ def test_two_people_of_a_real_clip(hamilton: Served, opener: Callable[..., Bench
     bench.shot("4-accepted")
     bench.tool("e")
     page.click("dialog .dialog-actions button:has-text('Export')")
-    bench.wait("dialog :text('Written')")
+    bench.wait("dialog p.done")
     exports = hamilton.workbench.root.with_name("clips-exports")
     written = [json.loads(file.read_text()) for file in exports.rglob("*.json")]
     names = {

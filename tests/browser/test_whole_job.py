@@ -71,7 +71,7 @@ def test_from_a_query_to_a_training_set(bench: Bench, served: Served) -> None:
 
     bench.tool("e")
     page.click("dialog .dialog-actions button:has-text('Export')")
-    bench.wait("dialog :text('Written')")
+    bench.wait("dialog p.done")
     bench.shot("8-exported")
     with page.expect_download() as download:
         page.click("dialog p.done a")
