@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-FOLDS = 5
+FOLDS = 4
 """Parts of the items: the model is fitted on all but one, and compared on that one."""
 SEED = 0
 """Of the draw that parts items; equal votes are parted in the same way always."""

@@ -294,10 +294,11 @@ def _better(work: _Work, model: Estimate, settings: Settings) -> Estimate:
         return replace(_by_vote(work), notes=(f"{why} So votes are counted.",))
     part = work.patterns.sample(_sampled(work.patterns))
     design, start = Design(part.votes, len(model.balance)), work.start[part.place]
+    begin = posterior_of(design.total(np.log(model.confusion)) + np.log(model.balance))[0]
 
     def learn(counts: Floats) -> tuple[Floats, Floats]:
         of = _Work(replace(part, counts=counts), design, work.even, start, work.weights)
-        found = fit(design, counts, start, _prior(of, settings))
+        found = fit(design, counts, begin, _prior(of, settings))
         return found.confusion, found.balance
 
     found = compare(part, work.even, model.temper, learn)
@@ -305,9 +306,10 @@ def _better(work: _Work, model: Estimate, settings: Settings) -> Estimate:
     if found.clear:
         why = f"Dawid and Skene's model foretells left-out votes better than counting: {found}."
         return replace(model, scores=scores, notes=(why, *model.notes))
-    why = "Dawid and Skene's model does not foretell left-out votes better than counting beyond"
-    why += f" noise: {found}. So votes are counted."
-    return replace(_by_vote(work), scores=scores, notes=(why,))
+    why = (
+        "Dawid and Skene's model does not foretell left-out votes better than counting beyond noise"
+    )
+    return replace(_by_vote(work), scores=scores, notes=(f"{why}: {found}. So votes are counted.",))
 
 
 def _few(patterns: Patterns, model: Estimate) -> str:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 PRECISION_VOTES = 100.0
 """Votes that a stated precision counts for, as if a person had checked so many."""
 
+LOOKED_AT = 10_000
+"""Items of which it is seen by what convention votes are numbers."""
+
 
 def read_votes(
     votes: LabelMatrix | ArrayLike,
@@ -97,7 +100,8 @@ def convention(
     """Say how -1, 0 and 1 were read, where they may mean no, nothing and yes.
 
     ``classes`` is what the user named. Of an array of all three values with classes 0 and 1 this is
-    said unless they were named and most values are not 0, as they would be if 0 meant to abstain.
+    said unless they were named and most values are not 0, as they would be if 0 meant to abstain;
+    of many items some are looked at.
 
     >>> array = np.array([[0, 0, 1], [-1, 0, 0]])
     >>> len(convention(array, [0, 1], read_votes(array, [0, 1], -1)))
@@ -105,11 +109,11 @@ def convention(
     >>> convention(array[:, ::2], [0, 1], read_votes(array[:, ::2], [0, 1], -1))
     ()
     """
-    numbers = not isinstance(votes, LabelMatrix) and np.asarray(votes).dtype.kind in "if"
-    if not numbers or matrix.classes != (0, 1) or not matrix.votes.size:
+    if isinstance(votes, LabelMatrix) or matrix.classes != (0, 1) or not matrix.votes.size:
         return ()
-    code = matrix.votes
-    if code.min() != ABSTAIN or code.max() != 1 or np.asarray(votes).min() != ABSTAIN:
+    step = max(1, matrix.n // LOOKED_AT)
+    array, code = np.asarray(votes)[::step], matrix.votes[::step]
+    if array.dtype.kind not in "if" or array.min() != ABSTAIN or code.max() != 1:
         return ()
     zeros = np.count_nonzero(code == 0)
     if not zeros or (classes is not None and 2 * zeros <= code.size):
