@@ -306,10 +306,8 @@ def _better(work: _Work, model: Estimate, settings: Settings) -> Estimate:
     if found.clear:
         why = f"Dawid and Skene's model foretells left-out votes better than counting: {found}."
         return replace(model, scores=scores, notes=(why, *model.notes))
-    why = (
-        "Dawid and Skene's model does not foretell left-out votes better than counting beyond noise"
-    )
-    return replace(_by_vote(work), scores=scores, notes=(f"{why}: {found}. So votes are counted.",))
+    why = f"Dawid and Skene's model foretells left-out votes no better beyond noise: {found}."
+    return replace(_by_vote(work), scores=scores, notes=(f"{why} So votes are counted.",))
 
 
 def _few(patterns: Patterns, model: Estimate) -> str:

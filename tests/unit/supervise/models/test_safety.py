@@ -97,7 +97,7 @@ def test_random_votes_are_counted_for_the_model_is_not_clearly_better():
     votes = np.random.default_rng(0).integers(0, 2, (1000, 4))
     model = LabelModel(classes=[0, 1]).fit(votes)
     assert model.method_ == "majority"
-    assert "does not foretell" in model.notes_[0] or "items" in model.notes_[0]
+    assert "no better beyond noise" in model.notes_[0] or "items" in model.notes_[0]
 
 
 @pytest.mark.parametrize("n", [100, 300, 3000])
