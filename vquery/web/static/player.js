@@ -73,6 +73,8 @@ export class Player extends EventTarget {
     this.missing = false;
     this.asked = 0;
     this.ticked = 0;
+    /** What was asked for, one after the other. */
+    this.turns = Promise.resolve();
   }
 
   /** Show a video from a time on, standing still. @param {Video} video @param {number} t_us */
@@ -82,6 +84,7 @@ export class Player extends EventTarget {
       this.video = video;
       this.loop = null;
       this.looping = false;
+      this.turns = Promise.resolve(); // what was asked of the other video need not be waited for
       this.frames = new FrameTable(
         (start, end) => this.readFrames(video.video, start, end),
         video.duration_us,
@@ -90,7 +93,7 @@ export class Player extends EventTarget {
     }
     this.t_us = t_us;
     if (!(await this.settled())) return;
-    await this.seek(this.t_us);
+    await this.inTurn((frames) => frames.at(this.t_us)); // where a key may have gone meanwhile
     this.tell("opened");
   }
 
@@ -137,22 +140,34 @@ export class Player extends EventTarget {
     this.tell("state");
   }
 
-  /** Show the frame at a time. @param {number} us */
+  /** Show the frame at a time; of several times asked for at once, only the last. @param {number} us */
   async seek(us) {
     if (!this.video || !this.frames) return;
-    const [asked, frames] = [++this.asked, this.frames];
+    const asked = ++this.asked;
     const at = Math.min(Math.max(us, 0), Math.max(this.video.duration_us - 1, 0));
-    const frame = await frames.at(at).catch(() => ({ start_us: at, end_us: at + 40_000 }));
-    if (asked === this.asked && frames === this.frames) this.put(frame);
+    const plain = { start_us: at, end_us: at + 40_000 };
+    await this.inTurn((frames) => (asked === this.asked ? frames.at(at).catch(() => plain) : null));
   }
 
   /** Stand still, so many frames on or back. @param {number} count */
   async step(count) {
     if (!this.frames) return;
     this.pause();
-    const [asked, frames] = [++this.asked, this.frames];
-    const frame = await frames.stepped(this.t_us, count);
-    if (asked === this.asked && frames === this.frames) this.put(frame);
+    await this.inTurn((frames) => frames.stepped(this.t_us, count));
+  }
+
+  /**
+   * Find a frame and show it when everything asked for before is done, so that no step is lost.
+   * @param {(frames: FrameTable) => Promise<Frame>|null} find
+   */
+  inTurn(find) {
+    const frames = this.frames;
+    this.turns = this.turns.then(async () => {
+      if (!frames || frames !== this.frames) return;
+      const frame = await find(frames);
+      if (frame && frames === this.frames) this.put(frame);
+    }).catch(() => {}); // a frame table that cannot be read is told by the screen
+    return this.turns;
   }
 
   /** @param {Frame} frame */
