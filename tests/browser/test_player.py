@@ -94,7 +94,8 @@ def seen(bench: Bench, low: int, high: int = FRAMES) -> int:
         if low <= number <= high:
             return int(number)
         bench.page.wait_for_timeout(20)
-    raise AssertionError(f"frame {number} stays on the screen, wanted {low} to {high}")
+    said = bench.page.text_content(".player-time")
+    raise AssertionError(f"frame {number} stays on the screen at {said}, wanted {low} to {high}")
 
 
 def spans(served: Served) -> list[tuple[str, int, int]]:

@@ -114,12 +114,13 @@ export class Player extends EventTarget {
 
   /** @param {Video} video */
   playing(video) {
-    return new VideoScreen(video.video, () => {
-      if (this.video?.video !== video.video || !this.screen?.native) return;
+    const screen = new VideoScreen(video.video, () => {
+      if (this.screen !== screen) return; // one that was closed fails too, later
       this.pause();
       this.take(this.pictures(video));
       void this.seek(this.t_us);
     });
+    return screen;
   }
 
   /** @param {Video} video */
