@@ -96,7 +96,7 @@ class Estimate:
     notes: tuple[str, ...] = ()
     scores: dict[str, float] = field(default_factory=dict)
 
-    def evidence(self, patterns: Patterns) -> Floats:
+    def evidence(self, patterns: Patterns, *, capped: bool = True) -> Floats:
         """Log-likelihood (p, k) of distinct rows without the balance, zeros for silent ones."""
         k = len(self.balance)
         if self.method == MAJORITY:
@@ -108,16 +108,16 @@ class Estimate:
                 pairs = Pairs(self.members, patterns.votes, k)
                 out += pairs.beyond(self.confusion, self.together)
             out *= self.temper
-            if self.doubt or self.capped:
-                out = self._doubted(out, patterns)
+            if self.doubt or (self.capped and capped):
+                out = self._doubted(out, patterns, capped=self.capped and capped)
         out[patterns.silent] = 0.0
         return np.asarray(out)
 
-    def _doubted(self, evidence: Floats, patterns: Patterns) -> Floats:
+    def _doubted(self, evidence: Floats, patterns: Patterns, *, capped: bool) -> Floats:
         share, _ = posterior_of(evidence + np.log(self.balance))
         cast = (patterns.votes >= 0).sum(axis=1)[:, None]
         share = (cast * share + self.doubt * self.balance) / np.maximum(cast + self.doubt, TINY)
-        if self.capped:  # with a vote the cap is above 1/2, so that the best class stays the best
+        if capped:  # with a vote the cap is above 1/2, so that the best class stays the best
             over = share - (cast + SMOOTHING * self.balance) / (cast + SMOOTHING)
             over = np.maximum(over, 0.0)
             rest = np.where(over > 0, 0.0, self.balance)

@@ -270,12 +270,13 @@ class LabelModel:
         """Tempered evidence of each item without the class balance, shape (n, k).
 
         Zeros where no function votes. ``predict_proba`` is this plus the log of the balance,
-        normalised; a decoder of time takes it for the evidence of each moment.
+        normalised (and capped, where functions are so few that they fit any votes); a decoder of
+        time takes it for the evidence of each moment.
         """
         matrix = self._read(votes)
         out = np.empty((matrix.n, len(self.classes_)))
         for rows, model, patterns in self._models(matrix, groups):
-            out[rows] = model.evidence(patterns)[patterns.place]
+            out[rows] = model.evidence(patterns, capped=False)[patterns.place]
         return out
 
     def predict(
