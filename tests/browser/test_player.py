@@ -120,6 +120,15 @@ def test_steps_show_each_frame_under_its_own_time(player: Bench, video: str) -> 
     shows(player, 0)
 
 
+def test_a_key_pressed_before_the_item_is_shown_counts_from_the_item(player: Bench) -> None:
+    keys = """keys => keys.forEach(key => document.activeElement.dispatchEvent(
+      new KeyboardEvent("keydown", {key, bubbles: true, cancelable: true})))"""
+    player.page.evaluate(keys, ["ArrowRight", "ArrowRight", "."])  # at once, without a pause
+    shows(player, 3)
+    player.page.evaluate(keys, ["ArrowRight", ",", ","])
+    shows(player, 1)
+
+
 def test_a_click_on_the_timeline_shows_that_moment(player: Bench) -> None:
     box = player.page.locator(".lanes-area").bounding_box()
     assert box is not None

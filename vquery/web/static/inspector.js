@@ -9,27 +9,13 @@ import { Marking } from "./marking.js";
 import { Overlay } from "./overlay.js";
 import { Player } from "./player.js";
 import { dispatch, state, subscribe } from "./store.js";
+import { videoOf } from "./videos.js";
 import { WhyPanel } from "./why.js";
 
 /** @typedef {import("./store.js").Row} Row */
 
 const SETTLED_MS = 90;
-const UNKNOWN_US = 3_600_000_000;
 const SOURCES = { human: "said by a person", propagated: "propagated", fused: "from votes" };
-
-/** Videos by name, of the list they were made from. */
-let known = { list: /** @type {*} */ (null), byName: new Map() };
-
-/** What is known of a video; a length that is not known is an hour. @param {string} video */
-export function videoOf(video) {
-  const list = state.collection?.videos;
-  if (list && list !== known.list) {
-    const entries = list.map((/** @type {*} */ one) =>
-      [one.video, { ...one, duration_us: one.duration_us ?? UNKNOWN_US }]);
-    known = { list, byName: new Map(entries) };
-  }
-  return known.byName.get(video);
-}
 
 /** @param {HTMLElement} element */
 export function mount(element) {
@@ -72,6 +58,7 @@ class Inspector {
       el("div", { class: "inspected" }, this.label, this.why.element, this.facts),
     );
     this.keys();
+    this.player.arrive = () => this.arrive();
     this.player.addEventListener("time", () => this.told());
     this.player.addEventListener("state", () => this.say());
     this.say();
@@ -86,12 +73,25 @@ class Inspector {
 
   /** Follow the row in focus, once the focus rests. */
   follow() {
-    clearTimeout(this.timer);
+    this.rest();
     if (state.row === null) {
       if (state.focus === null) this.empty();
       return;
     }
-    this.timer = setTimeout(() => void this.look(), SETTLED_MS);
+    this.timer = setTimeout(() => this.arrive(), SETTLED_MS);
+  }
+
+  /** Wait no longer. */
+  rest() {
+    clearTimeout(this.timer);
+    this.timer = 0;
+  }
+
+  /** Show the row that waits for the focus to rest, at once. */
+  arrive() {
+    if (!this.timer) return;
+    this.rest();
+    void this.look();
   }
 
   empty() {
@@ -132,7 +132,7 @@ class Inspector {
 
   /** Show and play the row in focus. */
   async open() {
-    clearTimeout(this.timer);
+    this.rest();
     this.shown = "";
     await this.look();
     if (!this.row) return;
@@ -144,6 +144,7 @@ class Inspector {
   async seek({ video, t_us }) {
     const known = video ? videoOf(video) : this.player.video;
     if (!known) return;
+    this.arrive();
     this.stage.style.aspectRatio = `${known.width || 16} / ${known.height || 9}`;
     await this.player.open(known, t_us);
   }

@@ -75,6 +75,8 @@ export class Player extends EventTarget {
     this.ticked = 0;
     /** What was asked for, one after the other. */
     this.turns = Promise.resolve();
+    /** Opens what waits to be shown, so that a key meant for it is not lost when it comes. */
+    this.arrive = () => {};
   }
 
   /** Show a video from a time on, standing still. @param {Video} video @param {number} t_us */
@@ -152,6 +154,7 @@ export class Player extends EventTarget {
 
   /** Stand still, so many frames on or back. @param {number} count */
   async step(count) {
+    this.arrive();
     if (!this.frames) return;
     this.pause();
     await this.inTurn((frames) => frames.stepped(this.t_us, count));
@@ -179,12 +182,14 @@ export class Player extends EventTarget {
   }
 
   toggle() {
+    this.arrive();
     if (this.rate) this.pause();
     else this.play(this.speed);
   }
 
   /** @param {number} direction */
   shuttle(direction) {
+    this.arrive();
     this.play(shuttled(this.rate, direction, this.speed));
   }
 
@@ -269,6 +274,7 @@ export class Player extends EventTarget {
 
   /** Set an end of the loop here. @param {"start_us"|"end_us"} edge */
   markLoop(edge) {
+    this.arrive();
     if (!this.video) return;
     this.loop = looped(this.loop, edge, this.t_us, this.video.duration_us);
     this.looping = true;
