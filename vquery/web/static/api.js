@@ -38,16 +38,64 @@ export function queryString(params = {}) {
 }
 
 /**
+ * How requests travel: to the server that gave out this page, or where `setTransport` says.
+ * `picture` gives what an image shows for an address, at once or later.
+ * @typedef {{ask: (path: string, options: RequestInit) => Promise<Response>,
+ *   picture: (address: string) => string|Promise<string>, unreached: string}} Transport
+ */
+/** @type {Transport} */
+let transport = {
+  ask: (path, options) => fetch(path, { credentials: "same-origin", ...options }),
+  picture: (address) => address,
+  unreached: "The server does not answer; is `vquery serve` still running?",
+};
+
+/** @param {Transport} other */
+export function setTransport(other) {
+  transport = other;
+}
+
+/**
+ * Show the picture of an address in an image; one that comes after another was asked for is not shown.
+ * @param {HTMLImageElement} image
+ * @param {string} address
+ */
+export function showPicture(image, address) {
+  if (image.dataset.address === address) return;
+  image.dataset.address = address;
+  const found = transport.picture(address);
+  if (typeof found === "string") image.src = found;
+  else void putLater(image, address, found);
+}
+
+/** @param {HTMLImageElement} image @param {string} address @param {Promise<string>} found */
+async function putLater(image, address, found) {
+  image.removeAttribute("src");
+  try {
+    const source = await found;
+    if (image.dataset.address === address) image.src = source;
+  } catch {
+    if (image.dataset.address === address) image.dispatchEvent(new Event("error"));
+  }
+}
+
+/** @param {HTMLImageElement} image show nothing, and wait for nothing */
+export function dropPicture(image) {
+  delete image.dataset.address;
+  image.removeAttribute("src");
+}
+
+/**
  * @param {string} path
  * @param {RequestInit} options
  */
 async function ask(path, options) {
   let response;
   try {
-    response = await fetch(path, { credentials: "same-origin", ...options });
+    response = await transport.ask(path, options);
   } catch (error) {
     if (isAbort(error)) throw error;
-    throw new ApiError(0, "The server does not answer; is `vquery serve` still running?");
+    throw new ApiError(0, transport.unreached);
   }
   const text = await response.text();
   let data = null;

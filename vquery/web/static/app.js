@@ -6,7 +6,7 @@
 import { get } from "./api.js";
 import { mount as mountGrid } from "./grid.js";
 import { openHelp } from "./help.js";
-import { bind } from "./keys.js";
+import { bind, listen } from "./keys.js";
 import { mountLabelling } from "./labelling.js";
 import { mount as mountQuery } from "./query.js";
 import { mountSplits } from "./splits.js";
@@ -104,6 +104,7 @@ async function mountParts() {
 }
 
 async function start() {
+  listen();
   mountStatus(byId("status"));
   mountGrid(byId("grid"));
   mountLabelling();

@@ -1,6 +1,6 @@
 /** One cell of the grid: its picture, its label, and marks that need no colour. */
 
-import { cropUrl, stripUrl } from "./api.js";
+import { cropUrl, dropPicture, showPicture, stripUrl } from "./api.js";
 import { el } from "./dialogs.js";
 import { share, shortVideo, time } from "./formats.js";
 import { hue, NONE_TEXT } from "./palette.js";
@@ -113,9 +113,9 @@ export function emptyCell() {
 export function fillCell(cell, row, show) {
   const image = /** @type {HTMLImageElement} */ (cell.querySelector("img"));
   const address = source(row, show, image.parentElement?.clientHeight || 90);
-  if (image.getAttribute("src") !== address) {
+  if (image.dataset.address !== address) {
     image.parentElement?.classList.remove("missing");
-    image.src = address;
+    showPicture(image, address);
   }
   const kind = stateOf(row);
   cell.className = `cell is-${kind} hue-${hue(proposalOf(row) ?? row.label ?? null)}`;
@@ -139,6 +139,7 @@ function markOf(row, kind) {
 
 /** @param {HTMLElement} cell stop its picture from loading */
 export function dropCell(cell) {
-  cell.querySelector("img")?.removeAttribute("src");
+  const image = cell.querySelector("img");
+  if (image) dropPicture(image);
   cell.remove();
 }

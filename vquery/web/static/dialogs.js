@@ -1,5 +1,7 @@
 /** Dialogs and small builders of elements. Text is always set as text, never as markup. */
 
+import { body as page, root } from "./root.js";
+
 /**
  * An element: `el("button", {type: "button", class: "main", onclick: run}, "Run")`.
  * `on…` are listeners, `dataset` an object, true and false set or leave an attribute.
@@ -40,7 +42,7 @@ export function el(tag, attributes = {}, ...children) {
  *   buttons: HTMLButtonElement[], fail: function(string): void}}
  */
 export function openDialog({ title, body, actions = [{ label: "Close" }], wide = false }) {
-  const before = document.activeElement;
+  const before = root().activeElement;
   const problem = el("p", { class: "problem", role: "alert", hidden: true });
   const fail = (/** @type {string} */ text) => {
     problem.textContent = text;
@@ -65,7 +67,7 @@ export function openDialog({ title, body, actions = [{ label: "Close" }], wide =
       resolve(undefined);
     });
   });
-  document.body.append(dialog);
+  page().append(dialog);
   dialog.showModal();
   const first = dialog.querySelector(".dialog-body :is(input, select, textarea, button, a[href])");
   /** @type {?HTMLElement} */ (first ?? buttons[buttons.length - 1])?.focus();

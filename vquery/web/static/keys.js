@@ -6,6 +6,8 @@
  * A binding with a scope counts while the focus is in that pane, before one without.
  */
 
+import { root } from "./root.js";
+
 /**
  * @typedef {Object} Binding
  * @property {string[]} keys
@@ -69,12 +71,12 @@ const OWN_KEYS = "button, a[href], summary, input, [role=separator], [role=slide
 
 /** @returns {string} id of the pane in focus, "" outside all */
 export function paneInFocus() {
-  return document.activeElement?.closest(".pane")?.id ?? "";
+  return root().activeElement?.closest(".pane")?.id ?? "";
 }
 
 /** @param {KeyboardEvent} event */
 function onKey(event) {
-  if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]")) return;
+  if (event.defaultPrevented || event.isComposing || root().querySelector("dialog[open]")) return;
   const target = event.target instanceof Element ? event.target : null;
   const name = keyName(event);
   if (/^(Shift\+)?(Enter|Space|Arrow|Home|End|Page)/.test(name) && target?.matches(OWN_KEYS)) return;
@@ -84,4 +86,5 @@ function onKey(event) {
   binding.run(event);
 }
 
-document.addEventListener("keydown", onKey);
+/** Hear the keys of the page, or of one widget: those of the notebook around it are not ours. */
+export const listen = () => root().addEventListener("keydown", /** @type {EventListener} */ (onKey));

@@ -7,6 +7,7 @@ import { firmSelection, focusPosition } from "./grid.js";
 import { bind } from "./keys.js";
 import * as palette from "./palette.js";
 import { openPalette } from "./palettedialog.js";
+import { byId } from "./root.js";
 import * as choice from "./selection.js";
 import { dispatch, note, remember, state, subscribe } from "./store.js";
 
@@ -208,7 +209,7 @@ const ACTIONS = [
 ];
 
 export function mountLabelling() {
-  const bar = /** @type {HTMLElement} */ (document.getElementById("labels"));
+  const bar = /** @type {HTMLElement} */ (byId("labels"));
   const concept = conceptMenu();
   const chips = el("div", { class: "chips" });
   const judge = el("div", { class: "judge" });

@@ -1,5 +1,6 @@
 /** The mouse on the timeline: click seeks, drag pans or moves an edge, wheel zooms, hover shows. */
 
+import { showPicture } from "./api.js";
 import { AXIS_PX, LANE_PX, clock, describe, edgeNear, toUs } from "./lanes.js";
 import { el } from "./dialogs.js";
 import { frameAddress } from "./screens.js";
@@ -149,8 +150,7 @@ export class Pointing {
     const step = Math.max(Math.round((view.end_us - view.start_us) / STEPS_IN_VIEW), 1);
     const t_us = Math.max(0, Math.round(place.us / step) * step);
     this.timer = setTimeout(() => {
-      const wanted = frameAddress(video, t_us, THUMB_HEIGHT);
-      if (this.picture.getAttribute("src") !== wanted) this.picture.setAttribute("src", wanted);
+      showPicture(this.picture, frameAddress(video, t_us, THUMB_HEIGHT));
     }, HOVER_MS);
   }
 

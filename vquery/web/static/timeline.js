@@ -4,7 +4,6 @@ import { get, isAbort, post } from "./api.js";
 import { el } from "./dialogs.js";
 import { FrameTable } from "./frames.js";
 import { focusPosition } from "./grid.js";
-import { videoOf } from "./inspector.js";
 import {
   around, barAt, clock, describe, drawLanes, inside, panned, showing, svg, toX, zoomed,
 } from "./lanes.js";
@@ -12,6 +11,7 @@ import * as palette from "./palette.js";
 import { Pointing } from "./pointing.js";
 import { timelineKeys } from "./timeline_keys.js";
 import { dispatch, note, state, subscribe } from "./store.js";
+import { videoOf } from "./videos.js";
 
 /**
  * @typedef {import("./lanes.js").Bar} Bar
