@@ -36,9 +36,10 @@ def test_it_serves_until_it_is_interrupted(path, tmp_path):
         try:
             address = server.stdout.readline().strip()
             assert address.startswith("http://127.0.0.1:")
-            with urllib.request.urlopen(address, timeout=60) as page:
+            browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+            with browser.open(address, timeout=60) as page:
                 assert b"vquery-token" in page.read()
-            with urllib.request.urlopen(f"{address}api/collection", timeout=60) as said:
+            with browser.open(f"{address.partition('?')[0]}api/collection", timeout=60) as said:
                 assert json.load(said)["who"] == "Ida"
             os.killpg(server.pid, signal.SIGINT)  # as a terminal does
             out, err = server.communicate(timeout=60)

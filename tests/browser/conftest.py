@@ -128,6 +128,12 @@ def browser() -> Iterator[Any]:
 class Served(NamedTuple):
     workbench: Any
     address: str
+    """With the token, as it is printed."""
+
+    @property
+    def root(self) -> str:
+        """The address without the token."""
+        return self.address.partition("?")[0]
 
 
 @contextmanager
@@ -139,7 +145,7 @@ def serving(path: Path, who: str = "tester") -> Iterator[Served]:
     workbench = Workbench(path, who=who)
     server = Server(workbench)
     with server.in_thread():
-        yield Served(workbench, server.address)
+        yield Served(workbench, server.entrance)
     workbench.close()
 
 
@@ -164,6 +170,7 @@ class Bench:
 
     def __init__(self, page: Any, address: str, shots: Path) -> None:
         self.page, self.address, self.shots = page, address, shots
+        self.root = address.partition("?")[0]
         self.presses = 0
         self.problems: list[str] = []
         page.on("pageerror", lambda error: self.problems.append(str(error)))
@@ -180,7 +187,7 @@ class Bench:
         dialog.dismiss()
 
     def _asked(self, request: Any) -> None:
-        if not request.url.startswith((self.address, "data:", "blob:")):
+        if not request.url.startswith((self.root, "data:", "blob:")):
             self.problems.append(f"asked for {request.url}")
 
     def open(self) -> Bench:

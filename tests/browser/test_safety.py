@@ -65,7 +65,7 @@ def test_a_page_from_elsewhere_cannot_label(
     browser: Any, served: Served, elsewhere: str, simple: bool
 ) -> None:
     face = served.workbench.db.query("faces").collect()["detection_id"][0].as_py()
-    given = {"address": served.address, "face": face, "simple": simple}
+    given = {"address": served.root, "face": face, "simple": simple}
     given["token"] = served.workbench.token  # even if it were known
     page = browser.new_page()
     page.goto(elsewhere)
@@ -82,11 +82,33 @@ def test_a_page_from_elsewhere_can_neither_read_nor_frame_the_workbench(
 ) -> None:
     page = browser.new_page()
     page.goto(elsewhere)
-    assert page.evaluate(READ, served.address) == "refused"
-    page.evaluate(FRAME, served.address)
-    inside = [frame for frame in page.frames if frame.url.startswith(served.address)]
+    assert page.evaluate(READ, served.root) == "refused"
+    page.evaluate(FRAME, served.root)
+    inside = [frame for frame in page.frames if frame.url.startswith(served.root)]
     assert not any(frame.query_selector("#workbench") for frame in inside)
     page.close()
+
+
+def test_a_browser_without_the_token_is_told_how_to_get_in(browser: Any, served: Served) -> None:
+    page = browser.new_context().new_page()
+    page.goto(served.root)
+    assert "vquery serve" in page.inner_text("body")
+    assert served.workbench.token not in page.content()
+    page.goto(served.address)
+    page.wait_for_selector("#workbench")
+    assert page.url == served.root  # no token to be seen, or kept in the history
+    assert page.evaluate("document.cookie") == ""
+    page.context.close()
+
+
+def test_a_link_from_elsewhere_leads_in(browser: Any, served: Served, elsewhere: str) -> None:
+    page = browser.new_context().new_page()
+    for address in (served.address, served.root):  # the second by the cookie that the first gave
+        page.goto(elsewhere)
+        page.evaluate("address => { location.href = address; }", address)
+        page.wait_for_selector("#workbench")
+        assert page.url == served.root
+    page.context.close()
 
 
 def test_a_name_that_leads_here_is_not_served(browser: Any, served: Served) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import itertools
 import json
-import re
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -36,9 +35,7 @@ class Process:
         assert self.process.stdout is not None
         self.address = self.process.stdout.readline().strip()
         self.host = urlsplit(self.address).netloc
-        found = re.search(r'name="vquery-token" content="([^"]+)"', self.ask("GET", "/").decode())
-        assert found is not None
-        self.token = found[1]
+        self.token = parse_qs(urlsplit(self.address).query)["token"][0]
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> bytes:
         """Send a request as the page does; anything but 200 fails."""
@@ -56,7 +53,7 @@ class Process:
     def label(self, faces: list[int], value: str) -> dict[str, Any]:
         """Label some detections; the value is the name of the action as well."""
         headers = {"X-VQuery-Token": self.token, "X-VQuery-Action": value}
-        headers |= {"Origin": self.address.rstrip("/"), "Content-Type": "application/json"}
+        headers |= {"Origin": f"http://{self.host}", "Content-Type": "application/json"}
         body = {"selection": {"detection_ids": faces}, "concept": "name", "value": value}
         return dict(json.loads(self.ask("POST", "/api/labels", body, **headers)))
 

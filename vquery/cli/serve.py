@@ -36,7 +36,8 @@ def serve(
 ) -> None:
     """Open COLLECTION in the browser, to query, see and label it.
 
-    The address is printed; ^C ends it. Only this machine can reach it unless --host says so.
+    The address is printed; ^C ends it. Only this machine can reach it unless --host says so, and
+    only who has the whole address, with its token, is let in.
     """
     from vquery.web import starting
 

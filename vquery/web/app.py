@@ -28,6 +28,7 @@ from vquery.web import (
     why,
     wire,
 )
+from vquery.web.entry import Entry
 from vquery.web.guard import WILDCARDS, Guard, hosts
 from vquery.web.queries import Queries
 from vquery.web.wire import Refused
@@ -61,7 +62,8 @@ def make_app(workbench: Workbench, host: str = "127.0.0.1", port: int = 80) -> S
     anywhere = port if host in WILDCARDS else None
     name = socket.gethostname() if anywhere else ""
     allowed = hosts(host, port, name)
-    guard = Middleware(Guard, allowed=allowed, token=workbench.token, anywhere=anywhere)
+    entry = Entry(workbench.token, port)
+    guard = Middleware(Guard, allowed=allowed, entry=entry, anywhere=anywhere)
 
     asked = Queries(workbench)
 
@@ -91,6 +93,7 @@ def make_app(workbench: Workbench, host: str = "127.0.0.1", port: int = 80) -> S
     )
     app.state.workbench = workbench
     app.state.queries = asked
+    app.state.entry = entry
     return app
 
 

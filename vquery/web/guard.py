@@ -2,23 +2,29 @@
 
 A page of another site may make a browser send requests to this address, and a name that another
 site owns may be made to point here. So the host must be ours, whatever changes anything must come
-from our own page with its token, and nothing here may be framed or read by others.
+from our own page with its token, and nothing here may be framed or read by others. Other people
+of this machine can send what they like: they lack the token (`vquery.web.entry`).
 """
 
 from __future__ import annotations
 
 import ipaddress
-import secrets
 from typing import TYPE_CHECKING
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders, QueryParams
 
+from vquery.web.entry import onward, shut
 from vquery.web.wire import LARGEST, Refused, error
 
 if TYPE_CHECKING:
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from vquery.web.entry import Entry
+
 TOKEN = "X-VQuery-Token"
+OPEN = "/static/"
+"""What everybody may read: the files of the page, which are those of the package."""
 SAFE = frozenset({"GET", "HEAD"})
 METHODS = SAFE | {"POST", "DELETE"}
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
@@ -69,19 +75,19 @@ class Guard:
         What is guarded.
     allowed
         Values of the header ``Host``.
-    token
-        What the page proves itself by.
+    entry
+        What a request proves itself by.
     anywhere
         The port, where every address of this machine is served: then ``Host`` may be any address
         in numbers with it, which no foreign site can have as its name.
     """
 
     def __init__(
-        self, app: ASGIApp, allowed: frozenset[str], token: str, anywhere: int | None = None
+        self, app: ASGIApp, allowed: frozenset[str], entry: Entry, anywhere: int | None = None
     ) -> None:
         self._app = app
         self._allowed = allowed
-        self._token = token
+        self._entry = entry
         self._anywhere = anywhere
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -102,8 +108,11 @@ class Guard:
 
         try:
             self._check(scope)
+            answer = self._door(scope)
         except Refused as refused:
-            await error(refused.status, str(refused))(scope, receive, headed)
+            answer = error(refused.status, str(refused))
+        if answer is not None:
+            await answer(scope, receive, headed)
             return
         await self._app(scope, _bounded(receive), headed)
 
@@ -126,11 +135,34 @@ class Guard:
             raise Refused(403, "a change needs the Origin of the workbench's own page")
         if origin is not None and origin.lower() != f"http://{host}":
             raise Refused(403, "only the page of the workbench may change something")
-        if not secrets.compare_digest(headers.get(TOKEN, "").encode(), self._token.encode()):
+        if not self._entry.is_token(headers.get(TOKEN, "")):
             raise Refused(403, "the token is not that of this run: load the page again")
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > LARGEST:
             raise Refused(413, f"a request may have at most {LARGEST:,} bytes")
+
+    def _door(self, scope: Scope) -> Response | None:
+        """Answer what is asked at the door; None: the request may go on.
+
+        Raises
+        ------
+        Refused
+            If it may not, and is no page that could say so.
+        """
+        path, headers = scope["path"], Headers(scope=scope)
+        if scope["method"] not in SAFE or path.startswith(OPEN):
+            return None
+        site = headers.get("sec-fetch-site")
+        elsewhere = site is not None and site not in ("same-origin", "none")
+        if path == "/":
+            given = QueryParams(scope["query_string"]).get("token")
+            if given is not None and self._entry.admits(given):
+                return self._entry.welcome(from_elsewhere=elsewhere)
+        if self._entry.knows(headers) or self._entry.is_token(headers.get(TOKEN, "")):
+            return None
+        if path == "/":
+            return onward() if elsewhere else shut()
+        raise Refused(403, "this needs the address that 'vquery serve' printed: open that one")
 
     def _is_ours(self, host: str) -> bool:
         if host in self._allowed:

@@ -22,7 +22,19 @@ GRACE_S = 2
 
 
 class Server:
-    """A workbench at an address; the port is known before it runs."""
+    """A workbench at an address; the port is known before it runs.
+
+    Attributes
+    ----------
+    host : str
+        Where.
+    port : int
+        The port.
+    address : str
+        Of the page, for whom the server knows already.
+    entrance : str
+        Of the page, for everybody who is told it: with the token of this run.
+    """
 
     def __init__(self, workbench: Workbench, host: str = "127.0.0.1", port: int = 0) -> None:
         self._socket = _bound(host, port)
@@ -30,8 +42,10 @@ class Server:
         self.port: int = self._socket.getsockname()[1]
         shown = f"[{host}]" if ":" in host else host
         self.address = f"http://{shown}:{self.port}/"
+        self.entrance = f"{self.address}?token={workbench.token}"
+        self._app = make_app(workbench, host, self.port)
         config = uvicorn.Config(
-            make_app(workbench, host, self.port),
+            self._app,
             http="h11",
             ws="none",
             lifespan="on",
@@ -42,6 +56,10 @@ class Server:
             timeout_graceful_shutdown=GRACE_S,
         )
         self._server = uvicorn.Server(config)
+
+    def once(self) -> str:
+        """Return an address that opens the page once, soon: see `vquery.web.entry.Entry.code`."""
+        return f"{self.address}?token={self._app.state.entry.code()}"
 
     def run(self) -> None:
         """Serve until ^C, or until `stop` is called."""

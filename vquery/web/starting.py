@@ -64,10 +64,13 @@ def serve(
     try:
         server = Server(workbench, host, port)
         if not is_loopback(host):
-            warn(f"everybody who can reach {server.address} may see and label {path.name}")
-        say(server.address)
+            warn(
+                f"everybody who has this address may see and label {path.name}, and what is sent "
+                "is not encrypted: whoever can listen to this network has it too"
+            )
+        say(server.entrance)
         if browser:
-            threading.Thread(target=webbrowser.open, args=(server.address,), daemon=True).start()
+            threading.Thread(target=webbrowser.open, args=(server.once(),), daemon=True).start()
         server.run()
     finally:
         workbench.close()

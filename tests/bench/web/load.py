@@ -57,7 +57,7 @@ class Client(Page):
         self, kind: str, method: str, path: str, data: Any = None, **headers: str
     ) -> bytes | None:
         """Send a request, keep its time; None if the answer is not what it must be."""
-        own = {"X-VQuery-Token": self.token, "Origin": f"http://{self.host}"} if data else {}
+        own = {"X-VQuery-Token": self.token} | ({"Origin": f"http://{self.host}"} if data else {})
         began = time.perf_counter()
         try:
             self.connection.request(

@@ -116,7 +116,7 @@ def browse(page: Page) -> tuple[list[float], int]:
         wire = tab.context.new_cdp_session(tab)
         wire.send("Network.enable")
         wire.on("Network.dataReceived", count)
-        tab.goto(f"http://{page.host}/")
+        tab.goto(page.address)
         came = 0
         tab.evaluate(LOAD, "/media/video/long.webm")
         taken = []

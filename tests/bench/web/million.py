@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import numpy as np
 import pyarrow as pa
@@ -130,16 +130,14 @@ class Page:
     """Asks as the page does, over one connection."""
 
     def __init__(self, address: str) -> None:
-        self.host = address.removeprefix("http://").rstrip("/")
+        self.address, self.host = address, urlsplit(address).netloc
         self.connection = http.client.HTTPConnection(self.host, timeout=120)
-        found = re.search(rb'name="vquery-token" content="([^"]+)"', self.ask("GET", "/")[1])
-        assert found is not None
-        self.token = found[1].decode()
+        self.token = parse_qs(urlsplit(address).query)["token"][0]
 
     def ask(self, method: str, path: str, data: Any = None) -> tuple[int, bytes]:
-        headers = {"Host": self.host}
+        headers = {"Host": self.host, "X-VQuery-Token": self.token}
         if data is not None:
-            headers |= {"X-VQuery-Token": self.token, "Origin": f"http://{self.host}"}
+            headers |= {"Origin": f"http://{self.host}"}
         body = None if data is None else json.dumps(data)
         self.connection.request(method, path, body, headers)
         answer = self.connection.getresponse()
@@ -171,7 +169,7 @@ def served(path: Path) -> Iterator[tuple[Page, int]]:
     try:
         assert server.stdout is not None
         for line in server.stdout:
-            if found := re.search(r"http://[^\s/]+", line):
+            if found := re.search(r"http://\S+", line):
                 yield Page(found[0]), server.pid
                 return
         raise RuntimeError("the server said no address")

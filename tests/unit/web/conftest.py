@@ -42,9 +42,9 @@ class Client:
     ) -> Answer:
         """Send a request; headers given as None are left out."""
         own: dict[str, str | None] = {"Host": f"127.0.0.1:{self.port}"}
+        own |= {"X-VQuery-Token": self.token}
         if method not in ("GET", "HEAD"):
-            own |= {"Origin": f"http://127.0.0.1:{self.port}", "X-VQuery-Token": self.token}
-            own |= {"Content-Type": "application/json"}
+            own |= {"Origin": f"http://127.0.0.1:{self.port}", "Content-Type": "application/json"}
         own |= headers or {}
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:

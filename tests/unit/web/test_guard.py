@@ -8,7 +8,8 @@ import socket
 
 import pytest
 
-from tests.unit.web.conftest import serve
+from tests.unit.web.conftest import Client, serve
+from vquery.web.entry import Entry
 from vquery.web.guard import hosts
 from vquery.web.wire import LARGEST, MIB
 
@@ -113,6 +114,86 @@ def test_other_pages_may_not_read_but_may_link_to_the_page(workbench, site):
     assert client.ask("GET", "/", headers=link).status == 200
 
 
+READ = ("/api/collection", "/api/events?after=0&limit=1", "/media/crop/1.jpg", "/nothing")
+
+
+@pytest.mark.parametrize("where", READ)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"X-VQuery-Token": "wrong"},
+        {"Cookie": "vquery-{port}=wrong"},
+        {"Cookie": "vquery-1={token}"},
+        {"Cookie": "vquery-{port}="},
+        {"Cookie": "=; ;;\xe9=vquery-{port}"},
+        {"Sec-Fetch-Site": "same-origin"},
+    ],
+)
+def test_others_on_this_machine_can_read_nothing(workbench, where, headers):
+    client, token = workbench.client, workbench.workbench.token
+    given = {name: text.format(port=client.port, token=token) for name, text in headers.items()}
+    answer = client.ask("GET", where, headers={"X-VQuery-Token": None} | given)
+    assert answer.status == 403, answer
+    assert "'vquery serve' printed" in answer.json["error"]
+
+
+@pytest.mark.parametrize("where", ["/", "/?token=", "/?token=wrong", "/?token=%ff"])
+def test_the_page_without_the_token_says_how_to_get_in(workbench, where):
+    answer = workbench.client.ask("GET", where, headers={"X-VQuery-Token": None})
+    assert answer.status == 403
+    assert b"Open the address that" in answer.body
+    assert workbench.workbench.token.encode() not in answer.body
+    assert "set-cookie" not in answer.headers
+
+
+def test_the_files_of_the_page_are_open_to_all(workbench):
+    answer = workbench.client.ask("GET", "/static/app.js", headers={"X-VQuery-Token": None})
+    assert answer.status == 200
+
+
+@pytest.mark.parametrize("site", [None, "none", "same-origin", "cross-site", "same-site"])
+def test_the_printed_address_gives_a_cookie_that_lets_in(workbench, site):
+    client, token = workbench.client, workbench.workbench.token
+    link = {"X-VQuery-Token": None, "Sec-Fetch-Site": site, "Sec-Fetch-Mode": site and "navigate"}
+    answer = client.ask("GET", f"/?token={token}", headers=link)
+    if site in ("cross-site", "same-site"):  # a redirection would not carry the cookie
+        assert answer.status == 200
+        assert b'http-equiv="refresh" content="0; url=/"' in answer.body
+    else:
+        assert (answer.status, answer.headers["location"]) == (303, "/")
+    assert token.encode() not in answer.body
+    cookie, *limits = answer.headers["set-cookie"].split("; ")
+    assert {"HttpOnly", "SameSite=strict", "Path=/"} <= set(limits)
+    assert cookie == f"vquery-{client.port}={token}"
+    known = {"X-VQuery-Token": None, "Cookie": f"other=1; {cookie}"}
+    assert token.encode() in client.ask("GET", "/", headers=known).body
+    assert client.ask("GET", "/api/collection", headers=known).status == 200
+    assert client.ask("POST", START, TEXT, known).status == 403  # that takes the token itself
+
+
+def test_a_link_to_the_page_comes_with_no_cookie_and_is_led_on(workbench):
+    link = {"X-VQuery-Token": None, "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    answer = workbench.client.ask("GET", "/", headers=link)
+    assert b'http-equiv="refresh" content="0; url=/"' in answer.body
+    assert "set-cookie" not in answer.headers
+
+
+def test_the_address_given_to_a_browser_opens_the_page_once(path):
+    from vquery.web.serving import Server
+    from vquery.web.state import Workbench
+
+    workbench = Workbench(path)
+    server = Server(workbench)
+    once = server.once()
+    assert workbench.token not in once
+    with server.in_thread():
+        client = Client(server.port, workbench.token)
+        where = once.removeprefix(server.address.rstrip("/"))
+        asked = [client.ask("GET", where, headers={"X-VQuery-Token": None}) for _ in range(2)]
+    assert [answer.status for answer in asked] == [303, 403]
+
+
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "OPTIONS", "TRACE"])
 def test_other_methods_are_refused(workbench, method):
     assert workbench.client.ask(method, "/api/collection").status == 405
@@ -194,7 +275,7 @@ def test_what_is_served_at_every_address_takes_addresses_in_numbers_alone(path):
     from vquery.web.guard import Guard
     from vquery.web.wire import Refused
 
-    guard = Guard(None, hosts("0.0.0.0", 8000, "studio"), "token", 8000)
+    guard = Guard(None, hosts("0.0.0.0", 8000, "studio"), Entry("token", 8000), 8000)
 
     def asked(host: str) -> bool:
         scope = {"type": "http", "method": "GET", "headers": [(b"host", host.encode())]}
