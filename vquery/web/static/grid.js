@@ -335,10 +335,10 @@ function titleOf(by, key) {
 let grid;
 
 /** Put the focus on a position of the view. @param {number} position */
-export const focusPosition = (position) => grid.focus(position);
+export const focusPosition = (position) => grid?.focus(position);
 
 /** The selection, by rows where these are known. */
-export const firmSelection = () => grid.firm();
+export const firmSelection = () => grid?.firm() ?? state.selection;
 
 /**
  * Show the result in another way; the selection stays where its rows are known.
