@@ -28,6 +28,7 @@ TREE = {
     "LockedError": "StoreError",
     "MediaError": "VQueryError",
     "LabelError": "VQueryError ValueError",
+    "LearnError": "VQueryError ValueError",
     "ExportError": "VQueryError",
     "MissingDependencyError": "VQueryError ImportError",
 }

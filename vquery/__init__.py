@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         ExportError,
         IngestError,
         LabelError,
+        LearnError,
         LockedError,
         MediaError,
         MissingDependencyError,
@@ -139,8 +140,9 @@ _HOMES = {
     "vquery.engine.bring": "from_duckdb from_pandas from_polars",
     "vquery.engine.sources": "from_arrow",
     "vquery.errors": (
-        "ExportError IngestError LabelError LockedError MediaError MissingDependencyError "
-        "QueryError SchemaError StoreError UnknownColumnError UnknownMethodError VQueryError"
+        "ExportError IngestError LabelError LearnError LockedError MediaError "
+        "MissingDependencyError QueryError SchemaError StoreError UnknownColumnError "
+        "UnknownMethodError VQueryError"
     ),
     "vquery.expr.aggregates": (
         "all any arg_max arg_min count first last list max mean median min n_unique quantile "
@@ -196,6 +198,7 @@ __all__ = [
     "LabelError",
     "LabelMatrix",
     "LabelModel",
+    "LearnError",
     "LockedError",
     "MediaError",
     "MissingDependencyError",

@@ -12,6 +12,7 @@
     │   └── LockedError                     another process is writing
     ├── MediaError                          a video or picture that cannot be read
     ├── LabelError (ValueError)             labels that contradict or hit nothing
+    ├── LearnError (ValueError)             a model that cannot be trained, loaded or applied
     ├── ExportError                         an export that cannot be written
     └── MissingDependencyError (ImportError)  an extra that is not installed
 
@@ -97,6 +98,10 @@ class MediaError(VQueryError):
 
 class LabelError(VQueryError, ValueError):
     """Labels that contradict each other or hit nothing."""
+
+
+class LearnError(VQueryError, ValueError):
+    """A model that cannot be trained, loaded or applied."""
 
 
 class ExportError(VQueryError):

@@ -142,6 +142,31 @@ def crop(image: Picture, box: Sequence[float] | NDArray[np.float32]) -> Picture 
     return image[top : max(bottom, top + 1), left : max(right, left + 1)]
 
 
+def squared(image: Picture, side: int, *, stretch: bool = False) -> Picture:
+    """Bring to a square: the longer side fits, and the border is repeated beside the shorter one.
+
+    Parameters
+    ----------
+    stretch
+        Make both sides fit instead, each by its own factor.
+
+    >>> striped = np.zeros((2, 4, 3), np.uint8)
+    >>> striped[0] = 200
+    >>> squared(striped, 4)[:, 0, 0].tolist(), squared(striped, 4, stretch=True).shape
+    ([200, 200, 0, 0], (4, 4, 3))
+    """
+    height, width = _size(image)
+    scale = side / max(height, width)
+    size = (
+        (side, side) if stretch else (max(1, round(width * scale)), max(1, round(height * scale)))
+    )
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    found = cv2.resize(image, size, interpolation=way)
+    down, right = side - size[1], side - size[0]
+    edges = (down // 2, down - down // 2, right // 2, right - right // 2)
+    return np.asarray(cv2.copyMakeBorder(found, *edges, cv2.BORDER_REPLICATE), np.uint8)
+
+
 def _size(image: Picture) -> tuple[int, int]:
     if image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise MediaError(f"a picture must have the shape (height, width, 3), got {image.shape}")

@@ -1,0 +1,112 @@
+"""Weights on disk: what is damaged, of another network, or hostile is refused with a reason."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from vquery.errors import LearnError
+from vquery.learn.core import checkpoints
+from vquery.learn.core.networks import Architecture, build
+
+TINY = Architecture("small_resnet", {"width": 4})
+
+
+class Bomb:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (str(self.path), "w"))
+
+
+@pytest.fixture
+def kept(tmp_path):
+    network = build(TINY)
+    tensors = {f"network.{name}": one for name, one in network.state_dict().items()}
+    checkpoints.save(tmp_path / "a.safetensors", TINY, tensors, {"classes": ["Ann"]})
+    return tmp_path / "a.safetensors", network.eval()
+
+
+def test_what_is_saved_comes_back(kept):
+    path, network = kept
+    saved = checkpoints.load(path, TINY)
+    picture = torch.rand(2, 3, 64, 64)
+    assert torch.equal(saved.network()(picture), network(picture))
+    assert saved.told == {"classes": ["Ann"]}
+    assert [one.name for one in path.parent.iterdir()] == ["a.safetensors"]
+
+
+def test_weights_of_another_network_are_refused(kept):
+    path, network = kept
+    with pytest.raises(LearnError, match=r"holds weights of small_resnet\(width=4\), and .*=8"):
+        checkpoints.load(path, Architecture("small_resnet", {"width": 8}))
+    wide = build(Architecture("small_resnet", {"width": 8}))
+    with pytest.raises(LearnError, match=r"another network: \d+ of another shape, such as 'stem"):
+        checkpoints.put(wide, network.state_dict(), what="a")
+    with pytest.raises(LearnError, match=r"missing, such as 'stem.*unknown, such as 'x'"):
+        checkpoints.put(wide, {"x": torch.zeros(1)}, what="a")
+
+
+@pytest.mark.parametrize("keep", [0, 3, 100, 5000])
+def test_a_damaged_file_is_refused(kept, keep):
+    path, _ = kept
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(LearnError, match=r"a\.safetensors: is damaged or no safetensors"):
+        checkpoints.load(path)
+
+
+def test_a_missing_file_and_other_safetensors_are_told_apart(tmp_path):
+    with pytest.raises(LearnError, match="cannot be read: No such file"):
+        checkpoints.load(tmp_path / "none")
+    save_file({"x": torch.zeros(1)}, tmp_path / "b.safetensors")
+    with pytest.raises(LearnError, match="no checkpoint of vquery"):
+        checkpoints.load(tmp_path / "b.safetensors")
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_a_pickle_is_never_run(tmp_path, protocol):
+    path, harm = tmp_path / "weights.pt", tmp_path / "harm"
+    path.write_bytes(pickle.dumps({"state_dict": Bomb(harm)}, protocol))
+    with pytest.raises(LearnError, match="is a pickle, which could run anything"):
+        checkpoints.load(path)
+    with pytest.raises(LearnError, match="refused or damaged: only tensors"):
+        checkpoints.foreign(path)
+    torch.save({"x": torch.zeros(1), "bomb": Bomb(harm)}, path)
+    with pytest.raises(LearnError, match="refused or damaged: only tensors"):
+        checkpoints.foreign(path)
+    assert not harm.exists()
+
+
+@pytest.mark.parametrize("under", [None, "state_dict", "model"])
+def test_weights_of_a_user_are_taken_as_torch_writes_them(tmp_path, under):
+    network, path = build(TINY), tmp_path / "own.pt"
+    state = {f"module.{name}": one for name, one in network.state_dict().items()}
+    torch.save(state if under is None else {under: state, "epoch": 3}, path)
+    other = build(TINY)
+    checkpoints.put(other, checkpoints.foreign(path), what=str(path))
+    assert torch.equal(other.stem[0].weight, network.stem[0].weight)
+    save_file(network.state_dict(), path.with_suffix(".safetensors"))
+    assert (
+        checkpoints.foreign(path.with_suffix(".safetensors")).keys() == network.state_dict().keys()
+    )
+
+
+def test_what_is_no_state_dict_is_refused(tmp_path):
+    torch.save([torch.zeros(1)], tmp_path / "list.pt")
+    with pytest.raises(LearnError, match="holds no state dict"):
+        checkpoints.foreign(tmp_path / "list.pt")
+    torch.save({"x": 3}, tmp_path / "three.pt")
+    with pytest.raises(LearnError, match="'x' is no tensor"):
+        checkpoints.foreign(tmp_path / "three.pt")
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LearnError, match="cannot be written"):
+        checkpoints.save(tmp_path / "file" / "a", TINY, {}, {})
