@@ -18,13 +18,33 @@ const TYPING = [
   [["↑", "↓", "Tab"], "choose and take a completion"],
   [["Esc"], "close the list, cancel the query, back to the results"],
 ];
+/** What the mouse does, by place. @type {Array<[string, Array<[string[], string]>]>} */
 const MOUSE = [
-  ["click", "put the focus on an item"],
-  ["double click", "open it in the inspector and play"],
-  ["Ctrl-click, or the corner", "select or leave out"],
-  ["Shift-click", "select the range"],
-  ["drag", "select with a lasso; with Shift or Ctrl, add to the selection"],
+  ["Mouse on the results", [
+    [["click"], "put the focus on an item"],
+    [["double click"], "open it in the inspector and play"],
+    [["Ctrl click", "corner"], "select or leave out"],
+    [["Shift click"], "select the range"],
+    [["drag"], "select with a lasso, which scrolls at the edges"],
+    [["Shift drag", "Ctrl drag"], "add to the selection with a lasso"],
+  ]],
+  ["Mouse on the timeline", [
+    [["hover"], "the picture at that time, and what the bar says"],
+    [["click"], "go to that time; on a bar, choose it as well"],
+    [["drag"], "earlier or later"],
+    [["drag an edge"], "in the lane of people: move the start or end of a labelled span"],
+    [["wheel"], "show more or less time, about the place of the mouse"],
+    [["Shift wheel", "sideways"], "earlier or later"],
+  ]],
+  ["Mouse elsewhere", [
+    [["drag a border"], "the sizes of the inspector and the timeline (by keys: Tab to it, arrows)"],
+  ]],
 ];
+/** The two keys that depend on the pane. */
+const SHARED =
+  "Two keys depend on where the focus is. In the results, N rejects and P goes back by an item; in the video and "
+  + "the timeline, N and P go to the next and previous hit, and Shift N rejects. The status line begins with the "
+  + "pane that has the keys, and its upper edge is marked; F6 goes round, Esc leads back to the results.";
 
 /** @param {string} key as a person writes it: letters large */
 function shown(key) {
@@ -61,7 +81,6 @@ export function openHelp() {
     groups.set(binding.group, lines);
   }
   groups.set("Query", [...(groups.get("Query") ?? []), ...TYPING]);
-  const mouse = /** @type {Array<[string[], string]>} */ (MOUSE.map(([key, text]) => [[key], text]));
   const body = el(
     "div",
     {},
@@ -71,7 +90,11 @@ export function openHelp() {
       "Borders: solid is confirmed by a person, dashed is proposed, hatched is in conflict. ",
       "Labels go to the selection, else to the item in focus. Everything can be undone.",
     ),
-    el("div", { class: "help" }, ...[...groups, ["Mouse", mouse]].map(([title, lines]) => table(title, lines))),
+    el("p", { class: "quiet" }, SHARED),
+    el("div", { class: "help" }, ...[...groups, ...MOUSE].map(([title, lines]) => table(title, lines))),
   );
-  openDialog({ title: "Keys", body, wide: true });
+  const dialog = openDialog({ title: "Keys", body, wide: true });
+  const list = /** @type {HTMLElement} */ (dialog.element.querySelector(".dialog-body"));
+  list.tabIndex = 0; // so that arrows and Page Down read on
+  list.focus();
 }

@@ -7,6 +7,15 @@
  */
 
 import { root } from "./root.js";
+import { dispatch } from "./store.js";
+
+/** The panes in the order of the page, with what takes the focus in each. @type {Array<[string, string]>} */
+const PANES = [
+  ["query", "#text"],
+  ["grid", "#cells"],
+  ["inspector", "#inspector"],
+  ["timeline", "#timeline svg.lanes"],
+];
 
 /**
  * @typedef {Object} Binding
@@ -69,9 +78,34 @@ export function isText(element) {
 /** Elements that answer to Enter, Space and arrows themselves. */
 const OWN_KEYS = "button, a[href], summary, input, [role=separator], [role=slider], [role=menuitem]";
 
-/** @returns {string} id of the pane in focus, "" outside all */
+/** @returns {string} id of the pane in focus, "" outside all; what has no focus is for the results */
 export function paneInFocus() {
-  return root().activeElement?.closest(".pane")?.id ?? "";
+  const here = root().activeElement;
+  if (!here || here === document.body) return "grid";
+  return here.closest(".pane")?.id ?? "";
+}
+
+/** Go to the next pane, or back. @param {number} direction */
+function turn(direction) {
+  const at = PANES.findIndex(([id]) => id === paneInFocus());
+  const next = at < 0 ? 0 : (at + direction + PANES.length) % PANES.length;
+  root().querySelector(PANES[next][1])?.focus();
+}
+
+/** The keys that walk through the panes, and news of where the focus is. */
+function watchPanes() {
+  const group = "Move and select";
+  bind({ group, keys: ["F6"], text: "next pane: query, results, video, timeline", inText: true, run: () => turn(1) });
+  bind({ group, keys: ["Shift+F6"], text: "the pane before", inText: true, run: () => turn(-1) });
+  let last = "";
+  const tell = () => {
+    const pane = paneInFocus();
+    if (pane !== last) dispatch("pane", { pane });
+    last = pane;
+  };
+  root().addEventListener("focusin", tell);
+  root().addEventListener("focusout", () => setTimeout(tell));
+  tell();
 }
 
 /** @param {KeyboardEvent} event */
@@ -87,4 +121,7 @@ function onKey(event) {
 }
 
 /** Hear the keys of the page, or of one widget: those of the notebook around it are not ours. */
-export const listen = () => root().addEventListener("keydown", /** @type {EventListener} */ (onKey));
+export function listen() {
+  root().addEventListener("keydown", /** @type {EventListener} */ (onKey));
+  watchPanes();
+}

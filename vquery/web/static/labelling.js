@@ -219,6 +219,12 @@ export function mountLabelling() {
   const aim = el("span", { class: "aim" });
   const menu = el("label", { class: "menu" }, el("span", { class: "quiet" }, "Label"), concept);
   bar.append(menu, chips, judge, aim);
+  const hint = () => {
+    const reject = /** @type {HTMLElement} */ (judge.children[1]);
+    const key = state.pane === "grid" ? "N" : "⇧N";
+    /** @type {HTMLElement} */ (reject.querySelector("kbd")).textContent = key;
+  };
+  subscribe("pane", hint);
   const edit = () => openPalette(() => dispatch("palette"));
   const fill = () => {
     fillConcepts(concept);
@@ -255,6 +261,13 @@ function bindKeys() {
     shown: "1 – 9",
     text: "give the label under this key",
     run: (event) => labelAt(Number(event.key) - 1),
+  });
+  bind({
+    group,
+    scope: "grid",
+    keys: ["Delete", "Backspace"],
+    text: "take the label off again, for the selection or the item",
+    run: () => act("/api/unlabel"),
   });
   bind({ group, keys: ["0"], text: `label “${palette.NONE_TEXT}”`, run: () => label(null) });
   bind({ group, keys: ["+"], text: "new value, given at once", run: () => void newValue() });

@@ -3,6 +3,8 @@
 import { remember, remembered } from "./store.js";
 
 const STEP = 24;
+/** Height that shows six lanes with the axis and the bar above. */
+const SIX_LANES = 224;
 
 /**
  * @param {string} id
@@ -59,7 +61,7 @@ export function mountSplits() {
     property: "--timeline",
     least: 60,
     most: () => Math.max(60, window.innerHeight * 0.6),
-    start: Math.round(Math.min(220, window.innerHeight * 0.24)),
+    start: Math.round(Math.min(SIX_LANES, window.innerHeight * 0.3)),
     across: true,
   });
 }

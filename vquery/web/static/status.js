@@ -5,10 +5,17 @@ import { el } from "./dialogs.js";
 import { counted, share } from "./formats.js";
 import { undo } from "./labelling.js";
 import * as choice from "./selection.js";
-import { dispatch, state, subscribe } from "./store.js";
+import { dispatch, note, state, subscribe } from "./store.js";
 
 const PAUSE_MS = 600;
 const Z = 1.96;
+/** What the keys are for that depend on the pane in focus. @type {Object<string, [string, string]>} */
+const KEYS = {
+  grid: ["results", "N rejects, P goes back"],
+  inspector: ["video", "N P next and previous hit, Shift N rejects"],
+  timeline: ["timeline", "N P next and previous hit, Shift N rejects"],
+  query: ["query", "Enter runs it, Esc leaves"],
+};
 const HINT = "Labels go to the selection, else to the item in focus. Everything can be undone. ? lists the keys.";
 
 /** @param {HTMLElement} pane */
@@ -19,7 +26,14 @@ export function mount(pane) {
   const link = { type: "button", class: "link", hidden: true };
   const back = el("button", { ...link, onclick: undo }, "Undo ", el("kbd", {}, "Z"));
   const jobs = el("span", { class: "status-jobs" });
-  pane.append(selected, precision, said, back, jobs);
+  const keys = el("span", { class: "status-keys" });
+  pane.append(keys, selected, precision, said, back, jobs);
+  const tellKeys = () => {
+    const [name, about] = KEYS[state.pane] ?? ["", ""];
+    keys.replaceChildren(...(name ? ["Keys: ", el("b", {}, name), ` · ${about}`] : []));
+  };
+  subscribe("pane", tellKeys);
+  tellKeys();
   const tellSelected = () => {
     const count = choice.selectedCount(state.selection, state.result?.total ?? 0);
     selected.textContent = count ? counted(count, "selected", "selected") : "";
@@ -55,7 +69,8 @@ function precisionText() {
 function jobText(id, job) {
   const known = typeof job.share === "number";
   const bar = el("progress", { max: 1, value: known ? job.share : null, "aria-label": job.name });
-  const cancel = () => void del(`/api/jobs/${encodeURIComponent(id)}`).catch(() => {});
+  const cancel = () =>
+    void del(`/api/jobs/${encodeURIComponent(id)}`).catch((error) => note(error.message, "error"));
   return el(
     "span",
     { class: "job" },
@@ -77,8 +92,10 @@ function watchPrecision() {
     try {
       const { buckets } = await get("/api/buckets", { result: result.id, concept, by: "score", buckets: 8 });
       if (now === asked) dispatch("precision", { precision: pooled(buckets) });
-    } catch {
-      if (now === asked) dispatch("precision", { precision: null });
+    } catch (error) {
+      if (now !== asked) return;
+      dispatch("precision", { precision: null });
+      console.warn("precision", error); // a figure beside the work: the next action says what is wrong
     }
   };
   for (const event of ["result", "concept", "labels"]) {

@@ -4,7 +4,7 @@
  * Events: `collection`, `result`, `view`, `concept`, `focus` (`row` follows `focus`: null until it
  * is loaded, then a second `focus`), `open` (Enter or double click: show and play the row in
  * focus), `selection`, `labels` (labels changed: read them again), `time`, `jobs`, `note` (a
- * sentence for the status line), `precision`.
+ * sentence for the status line), `precision`, `pane` (another pane has the keys).
  */
 
 /**
@@ -61,6 +61,8 @@ export const state = {
   jobs: {},
   /** @type {?{text: string, kind: "info"|"done"|"error", undo?: boolean}} the last sentence */
   note: null,
+  /** id of the pane that has the keys, "" for none of them */
+  pane: "grid",
   /** @type {?{value: number, interval: [number, number], judged: number}} of the rule at hand */
   precision: null,
 };
