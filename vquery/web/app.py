@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -34,7 +34,7 @@ from vquery.web.queries import Queries
 from vquery.web.wire import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from starlette.requests import Request
     from starlette.responses import Response
@@ -83,13 +83,7 @@ def make_app(workbench: Workbench, host: str = "127.0.0.1", port: int = 80) -> S
         routes=routes(),
         middleware=[guard],
         lifespan=lifespan,
-        exception_handlers={
-            Refused: _refused,
-            VQueryError: _told,
-            HTTPException: _no_route,
-            ClientDisconnect: _gone,
-            Exception: _broken,
-        },
+        exception_handlers=HANDLERS,
     )
     app.state.workbench = workbench
     app.state.queries = asked
@@ -128,3 +122,13 @@ async def _gone(_: Request, __: Exception) -> Response:
 async def _broken(request: Request, problem: Exception) -> Response:
     log.error("workbench: %s %s failed", request.method, request.url.path, exc_info=problem)
     return wire.error(500, f"this failed: {type(problem).__name__}: see the log of the server")
+
+
+HANDLERS: dict[Any, Callable[[Request, Exception], Awaitable[Response]]] = {
+    Refused: _refused,
+    VQueryError: _told,
+    HTTPException: _no_route,
+    ClientDisconnect: _gone,
+    Exception: _broken,
+}
+"""What is answered when something goes wrong, by the kind of error."""

@@ -83,9 +83,13 @@ class Results:
 
     def add(self, table: pa.Table, text: str, *, cut: dict[str, int] | None = None) -> Result:
         """Keep rows; what does not fit any more is let go."""
-        result = Result(table, text, cut)
+        return self.keep(Result(table, text, cut))
+
+    def keep(self, result: Result) -> Result:
+        """Keep a result, also one that was let go before."""
         with self._lock:
             self._held[result.id] = result
+            self._held.move_to_end(result.id)
             while len(self._held) > 1 and self._too_many():
                 self._held.popitem(last=False)
         return result
