@@ -19,6 +19,9 @@ from vquery.errors import SchemaError
 IDS_PER_VIDEO = 1_000_000_000
 """Ids that one video has room for in each table: 38 days of 10 faces at 30 frames a second."""
 
+DRAWN_FROM = 900_000_001
+"""The first number in a video of detections, and of tracks, that people drew."""
+
 US_PER_S = 1_000_000
 
 US = pa.int64()
@@ -84,6 +87,20 @@ DETECTION = _schema(
     ("source", pa.string()),  # the detector or the file
 )
 """One object in one frame, until the next sampled frame (cut at the end of shot and video)."""
+
+DRAWN = _schema(
+    ("detection_id", pa.int64()),
+    *TIME_FIELDS,
+    *BOX_FIELDS,
+    ("class", pa.string()),
+    ("track", pa.int64()),
+    ("points", pa.list_(pa.float32())),  # the four extreme points, x and y of each; or null
+    ("interpolated", pa.bool_()),  # between two drawn boxes of its track
+    ("by", pa.string()),
+    ("at_us", US),
+    ("event", pa.int64()),  # the action that drew it, or moved it last
+)
+"""Who drew a detection by hand, and how; in DETECTION its source is "human" or "interpolated"."""
 
 CUE = _schema(
     ("cue_id", pa.int64()),
@@ -313,15 +330,15 @@ def refuse(bad: pa.ChunkedArray, what: str, rule: str) -> None:
         raise SchemaError(f"{what}, row {first}: {rule} ({rows})")
 
 
-def item_ids(video_id: int, first: int, count: int) -> pa.Array:
-    """Ids ``first .. first + count - 1`` (numbers count from 1) of a video.
+def item_ids(video_id: int, first: int, count: int, *, end: int = IDS_PER_VIDEO) -> pa.Array:
+    """Ids ``first .. first + count - 1`` (numbers count from 1 and stay below ``end``) of a video.
 
     >>> item_ids(3, 1, 2).to_pylist()
     [3000000001, 3000000002]
     """
-    if first < 1 or first + count > IDS_PER_VIDEO:
+    if first < 1 or first + count > end:
         raise SchemaError(
-            f"a video has room for ids 1 to {IDS_PER_VIDEO - 1} in a table; asked for {first} to "
+            f"a video has room for ids 1 to {end - 1} in a table; asked for {first} to "
             f"{first + count - 1}. Split the video"
         )
     base = video_id * IDS_PER_VIDEO

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery import schema
@@ -96,10 +97,14 @@ class Planner:
             self._settings.faces == "auto"
             and not entry.detections
             and bool(self._ledger.tails(f"plain/{entry.video_id}"))
-            and not self._snapshot.read(
-                "detections", columns=["detection_id"], videos=[entry.video]
-            ).num_rows
+            and not self._found(entry.video).num_rows
         )
+
+    def _found(self, video: str) -> pa.Table:
+        """Read the ids and tracks of the detections of a video that nobody drew."""
+        rows = self._snapshot.read("detections", columns=["detection_id", "track"], videos=[video])
+        numbers = rows["detection_id"].to_numpy() % schema.IDS_PER_VIDEO
+        return rows.filter(pa.array(numbers < schema.DRAWN_FROM))
 
     def _is_new(self, entry: Entry, file: File) -> bool:
         head = f"detections/{entry.video_id}/{file.path.name}"
@@ -112,7 +117,6 @@ class Planner:
         """Find the first free numbers of detections and tracks in a video."""
         if video not in self._sizes:
             return 1, 1
-        columns = ["detection_id", "track"]
-        rows = self._snapshot.read("detections", columns=columns, videos=[video])
-        last = [pc.max(rows[name]).as_py() or 0 for name in columns]
+        rows = self._found(video)
+        last = [pc.max(rows[name]).as_py() or 0 for name in ("detection_id", "track")]
         return last[0] % schema.IDS_PER_VIDEO + 1, last[1] % schema.IDS_PER_VIDEO + 1

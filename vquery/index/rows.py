@@ -110,8 +110,8 @@ class DetectionRows:
         n = len(sample.boxes)
         first = self._base + self._first + self.count
         self.count += n
-        if self._first + self.count > schema.IDS_PER_VIDEO:
-            schema.item_ids(0, self._first, self.count)  # says that there is no room for so many
+        if self._first + self.count > schema.DRAWN_FROM:  # says that there is no room for so many
+            schema.item_ids(0, self._first, self.count, end=schema.DRAWN_FROM)
         return np.arange(first, first + n, dtype=np.int64)
 
     def cut(self, end_us: int) -> None:

@@ -5,17 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from vquery.errors import LockedError, StoreError, VQueryError
 from vquery.store import compact, disk, names, parts, register
 from vquery.store.catalog import LIMITS, Catalog, text
 from vquery.store.compact import Move
 from vquery.store.guard import check_labels
-from vquery.store.scan import Live, live_parts, table_schema
+from vquery.store.scan import Live, live_parts, scan, table_schema
 from vquery.store.sweep import discard
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Mapping, Sequence
+
+    import numpy as np
+    import numpy.typing as npt
 
     from vquery.store.parts import Part
 
@@ -29,11 +35,16 @@ class Commit:
     videos: Sequence[Mapping[str, Any]]
     replace: Mapping[str, Sequence[str] | None]
     forget: Sequence[str]
+    without: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+    """Detections that leave these tables, of which nothing else is replaced."""
     _moves: list[Move] = field(default_factory=list)
     _gone: list[Live] = field(default_factory=list)
 
-    def run(self, catalog: Catalog, run_id: int) -> int:
-        """Check and publish; returns the new generation. On failure nothing becomes visible."""
+    def run(self, catalog: Catalog, run_id: int | None) -> int:
+        """Check and publish; returns the new generation. On failure nothing becomes visible.
+
+        Without a run there may be no units; what is committed is accounted for by events then.
+        """
         try:
             with catalog.read() as db:
                 live = {table: live_parts(db, table) for table in self._tables()}
@@ -45,6 +56,9 @@ class Commit:
                 check_labels(catalog, live["detections"], new, self.replace["detections"])
             for one in [one for table in self.replace for one in live[table]]:
                 self._replace(catalog, one)
+            for table, items in self.without.items():
+                for one in live[table]:
+                    self._take_out(catalog, one, items)
             for folder in {(catalog.root / part.path).parent for part in self.parts}:
                 with disk.guarded(folder, "finishing parts"):
                     disk.sync(folder)
@@ -56,7 +70,7 @@ class Commit:
             raise
 
     def _tables(self) -> list[str]:
-        tables = [*(part.table for part in self.parts), *self.replace]
+        tables = [*(part.table for part in self.parts), *self.replace, *self.without]
         for table in tables:
             names.check_stored(table)
         return list(dict.fromkeys(tables))
@@ -96,13 +110,26 @@ class Commit:
             rest = [video for video in live.videos if video not in leaves]
             self._moves.append(Move(compact.rewrite(catalog.root, [live], rest), [live]))
 
-    def _publish(self, db: sqlite3.Connection, run_id: int) -> int:
+    def _take_out(self, catalog: Catalog, live: Live, items: npt.NDArray[np.int64]) -> None:
+        """Write a part anew without some detections, if it has any of them."""
+        column = compact.item_column(live.table)
+        target = table_schema(live.table, [live.schema])
+        there = scan(catalog.root, [live], pa.schema([target.field(column)]), None)
+        inside = pc.sum(pc.is_in(there[column], value_set=pa.array(items))).as_py() or 0
+        if inside == live.rows:
+            self._gone.append(live)
+        elif inside:
+            part = compact.rewrite(catalog.root, [live], None, items)
+            self._moves.append(Move(part, [live]))
+
+    def _publish(self, db: sqlite3.Connection, run_id: int | None) -> int:
         generation = compact.next_generation(db)
         compact.publish(db, self._moves, generation)
         compact.retire(db, self._gone, generation)
         for part in self.parts:
             part_id = compact.insert(db, part, generation)
-            db.execute("INSERT INTO part_runs VALUES (?, ?)", (part_id, run_id))
+            if run_id is not None:
+                db.execute("INSERT INTO part_runs VALUES (?, ?)", (part_id, run_id))
         for prefix in self.forget:
             db.execute("DELETE FROM units WHERE substr(unit, 1, ?) = ?", (len(prefix), prefix))
         db.executemany(

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from vquery.errors import VQueryError
 from vquery.store import names
 from vquery.store.parts import Part, PartWriter
@@ -15,6 +18,9 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Sequence
     from pathlib import Path
+
+    import numpy as np
+    import numpy.typing as npt
 
     from vquery.store.catalog import Catalog
 
@@ -80,13 +86,37 @@ def _groups(db: sqlite3.Connection, table: str) -> list[list[Live]]:
     return [group for group in groups if len(group) > 1]
 
 
-def rewrite(root: Path, sources: list[Live], videos: Sequence[str] | None) -> Part:
-    """Write the rows of live parts of one table, of all or of some videos, as one sorted part."""
+def rewrite(
+    root: Path,
+    sources: list[Live],
+    videos: Sequence[str] | None,
+    without: npt.NDArray[np.int64] | None = None,
+) -> Part:
+    """Write the rows of live parts of one table as one sorted part.
+
+    Parameters
+    ----------
+    videos, without
+        Rows of these videos alone (None: of all), and without those of some detections.
+    """
     table = sources[0].table
     schema = table_schema(table, [live.schema for live in sources])
+    rows = scan(root, sources, schema, videos)
+    if without is not None:
+        gone = pc.is_in(rows[item_column(table)], value_set=pa.array(without))
+        rows = rows.filter(pc.invert(gone))
     with PartWriter(root, table, schema) as part:
-        part.write(scan(root, sources, schema, videos))
+        part.write(rows)
     return part.close()
+
+
+def item_column(table: str) -> str:
+    """Name the column that says which detection a row is about.
+
+    >>> item_column("detections"), item_column("embedding.face")
+    ('detection_id', 'item_id')
+    """
+    return "item_id" if names.is_blob(table) else "detection_id"
 
 
 def next_generation(db: sqlite3.Connection) -> int:

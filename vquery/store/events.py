@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from vquery.errors import StoreError
+from vquery.schema import DRAWN_FROM
 from vquery.store.catalog import LIMITS, LONG, Catalog, as_json, now_us, text
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
 LABEL_SPANS, UNLABEL_SPANS, TRIM_SPANS = "label spans", "unlabel spans", "trim spans"
 REJECT, UNSURE, JUDGE = "reject", "unsure", "judge"
+DRAW, MOVE, REMOVE = "draw boxes", "move boxes", "remove boxes"
 ON_DETECTIONS = frozenset({"label", "unlabel", REJECT, UNSURE})
 ON_SPANS = frozenset({LABEL_SPANS, UNLABEL_SPANS, TRIM_SPANS})
-UNDOABLE = ON_DETECTIONS | ON_SPANS | {JUDGE}
+ON_BOXES = frozenset({DRAW, MOVE, REMOVE})
+UNDOABLE = ON_DETECTIONS | ON_SPANS | ON_BOXES | {JUDGE}
+PICTURES = ("jpeg", "vector.")
+"""How columns begin that only who writes detections needs, and that no list of events holds."""
 MAX_ROWS_BYTES = 256 << 20
 KEYS_KEPT = 10_000
 """Among how many of the latest actions one that is sent again is known by its key."""
@@ -38,7 +43,8 @@ class Event:
         When, in microseconds since 1970.
     action : str
         "label", "unlabel", "reject", "unsure" (of detections), "label spans", "unlabel spans",
-        "trim spans", "judge", "undo", "redo", or another word: then it is only kept.
+        "trim spans", "draw boxes", "move boxes", "remove boxes", "judge", "undo", "redo", or
+        another word: then it is only kept.
     who, query : str or None
         The person, and the query that found the rows.
     generation : int
@@ -47,7 +53,7 @@ class Event:
         What the action says; for undo and redo ``{"event": event_id}``.
     rows : pyarrow.Table or None
         The rows it is about; for labels and rejections ``detection_id`` and ``label``, for those
-        of spans ``video, start_us, end_us`` and ``label``.
+        of spans ``video, start_us, end_us`` and ``label``, for boxes whole detections.
     """
 
     event_id: int
@@ -83,15 +89,24 @@ def by_concept(
 ) -> dict[str, list[Event]]:
     """Return the actions in force of some kinds, by concept (None: all) and in their order.
 
+    Boxes that were drawn with a label count as labelled.
+
     >>> log = [Event(1, 0, "label", None, None, 0, {"concept": "name"})]
     >>> list(by_concept(log, None, ["label"])), by_concept(log, "other", ["label"])
     (['name'], {})
     """
     found: dict[str, list[Event]] = {}
-    for event in in_force(events):
+    for one in in_force(events):
+        event = _labelling(one) if one.action == DRAW and "concept" in one.payload else one
         if event.action in actions and concept in (None, event.payload["concept"]):
             found.setdefault(event.payload["concept"], []).append(event)
     return found
+
+
+def _labelling(event: Event) -> Event:
+    """Return the label action that is part of drawing boxes."""
+    assert event.rows is not None
+    return replace(event, action="label", rows=event.rows.select(["detection_id", "label"]))
 
 
 def to_undo(events: Iterable[Event], who: str | None = None) -> Event | None:
@@ -167,6 +182,49 @@ class EventLog:
             before = _of_key(db, key, action)
             return _insert(db, values, blob) if before is None else before.event_id
 
+    def append_drawn(
+        self,
+        make: Callable[[int], tuple[dict[str, Any], pa.Table]],
+        *,
+        who: str | None,
+        query: str | None = None,
+        key: str | None = None,
+    ) -> int:
+        """Keep a drawing of boxes, whose numbers nothing else ever gets. Returns its event_id.
+
+        Parameters
+        ----------
+        make
+            Given the first free number, makes what the action says besides and its rows, which
+            take as many numbers as there are rows.
+        """
+        with self._catalog.write("keeping an action") as db:
+            before = _of_key(db, key, DRAW)
+            if before is not None:
+                return before.event_id
+            first = _first_free(db)
+            payload, rows = make(first)
+            payload = _keyed(key, payload | {"numbers": [first, rows.num_rows]})
+            return _insert(db, _values(DRAW, payload, who, query), _pack(rows))
+
+    def of_boxes(self) -> list[Event]:
+        """Return the actions on boxes with all their columns, and what undoes and redoes actions.
+
+        Without drawings it is an empty list. Not kept in memory.
+        """
+        marks = ", ".join("?" * len(ON_BOXES))
+        drawn = (*sorted(ON_BOXES),)
+        with self._catalog.read() as db:
+            one = f"SELECT 1 FROM events WHERE action IN ({marks}) LIMIT 1"
+            if db.execute(one, drawn).fetchone() is None:
+                return []
+            found = db.execute(
+                f"SELECT {_COLUMNS}, item_rows FROM events "
+                f"WHERE action IN ({marks}, 'undo', 'redo') ORDER BY event_id",
+                drawn,
+            ).fetchall()
+        return [_event(row, pictures=True) for row in found]
+
     def of_key(self, key: str | None, action: str) -> Event | None:
         """Return the action that was kept under a key, without its rows."""
         with self._catalog.read() as db:
@@ -206,11 +264,24 @@ class EventLog:
         return seen if upto is None else [event for event in seen if event.event_id <= upto]
 
 
+_COLUMNS = "event_id, at_us, action, who, query, generation, payload"
+
+
+def _first_free(db: sqlite3.Connection) -> int:
+    """Return the first number that no drawn box ever had, in any video."""
+    last = db.execute(
+        "SELECT payload FROM events WHERE action = ? ORDER BY event_id DESC LIMIT 1", (DRAW,)
+    ).fetchone()
+    if last is None:
+        return DRAWN_FROM
+    first, count = json.loads(last[0])["numbers"]
+    return int(first + count)
+
+
 def _select(db: sqlite3.Connection, after: int, *, rows: bool) -> list[tuple[Any, ...]]:
     items = "item_rows" if rows else "NULL"
     return db.execute(
-        f"SELECT event_id, at_us, action, who, query, generation, payload, {items} FROM events "
-        "WHERE event_id > ? ORDER BY event_id",
+        f"SELECT {_COLUMNS}, {items} FROM events WHERE event_id > ? ORDER BY event_id",
         (after,),
     ).fetchall()
 
@@ -227,7 +298,7 @@ def _of_key(db: sqlite3.Connection, key: str | None, action: str) -> Event | Non
         return None
     begins = json.dumps({"key": key})[:-1]  # as `as_json` writes it: the key is the first entry
     row = db.execute(
-        "SELECT event_id, at_us, action, who, query, generation, payload, NULL FROM events "
+        f"SELECT {_COLUMNS}, NULL FROM events "
         "WHERE event_id > (SELECT coalesce(max(event_id), 0) FROM events) - ? "
         "AND substr(payload, 1, ?) = ? ORDER BY event_id LIMIT 1",
         (KEYS_KEPT, len(begins), begins),
@@ -243,9 +314,11 @@ def _of_key(db: sqlite3.Connection, key: str | None, action: str) -> Event | Non
     return found
 
 
-def _event(row: tuple[Any, ...]) -> Event:
+def _event(row: tuple[Any, ...], *, pictures: bool = False) -> Event:
     event_id, at_us, action, who, query, generation, payload, blob = row
     rows = None if blob is None else _unpack(blob)
+    if rows is not None and action in ON_BOXES and not pictures:
+        rows = rows.select([name for name in rows.column_names if not name.startswith(PICTURES)])
     return Event(event_id, at_us, action, who, query, generation, json.loads(payload), rows)
 
 

@@ -10,6 +10,8 @@ import pyarrow.compute as pc
 
 from vquery import schema
 from vquery.errors import LabelError
+from vquery.store.catalog import text
+from vquery.store.drawn import without_gone
 from vquery.store.events import ON_DETECTIONS, REJECT, Event, by_concept
 
 if TYPE_CHECKING:
@@ -104,12 +106,26 @@ def one_array(values: object, kind: pa.DataType) -> pa.Array:
         raise LabelError(f"expected {kind} values: {error}") from error
 
 
+def concept_name(concept: str) -> str:
+    """Return the name of a concept if it can be kept.
+
+    Raises
+    ------
+    LabelError, StoreError
+        If it is blank, or too long.
+    """
+    if not concept.strip():
+        raise LabelError("a label needs a concept, such as 'name'")
+    return text(concept, 200, "the concept of a label")
+
+
 def derive(events: Iterable[Event], concept: str | None = None) -> pa.Table:
     """Return the labels in force, sorted by concept and detection: the SEED table.
 
     The latest action that is not undone wins for each detection and concept; "unsure" takes a
-    label off, and a rejection does so where the label is the one that it rejects. Depends on the
-    events alone, so replaying them gives the same labels. O(n log n) in labelled rows.
+    label off, and a rejection does so where the label is the one that it rejects. A drawn box that
+    is gone has none. Depends on the events alone, so replaying them gives the same labels.
+    O(n log n) in labelled rows.
 
     Parameters
     ----------
@@ -121,9 +137,11 @@ def derive(events: Iterable[Event], concept: str | None = None) -> pa.Table:
     >>> derive([]).num_rows
     0
     """
-    acts = by_concept(events, concept, ON_DETECTIONS)
+    log = list(events)
+    acts = by_concept(log, concept, ON_DETECTIONS)
     found = [_latest(name, acts[name]) for name in sorted(acts)]
-    return pa.concat_tables([schema.SEED.empty_table(), *found]).combine_chunks()
+    said = pa.concat_tables([schema.SEED.empty_table(), *found])
+    return without_gone(said, log).combine_chunks()
 
 
 def _latest(concept: str, acts: list[Event]) -> pa.Table:

@@ -5,21 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vquery.errors import LabelError, StoreError
+from vquery.errors import StoreError
 from vquery.store import disk, labels, names, parts, spans, verdicts
-from vquery.store.catalog import FILE, Catalog, text
-from vquery.store.events import (
-    JUDGE,
-    LABEL_SPANS,
-    REJECT,
-    TRIM_SPANS,
-    UNDOABLE,
-    UNLABEL_SPANS,
-    UNSURE,
-    Event,
-    EventLog,
-)
+from vquery.store.boxes import Boxes
+from vquery.store.catalog import FILE, Catalog
+from vquery.store.events import UNDOABLE, Event, EventLog
 from vquery.store.lock import LEASES, LOCK, WriterLock
+from vquery.store.saying import Saying
 from vquery.store.snapshot import Snapshot
 from vquery.store.writer import Writer
 
@@ -32,7 +24,7 @@ WAIT_S = 10.0
 """How long a second writer waits for the first by default."""
 
 
-class Store:
+class Store(Saying, Boxes):
     """A collection: ``NAME.vq/`` with a catalog (SQLite) and immutable parts.
 
     Reading is by ``snapshot()``, writing by ``writer()``; human actions (``label``, ``undo``,
@@ -187,156 +179,12 @@ class Store:
             raise StoreError(f"use the method {method}(), which checks the rows")
         return self._events.append(action, payload, who=who, query=query, key=key)
 
-    def label(
-        self,
-        ids: labels.Ids,
-        concept: str,
-        label: labels.Labels,
-        *,
-        who: str | None,
-        query: str | None = None,
-        key: str | None = None,
-        how: str | None = None,
-    ) -> int:
-        """Label detections: one action, undone as one. Returns its event_id.
-
-        Parameters
-        ----------
-        ids : array-like of int64 (n,)
-        concept : str
-            Such as "name".
-        label : str, None or sequence (n,)
-            One for all or one each; None says "none of them".
-        who, query : str or None
-            The person, and the query that found the rows.
-        key : str, optional
-            A name of this one action: sent again under it, the action is kept once.
-        how : str, optional
-            In which way it was said, such as "accept"; kept with the action.
-
-        Raises
-        ------
-        LabelError
-            If there are no rows, or one detection gets two labels.
-        """
-        rows = labels.label_rows(ids, label)
-        payload = {"concept": _concept(concept)} | ({} if how is None else {"how": how})
-        return self._events.append("label", payload, who=who, query=query, rows=rows, key=key)
-
-    def unlabel(
-        self, ids: labels.Ids, concept: str, *, who: str | None, query: str | None = None
-    ) -> int:
-        """Take labels off detections, so that nothing is known of them. Returns the event_id."""
-        rows = labels.label_rows(ids, None).select(["detection_id"])
-        payload = {"concept": _concept(concept)}
-        return self._events.append("unlabel", payload, who=who, query=query, rows=rows)
-
-    def reject(
-        self,
-        ids: labels.Ids,
-        concept: str,
-        label: labels.Labels,
-        *,
-        who: str | None,
-        query: str | None = None,
-        key: str | None = None,
-    ) -> int:
-        """Say that labels are wrong, without saying what is right. Returns the event_id.
-
-        A human label that is rejected is taken off; see `verdicts.rejected`.
-        """
-        rows = labels.label_rows(ids, label)
-        if rows["label"].null_count:
-            raise LabelError("only a label can be rejected; some of these rows have none")
-        payload = {"concept": _concept(concept)}
-        return self._events.append(REJECT, payload, who=who, query=query, rows=rows, key=key)
-
-    def unsure(
-        self,
-        ids: labels.Ids,
-        concept: str,
-        *,
-        who: str | None,
-        query: str | None = None,
-        key: str | None = None,
-    ) -> int:
-        """Say that nobody can tell; a label that is there is taken off. Returns the event_id."""
-        rows = labels.label_rows(ids, None).select(["detection_id"])
-        payload = {"concept": _concept(concept)}
-        return self._events.append(UNSURE, payload, who=who, query=query, rows=rows, key=key)
-
-    def judge(
-        self,
-        rows: pa.Table,
-        concept: str,
-        by: str,
-        *,
-        who: str | None,
-        query: str | None = None,
-        key: str | None = None,
-    ) -> int:
-        """Keep which rows of a result are right (`verdicts.JUDGED`). Returns the event_id."""
-        payload = {"concept": _concept(concept), "by": by}
-        found = verdicts.judged_rows(rows)
-        return self._events.append(JUDGE, payload, who=who, query=query, rows=found, key=key)
-
-    def label_spans(
-        self,
-        rows: pa.Table,
-        concept: str,
-        label: labels.Labels,
-        *,
-        who: str | None,
-        query: str | None = None,
-        key: str | None = None,
-    ) -> int:
-        """Label spans of time: one action, undone as one. Returns its event_id.
-
-        Parameters
-        ----------
-        rows : pyarrow.Table (n,)
-            ``video, start_us, end_us``; where earlier labels overlap them they are cut.
-        concept, label, who, query, key
-            As for `label`.
-
-        Raises
-        ------
-        LabelError
-            If there are no rows, a span cannot be, or two labels overlap.
-        """
-        found = spans.span_rows(rows, label)
-        payload = {"concept": _concept(concept)}
-        return self._events.append(LABEL_SPANS, payload, who=who, query=query, rows=found, key=key)
-
-    def unlabel_spans(
-        self, rows: pa.Table, concept: str, *, who: str | None, query: str | None = None
-    ) -> int:
-        """Take labels off spans, so that nothing is known of them. Returns the event_id."""
-        found = spans.span_rows(rows, None).drop_columns("label")
-        payload = {"concept": _concept(concept)}
-        return self._events.append(UNLABEL_SPANS, payload, who=who, query=query, rows=found)
-
-    def trim_span(
-        self,
-        old: pa.Table,
-        new: pa.Table,
-        concept: str,
-        label: str | None,
-        *,
-        who: str | None,
-        key: str | None = None,
-    ) -> int:
-        """Give a labelled span other ends, as one action; see `spans.trim_rows`."""
-        found = spans.trim_rows(old, new, label)
-        payload = {"concept": _concept(concept)}
-        return self._events.append(TRIM_SPANS, payload, who=who, rows=found, key=key)
-
     def undo(self, who: str | None = None, *, key: str | None = None) -> Event | None:
         """Take back the last label action, of ``who`` or (None) of anybody.
 
         Returns the action taken back, or None if there was none.
         """
-        return self._events.undo(who, key)
+        return self._turned(self._events.undo(who, key))
 
     def redo(self, who: str | None = None, *, key: str | None = None) -> Event | None:
         """Bring back what was undone last, of ``who`` or (None) of anybody.
@@ -344,7 +192,7 @@ class Store:
         Returns the action brought back, or None: nothing was undone, or its author has
         labelled anew since.
         """
-        return self._events.redo(who, key)
+        return self._turned(self._events.redo(who, key))
 
     def events(self, snapshot: Snapshot | None = None) -> list[Event]:
         """Return all human actions, in order; with a snapshot those that it sees."""
@@ -382,12 +230,6 @@ class Store:
             found["rejected"] = self.rejected(snapshot=snapshot).drop_columns(["at_us"])
             found["span_labels"] = self.span_labels(snapshot=snapshot).drop_columns(["at_us"])
         return found
-
-
-def _concept(concept: str) -> str:
-    if not concept.strip():
-        raise LabelError("a label needs a concept, such as 'name'")
-    return text(concept, 200, "the concept of a label")
 
 
 def _occupied(root: Path) -> StoreError:

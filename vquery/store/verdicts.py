@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from vquery import schema
 from vquery.errors import LabelError
+from vquery.store.drawn import without_gone
 from vquery.store.events import JUDGE, ON_DETECTIONS, REJECT, UNSURE, Event, by_concept, in_force
 from vquery.store.labels import entries
 
@@ -40,9 +41,11 @@ def rejected(events: Iterable[Event], concept: str | None = None) -> pa.Table:
     >>> rejected([]).num_rows
     0
     """
-    acts = by_concept(events, concept, ON_DETECTIONS)
+    log = list(events)
+    acts = by_concept(log, concept, ON_DETECTIONS)
     found = [_rejected(name, acts[name]) for name in sorted(acts)]
-    return pa.concat_tables([schema.SEED.empty_table(), *found]).combine_chunks()
+    said = pa.concat_tables([schema.SEED.empty_table(), *found])
+    return without_gone(said, log).combine_chunks()
 
 
 def _rejected(concept: str, acts: list[Event]) -> pa.Table:

@@ -13,9 +13,11 @@ from vquery.errors import StoreError, VQueryError
 from vquery.store import compact, names, register, sweep
 from vquery.store.catalog import LIMITS, LONG, Catalog, as_json, now_us, text
 from vquery.store.commit import Commit
+from vquery.store.events import EventLog
 from vquery.store.lock import WriterLock
 from vquery.store.parts import Part, PartWriter
 from vquery.store.scan import live_parts
+from vquery.store.settle import carried, settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -53,6 +55,7 @@ class Writer:
         self._arguments = as_json(dict(arguments), "the arguments of the command")
         self._input = input_sha256
         self._wait_s = wait_s
+        self._events = EventLog(catalog)
         self._lock = WriterLock(catalog.root, command)
         self._done: set[str] = set()
         self._open = False
@@ -70,6 +73,7 @@ class Writer:
                     (self._command, self._arguments, self._input, _version(), now_us()),
                 ).fetchone()[0]
                 self._done = {unit for (unit,) in db.execute("SELECT unit FROM units")}
+            self._settle()
         except BaseException:
             self._lock.release()
             raise
@@ -91,11 +95,19 @@ class Writer:
                     self.finish({"error": f"{type(error).__name__}: {error}"[:10_000]})
             elif self._open:
                 self.finish({})
+            self._settle()
             if error is None:
                 self._merge(compact.SMALL_PARTS)
         finally:
             self._open = False
             self._lock.release()
+
+    def _settle(self) -> None:
+        """Let the rows of drawn boxes follow the events. Nothing is lost by trouble, so note it."""
+        try:
+            settle(self._catalog, self._events)
+        except VQueryError as error:
+            self.notes.append(f"boxes drawn by hand are not stored yet: {error}")
 
     def _merge(self, bound: int) -> None:
         """Merge and sweep. What was committed is safe, so trouble is only noted."""
@@ -198,12 +210,18 @@ class Writer:
                 f"{done[0]!r} was done before; its rows would be there twice. Ask is_done() "
                 "first, or say what to replace"
             )
-        change = Commit(parts, units, videos, replace or {}, forget)
+        change = Commit([*parts, *self._carried(replace)], units, videos, replace or {}, forget)
         generation = change.run(self._catalog, self.run_id)
         self._done -= {unit for unit in self._done if unit.startswith(tuple(forget))}
         self._done |= set(units)
+        self._settle()
         self._merge(compact.SMALL_PARTS_IN_RUN)
         return generation
+
+    def _carried(self, replace: Mapping[str, Sequence[str] | None] | None) -> list[Part]:
+        """Write the rows of drawn boxes again that a replacement would take along."""
+        rows = carried(self._catalog, replace) if replace else {}
+        return [self.write(table, some) for table, some in rows.items()]
 
     def save(self, name: str, rows: pa.Table) -> int:
         """Store a relation under a name, replacing what had that name; returns the generation.
