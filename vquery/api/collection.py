@@ -10,6 +10,7 @@ from vquery.api.assessing import Assessing
 from vquery.api.checking import Checking
 from vquery.api.fusing import Fusing
 from vquery.api.judging import Judging
+from vquery.api.learned import Learned
 from vquery.api.moment import Newest
 from vquery.api.outside import Outside
 from vquery.api.relations import FACE, Detections, detections_of, relation, table_names
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from vquery.index.report import IndexReport, Progress
 
 
-class Collection(Supervised, Judging, Voting, Checking, Fusing, Assessing, Outside):
+class Collection(Supervised, Judging, Voting, Checking, Fusing, Assessing, Learned, Outside):
     """Videos and everything known of them, in one folder ``NAME.vq``.
 
     Tables are read as they were when they were asked for: ``db.faces`` taken after a label shows

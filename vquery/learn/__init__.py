@@ -1,7 +1,7 @@
 """Learning on the user's own collection: embeddings, augmentation, end models, distillation.
 
 The one door to PyTorch. Nothing below ``api`` imports this room, and ``api`` imports it lazily by
-`vquery.api.learning.torch_room`, so that all else works without the extra ``learn``.
+`vquery.api.learning.room`, so that all else works without the extra ``learn``.
 
     core/       device, networks, the training loop, checkpoints, pictures as tensors
     augment/    transformations of batches, policies, and which of them keep a label
