@@ -110,6 +110,7 @@ if TYPE_CHECKING:
     from vquery.graph.extension import extend_votes
     from vquery.graph.items import knn_graph
     from vquery.graph.propagate import propagate, propagate_concepts
+    from vquery.notebook.making import grid, timeline
     from vquery.supervise.assertions.appear import appear
     from vquery.supervise.assertions.checked import Checked, check, corrected
     from vquery.supervise.assertions.consistent import consistent
@@ -163,6 +164,7 @@ _HOMES = {
     "vquery.graph.extension": "extend_votes",
     "vquery.graph.items": "knn_graph",
     "vquery.graph.propagate": "propagate propagate_concepts",
+    "vquery.notebook.making": "grid timeline",
     "vquery.supervise.linear": "fit_linear leave_functions_out",
     "vquery.supervise.spread": "spread_labels",
     "vquery.supervise.assertions.appear": "appear",
@@ -250,6 +252,7 @@ __all__ = [
     "from_pandas",
     "from_polars",
     "greatest",
+    "grid",
     "inside",
     "intersection",
     "iou",
@@ -301,6 +304,7 @@ __all__ = [
     "switches",
     "time_intersection",
     "time_overlaps",
+    "timeline",
     "udf",
     "votes",
     "when",
