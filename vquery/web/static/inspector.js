@@ -3,12 +3,13 @@
 import { get } from "./api.js";
 import { Controls } from "./controls.js";
 import { el } from "./dialogs.js";
+import { sentence } from "./fields.js";
 import { bind } from "./keys.js";
 import { clock, svg } from "./lanes.js";
 import { Marking } from "./marking.js";
 import { Overlay } from "./overlay.js";
 import { Player } from "./player.js";
-import { dispatch, state, subscribe } from "./store.js";
+import { dispatch, note, state, subscribe } from "./store.js";
 import { videoOf } from "./videos.js";
 import { WhyPanel } from "./why.js";
 
@@ -39,8 +40,11 @@ class Inspector {
     this.player = new Player(this.stage, async (video, start_us, end_us) =>
       (await get("/api/frames", { video, start_us, end_us })).start_us,
     );
-    this.overlay = new Overlay(/** @type {SVGElement} */ (this.layer), (video, start_us, end_us) =>
-      get("/api/overlay", { video, start_us, end_us, concept: state.concept }),
+    this.overlay = new Overlay(
+      /** @type {SVGElement} */ (this.layer),
+      (video, start_us, end_us) =>
+        get("/api/overlay", { video, start_us, end_us, concept: state.concept }),
+      (error) => note(`The boxes over the picture cannot be read: ${sentence(error)}`, "error"),
     );
     this.controls = new Controls(this.player, this.overlay);
     this.marking = new Marking(this.player);
@@ -61,6 +65,9 @@ class Inspector {
     this.player.arrive = () => this.arrive();
     this.player.addEventListener("time", () => this.told());
     this.player.addEventListener("state", () => this.say());
+    this.player.addEventListener("failed", () =>
+      note(`The times of the frames cannot be read: ${this.player.failure}`, "error"),
+    );
     this.say();
   }
 
@@ -76,8 +83,10 @@ class Inspector {
     this.rest();
     if (state.row === null) {
       if (state.focus === null) this.empty();
+      else this.leave();
       return;
     }
+    if (this.nameOf(state.row) !== this.shown) this.leave();
     this.timer = setTimeout(() => this.arrive(), SETTLED_MS);
   }
 
@@ -92,6 +101,13 @@ class Inspector {
     if (!this.timer) return;
     this.rest();
     void this.look();
+  }
+
+  /** Another item is in focus: what is said of the last one is no longer seen. */
+  leave() {
+    this.label.textContent = "";
+    this.facts.classList.add("stale");
+    this.why.leave();
   }
 
   empty() {
@@ -111,13 +127,19 @@ class Inspector {
     const moved = this.nameOf(row) !== this.shown;
     [this.row, this.shown] = [row, this.nameOf(row)];
     this.describe(row);
-    if (!moved) return;
+    if (!moved) return this.why.stay();
     this.explain();
     this.overlay.choose(row.detection_id ?? null);
-    this.stage.style.aspectRatio = `${video.width || 16} / ${video.height || 9}`;
-    await this.player.open(video, row.start_us);
+    await this.play(video, row.start_us);
     if (row.end_us > row.start_us) this.player.setLoop(row);
     this.say();
+  }
+
+  /** Show a video from a time on; boxes of another one go at once. @param {*} video @param {number} t_us */
+  async play(video, t_us) {
+    if (video.video !== this.player.video?.video) this.overlay.clear();
+    this.stage.style.aspectRatio = `${video.width || 16} / ${video.height || 9}`;
+    await this.player.open(video, t_us);
   }
 
   /** The row in focus was read again. */
@@ -145,8 +167,7 @@ class Inspector {
     const known = video ? videoOf(video) : this.player.video;
     if (!known) return;
     this.arrive();
-    this.stage.style.aspectRatio = `${known.width || 16} / ${known.height || 9}`;
-    await this.player.open(known, t_us);
+    await this.play(known, t_us);
   }
 
   /** Labels or the concept changed. */
@@ -194,6 +215,7 @@ class Inspector {
     ].filter(([, value]) => value !== "" && value !== null && value !== undefined);
     const list = entries.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, written(value))]);
     this.facts.replaceChildren(el("h3", {}, "Item"), el("dl", {}, ...list));
+    this.facts.classList.remove("stale");
     this.label.textContent = labelled(row);
   }
 }

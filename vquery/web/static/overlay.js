@@ -12,6 +12,7 @@ import { hue } from "./palette.js";
 const PIECE_US = 4_000_000;
 const SHORTEST_US = 125_000;
 const KEPT = 40;
+const RETRY_MS = 3000;
 const LINE_PX = 17;
 const LETTER_PX = 7;
 
@@ -31,10 +32,13 @@ export class Overlay {
   /**
    * @param {SVGElement} element lies over the picture
    * @param {(video: string, start_us: number, end_us: number) => Promise<{boxes: Boxed[], total: number}>} read
+   * @param {(error: unknown) => void} failed told when boxes cannot be read, once until they can
    */
-  constructor(element, read) {
+  constructor(element, read, failed) {
     this.element = element;
     this.read = read;
+    this.failed = failed;
+    this.failing = false;
     this.video = "";
     this.t_us = 0;
     /** @type {number|null} */
@@ -43,6 +47,8 @@ export class Overlay {
     this.piece_us = PIECE_US;
     /** @type {Map<number, Promise<{boxes: Boxed[], total: number}>>} */
     this.pieces = new Map();
+    /** What is painted. @type {Boxed[]} */
+    this.boxes = [];
     this.drawn = "";
     this.round = 0;
     /** Boxes of this moment that the server did not give. */
@@ -57,6 +63,12 @@ export class Overlay {
     void this.show(this.video, this.t_us);
   }
 
+  /** Show nothing, until a time is on show again: the picture is about to change. */
+  clear() {
+    this.video = "";
+    this.reset();
+  }
+
   /** @param {string} video @param {number} t_us */
   async show(video, t_us) {
     if (video !== this.video) {
@@ -69,8 +81,11 @@ export class Overlay {
     if (!video || !this.visible) return this.paint([]);
     const round = this.round;
     const number = Math.floor(t_us / this.piece_us);
-    const piece = await this.piece(number).catch(() => ({ boxes: [], total: 0 }));
+    this.paint(shownAt(this.boxes, t_us)); // those of another time go at once
+    const piece = await this.piece(number).catch((error) => this.tell(error, round));
     if (round !== this.round || number !== Math.floor(this.t_us / this.piece_us)) return;
+    if (!piece) return this.paint([]);
+    this.failing = false;
     if (piece.total > piece.boxes.length && this.piece_us > SHORTEST_US) {
       this.piece_us = Math.max(this.piece_us / 4, SHORTEST_US);
       this.pieces.clear();
@@ -78,7 +93,15 @@ export class Overlay {
     }
     this.left = piece.total - piece.boxes.length;
     this.paint(shownAt(piece.boxes, this.t_us));
-    void this.piece(number + 1).catch(() => {});
+    void this.piece(number + 1).catch(() => {}); // told when it is to be shown
+  }
+
+  /** @param {unknown} error @param {number} round @returns {null} */
+  tell(error, round) {
+    if (this.failing || round !== this.round) return null;
+    this.failing = true;
+    this.failed(error);
+    return null;
   }
 
   /** @param {number} number */
@@ -88,7 +111,8 @@ export class Overlay {
     if (this.pieces.size >= KEPT) this.pieces.delete(this.pieces.keys().next().value ?? 0);
     const start = number * this.piece_us;
     const asked = this.read(this.video, start, start + this.piece_us);
-    asked.catch(() => this.pieces.delete(number));
+    const forget = () => this.pieces.get(number) === asked && this.pieces.delete(number);
+    asked.catch(() => setTimeout(forget, RETRY_MS));
     this.pieces.set(number, asked);
     return asked;
   }
@@ -112,6 +136,7 @@ export class Overlay {
 
   /** @param {Boxed[]} boxes */
   paint(boxes) {
+    this.boxes = boxes;
     const { clientWidth: width, clientHeight: height } = this.element;
     const facts = boxes.map((one) => [one.detection_id, one.label, one.state]);
     const now = JSON.stringify([width, height, this.chosen, facts]);

@@ -1,6 +1,7 @@
 /**
  * A player that knows frames: exact seeking and steps, shuttle, speeds, and a loop.
- * Tells "time" (the time on show), "state" (playing, speed, loop) and "opened".
+ * Tells "time" (the time on show), "state" (playing, speed, loop), "opened", and "failed" (see
+ * `failure`).
  *
  * @typedef {import("./frames.js").Frame} Frame
  * @typedef {{start_us: number, end_us: number}} Span
@@ -71,6 +72,8 @@ export class Player extends EventTarget {
     this.rate = 0;
     this.t_us = 0;
     this.missing = false;
+    /** Why no frame could be found; "" once one is on the screen. */
+    this.failure = "";
     this.asked = 0;
     this.ticked = 0;
     /** What was asked for, one after the other. */
@@ -86,6 +89,7 @@ export class Player extends EventTarget {
       this.video = video;
       this.loop = null;
       this.looping = false;
+      this.failure = "";
       this.turns = Promise.resolve(); // what was asked of the other video need not be waited for
       this.frames = new FrameTable(
         (start, end) => this.readFrames(video.video, start, end),
@@ -102,7 +106,7 @@ export class Player extends EventTarget {
   /** Wait until the screen knows its times; false if another video was opened meanwhile. */
   async settled() {
     const { screen, frames } = this;
-    const first = frames ? await frames.after(-1).catch(() => null) : null;
+    const first = frames ? await frames.after(-1).catch((error) => this.fail(error, frames)) : null;
     await screen?.settle(first);
     return screen === this.screen;
   }
@@ -149,7 +153,11 @@ export class Player extends EventTarget {
     const asked = ++this.asked;
     const at = Math.min(Math.max(us, 0), Math.max(this.video.duration_us - 1, 0));
     const plain = { start_us: at, end_us: at + 40_000 };
-    await this.inTurn((frames) => (asked === this.asked ? frames.at(at).catch(() => plain) : null));
+    const unknown = (/** @type {FrameTable} */ frames) => (/** @type {unknown} */ error) => {
+      this.fail(error, frames);
+      return plain;
+    };
+    await this.inTurn((frames) => (asked === this.asked ? frames.at(at).catch(unknown(frames)) : null));
   }
 
   /** Stand still, so many frames on or back. @param {number} count */
@@ -170,13 +178,27 @@ export class Player extends EventTarget {
       if (!frames || frames !== this.frames) return;
       const frame = await find(frames);
       if (frame && frames === this.frames) this.put(frame);
-    }).catch(() => {}); // a frame table that cannot be read is told by the screen
+    }).catch((error) => void this.fail(error, frames));
     return this.turns;
+  }
+
+  /**
+   * Tell why no frame could be found, once until one is put on the screen.
+   * @param {unknown} error @param {FrameTable|null} frames of the video it is about
+   * @returns {null}
+   */
+  fail(error, frames) {
+    const said = error instanceof Error ? error.message : String(error);
+    if (frames !== this.frames || said === this.failure) return null;
+    this.failure = said;
+    this.tell("failed");
+    return null;
   }
 
   /** @param {Frame} frame */
   put(frame) {
     this.t_us = frame.start_us;
+    this.failure = "";
     this.screen?.show(frame);
     this.tell("time");
   }
@@ -244,8 +266,14 @@ export class Player extends EventTarget {
 
   /** Show the frame at a time while the time runs on. @param {number} us */
   async still(us) {
-    const frame = await this.frames?.at(us);
-    if (frame && this.rate) this.screen?.show(frame);
+    const { frames } = this;
+    try {
+      const frame = await frames?.at(us);
+      if (frame && this.rate) this.screen?.show(frame);
+    } catch (error) {
+      this.fail(error, frames ?? null);
+      if (frames === this.frames) this.pause(); // asking again with every tick would not help
+    }
   }
 
   /** Go round at the end of the loop; stop at the ends of the video. */

@@ -43,7 +43,10 @@ export class WhyPanel {
    */
   async show(item) {
     this.asked?.abort();
-    if (!item) return this.element.replaceChildren();
+    if (!item) {
+      this.stay();
+      return this.element.replaceChildren();
+    }
     const asked = (this.asked = new AbortController());
     this.element.setAttribute("aria-busy", "true");
     try {
@@ -55,6 +58,17 @@ export class WhyPanel {
       this.element.replaceChildren(heading(), el("p", { class: "quiet" }, text));
     }
     this.element.removeAttribute("aria-busy");
+    this.stay();
+  }
+
+  /** Another item is about to be explained: what stands here is no longer seen, its place is kept. */
+  leave() {
+    this.element.classList.add("stale");
+  }
+
+  /** What stands here is of the item in focus. */
+  stay() {
+    this.element.classList.remove("stale");
   }
 
   /** @param {Why} why */
