@@ -13,10 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery.api import labelling
+from vquery.api.acting import Acted, acted, done, nothing
+from vquery.api.covering import touching
 from vquery.api.tables import HUMAN, Wanted, labels_of
 from vquery.errors import LabelError
 from vquery.schema import IDS_PER_VIDEO
-from vquery.store.events import JUDGE, REJECT, UNDOABLE, UNSURE, Event, in_force
+from vquery.store.events import REJECT, UNLABEL_SPANS, UNSURE
+from vquery.store.saying import LABEL, UNLABEL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,29 +35,6 @@ if TYPE_CHECKING:
     Proposals: TypeAlias = Sequence[str | None] | pa.Array | pa.ChunkedArray
 
 ACCEPT = "accept"
-
-
-class StaleError(LabelError):
-    """What an action is about was changed meanwhile."""
-
-
-class Acted(NamedTuple):
-    """What an action did.
-
-    Attributes
-    ----------
-    event
-        Its number, of an undo that of the undo; None where there was nothing to do.
-    labelled, skipped
-        Rows that it is about, and rows that were given but had nothing to act on.
-    sentence
-        What was done, for people.
-    """
-
-    event: int | None
-    labelled: int
-    skipped: int
-    sentence: str
 
 
 class Judging:
@@ -95,6 +75,31 @@ class Judging:
     ) -> int:
         """Say that nobody can tell, as one undoable action; `suggest` does not ask again."""
         return unsure(self._store, rows, concept, by=by, query=query).labelled
+
+    def unlabel(
+        self, rows: Rows, concept: str, *, by: str | None = None, query: str | None = None
+    ) -> int:
+        """Take human labels off, as one undoable action; return how many rows had one.
+
+        After that nothing is known of the rows, other than after ``None``, which says that they
+        are none of the labels. What was propagated or fused of them shows again.
+
+        Parameters
+        ----------
+        rows
+            Detections as for `accept`; or spans of time, with ``video``, ``start`` and ``end``:
+            then labels lose the moments that lie in them.
+        concept
+            Such as "name".
+        by, query
+            Who says so, by default the user's login name; and what found the rows.
+
+        Raises
+        ------
+        LabelError
+            If there are no rows.
+        """
+        return unlabel(self._store, rows, concept, by=by, query=query).labelled
 
     def rejected(self, concept: str | None = None) -> pa.Table:
         """Return the rejected labels in force (schema SEED), of one concept or of all."""
@@ -168,14 +173,14 @@ def accept(
 ) -> Acted:
     """Give each detection the label that is proposed for it; the others are left as they are."""
     labelling.check_concept(concept)
-    done = _done(store, key, "label")
-    if done is not None:
-        return done
+    before = done(store, key, LABEL)
+    if before is not None:
+        return before
     found = proposed(store, rows, concept, proposals)
     at = [i for i, name in enumerate(found.label) if name is not None and not found.human[i]]
     skipped = len(found.ids) - len(at)
     if not at:
-        return _nothing(f"nothing is proposed of {concept!r} for", skipped)
+        return nothing(f"nothing is proposed of {concept!r} for", skipped)
     names = [found.label[i] for i in at]
     event = store.label(
         found.ids[at],
@@ -186,7 +191,7 @@ def accept(
         key=key,
         how=ACCEPT,
     )
-    return _acted(store, event, skipped)
+    return acted(store, event, skipped)
 
 
 def reject(
@@ -201,18 +206,18 @@ def reject(
 ) -> Acted:
     """Say that the label of each detection is wrong, whoever gave it, until this is undone."""
     labelling.check_concept(concept)
-    done = _done(store, key, REJECT)
-    if done is not None:
-        return done
+    before = done(store, key, REJECT)
+    if before is not None:
+        return before
     found = proposed(store, rows, concept, proposals)
     at = [i for i, name in enumerate(found.label) if name is not None]
     skipped = len(found.ids) - len(at)
     if not at:
-        return _nothing(f"there is no label of {concept!r} to reject for", skipped)
+        return nothing(f"there is no label of {concept!r} to reject for", skipped)
     who = by or labelling.login()
     names = [found.label[i] for i in at]
     event = store.reject(found.ids[at], concept, names, who=who, query=query, key=key)
-    return _acted(store, event, skipped)
+    return acted(store, event, skipped)
 
 
 def unsure(
@@ -226,14 +231,14 @@ def unsure(
 ) -> Acted:
     """Say that nobody can tell: what is there of a human label is taken off."""
     labelling.check_concept(concept)
-    done = _done(store, key, UNSURE)
-    if done is not None:
-        return done
+    before = done(store, key, UNSURE)
+    if before is not None:
+        return before
     ids = np.unique(labelling.ids_of(rows))
     with store.snapshot() as snapshot:
         labelling.check_known(ids, snapshot)
     event = store.unsure(ids, concept, who=by or labelling.login(), query=query, key=key)
-    return _acted(store, event, 0)
+    return acted(store, event, 0)
 
 
 def label(
@@ -248,137 +253,46 @@ def label(
 ) -> Acted:
     """Label detections or spans, as `Collection.label` does."""
     event, _ = labelling.act(store, rows, concept, value, by=by, query=query, key=key)
-    return _acted(store, event, 0)
+    return acted(store, event, 0)
 
 
-def trim(
+def unlabel(
     store: Store,
-    span: dict[str, Any],
+    rows: Rows,
     concept: str,
-    start_us: int,
-    end_us: int,
     *,
     by: str | None = None,
+    query: str | None = None,
     key: str | None = None,
 ) -> Acted:
-    """Give a labelled span other ends.
-
-    Parameters
-    ----------
-    span
-        ``video, start_us, end_us`` as it is in force.
-
-    Raises
-    ------
-    LabelError
-        If there is no such span (any more), or it would end before it starts.
-    """
-    done = _done(store, key, "trim spans")
-    if done is not None:
-        return done
+    """Take the labels that people gave off rows; those without one are counted as skipped."""
+    labelling.check_concept(concept)
+    found = labelling.collected(rows)
+    of_spans = labelling.is_spans(found)
+    before = done(store, key, UNLABEL_SPANS if of_spans else UNLABEL)
+    if before is not None:
+        return before
+    said = {"who": by or labelling.login(), "query": query, "key": key}
+    if of_spans:
+        return _unlabel_spans(store, found, concept, said)
+    ids = np.unique(labelling.ids_of(found))
     with store.snapshot() as snapshot:
-        old = labelling.known_spans(_one(span), snapshot)
+        labelling.check_known(ids, snapshot)
+        there = store.labels(concept, snapshot)["detection_id"].to_numpy()
+    known = ids[np.isin(ids, there)]
+    if not len(known):
+        return nothing(f"no person gave a label of {concept!r} to", len(ids))
+    event = store.unlabel(known, concept, **said)
+    return acted(store, event, 0)._replace(skipped=len(ids) - len(known))
+
+
+def _unlabel_spans(store: Store, rows: pa.Table, concept: str, said: dict[str, Any]) -> Acted:
+    with store.snapshot() as snapshot:
+        spans = labelling.known_spans(rows, snapshot)
         there = store.span_labels(concept, snapshot)
-    video, start, end = (old[name][0].as_py() for name in ("video", "start_us", "end_us"))
-    same = pc.and_(pc.equal(there["video"], video), pc.equal(there["start_us"], start))
-    found = there.filter(pc.and_(same, pc.equal(there["end_us"], end)))
-    if not found.num_rows:
-        raise StaleError(
-            f"no span of {concept!r} goes from {start} to {end} us in {video!r}: it was changed "
-            "meanwhile, so look again"
-        )
-    if not 0 <= start_us < end_us:
-        raise LabelError(f"a span ends after it starts; got {start_us} to {end_us} us")
-    new = _one({"video": video, "start_us": start_us, "end_us": end_us})
-    name = found["label"][0].as_py()
-    event = store.trim_span(old, new, concept, name, who=by or labelling.login(), key=key)
-    return _acted(store, event, 0)
-
-
-def _one(span: dict[str, Any]) -> pa.Table:
-    return pa.Table.from_pylist([{name: span[name] for name in ("video", "start_us", "end_us")}])
-
-
-def undo(store: Store, *, by: str, key: str | None = None) -> Acted:
-    """Take back the last action of a person."""
-    event = store.undo(by, key=key)
-    return _turned(store, event, "undone", f"{by} has nothing to undo")
-
-
-def redo(store: Store, *, by: str, key: str | None = None) -> Acted:
-    """Bring back what a person took back last."""
-    event = store.redo(by, key=key)
-    return _turned(store, event, "brought back", f"{by} has nothing to bring back")
-
-
-def history(store: Store, after: int | None, limit: int) -> dict[str, Any]:
-    """List human actions, oldest first, and whether each is undone.
-
-    Parameters
-    ----------
-    after
-        Only those after this number, the first ``limit`` of them; by default the last ones.
-    """
-    events = store.events()
-    standing = {event.event_id for event in in_force(events)}
-    known = {event.event_id: event for event in events}
-    last = events[-1].event_id if events else 0
-    chosen = events[-limit:] if after is None else [e for e in events if e.event_id > after][:limit]
-    return {"events": [_told(one, known, standing) for one in chosen], "last_event": last}
-
-
-def _told(event: Event, known: dict[int, Event], standing: set[int]) -> dict[str, Any]:
-    about = known.get(event.payload.get("event", 0)) if event.action in ("undo", "redo") else event
-    about = about or event
-    concept = about.payload.get("concept")
-    said = {
-        "event": event.event_id,
-        "at_us": event.at_us,
-        "who": event.who,
-        "action": event.payload.get("how", event.action),
-        "concept": concept,
-        "value": _value(about),
-        "count": labelling.count_of(about),
-        "query": event.query,
-        "generation": event.generation,
-        "undone": event.action in UNDOABLE and event.event_id not in standing,
-    }
-    return said if about is event else said | {"about": about.event_id}
-
-
-def _value(event: Event) -> str | None:
-    """Return the one label of an action as it is, else how many there are."""
-    rows = event.rows
-    if event.action != JUDGE and rows is not None and "label" in rows.column_names:
-        labels: list[str | None] = pc.unique(rows["label"]).to_pylist()
-        if len(labels) == 1:
-            return labels[0]
-    return labelling.value_of(event)
-
-
-def _done(store: Store, key: str | None, action: str) -> Acted | None:
-    """Say what an action with this key did, where it was kept before."""
-    before = store.action_of(key, action)
-    return None if before is None else _acted(store, before.event_id, 0)
-
-
-def _acted(store: Store, event_id: int, skipped: int) -> Acted:
-    event = next(one for one in reversed(store.events()) if one.event_id == event_id)
-    more = f"; {skipped:,} skipped, as nothing is proposed for them" if skipped else ""
-    return Acted(event_id, labelling.count_of(event), skipped, labelling.described(event) + more)
-
-
-def _nothing(what: str, rows: int) -> Acted:
-    return Acted(None, 0, rows, f"{what} {'this row' if rows == 1 else f'these {rows:,} rows'}")
-
-
-def _turned(store: Store, event: Event | None, word: str, nothing: str) -> Acted:
-    if event is None:
-        return Acted(None, 0, 0, nothing)
-    found = _acted(store, event.event_id, 0)
-    turn = next(
-        one.event_id
-        for one in reversed(store.events())
-        if one.action in ("undo", "redo") and one.payload["event"] == event.event_id
-    )
-    return found._replace(event=turn, sentence=f"{word}: {found.sentence}")
+    known = touching(there, spans)
+    if not known.any():
+        return nothing(f"no person gave a label of {concept!r} to", spans.num_rows)
+    event = store.unlabel_spans(spans.filter(pa.array(known)), concept, **said)
+    skipped = int(spans.num_rows - known.sum())
+    return acted(store, event, 0)._replace(labelled=int(known.sum()), skipped=skipped)

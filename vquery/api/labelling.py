@@ -70,7 +70,7 @@ def act(
     check_concept(concept)
     if query is None and isinstance(rows, Intervals):
         query = rows.explain()
-    found, said = _collected(rows), _checked(value)
+    found, said = collected(rows), _checked(value)
     who = by or login()
     if is_spans(found):
         with store.snapshot() as snapshot:
@@ -93,7 +93,7 @@ def check_concept(concept: str) -> None:
         )
 
 
-def _collected(rows: Any) -> Any:
+def collected(rows: Any) -> Any:
     """Return a relation or a table of another library as an Arrow table, anything else as it is."""
     found = rows.collect() if isinstance(rows, Intervals) else rows
     if not isinstance(found, (pa.Array, pa.ChunkedArray)) and hasattr(found, "__arrow_c_stream__"):
@@ -151,7 +151,7 @@ def ids_of(rows: Rows, *, none: str = "the label hits nothing: no rows were give
     Traceback (most recent call last):
     vquery.errors.LabelError: the label hits nothing: no rows were given
     """
-    found = _collected(rows)
+    found = collected(rows)
     if not len(found):
         raise LabelError(none)
     if isinstance(found, pa.Table):

@@ -9,7 +9,7 @@ import pyarrow as pa
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
-from vquery.api import judging, labelling
+from vquery.api import acting, judging, labelling
 from vquery.web import wire
 from vquery.web.selection import selected
 from vquery.web.wire import MIB, Refused
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from vquery.api.judging import Acted
+    from vquery.api.acting import Acted
     from vquery.web.selection import Selected
     from vquery.web.state import Workbench
 
@@ -93,6 +93,19 @@ async def unsure(request: Request) -> Response:
     return await _judged(request, judging.unsure, proposing=False)
 
 
+async def unlabel(request: Request) -> Response:
+    """``POST /api/unlabel``: take the labels that people gave off detections or spans."""
+    given = await wire.body(request, CHOSEN, limit=LARGE)
+    workbench, key = request.app.state.workbench, key_of(request)
+
+    def work() -> dict[str, Any]:
+        chosen, said = _chosen(workbench, given, key)
+        rows = chosen.spans() if chosen.ids is None else chosen.ids
+        return answer(judging.unlabel(workbench.store, rows, given["concept"], **said))
+
+    return wire.json(await run_in_threadpool(work))
+
+
 async def _judged(request: Request, act: Callable[..., Acted], *, proposing: bool) -> Response:
     given = await wire.body(request, CHOSEN, limit=LARGE)
     workbench, key = request.app.state.workbench, key_of(request)
@@ -122,12 +135,12 @@ def _proposals(chosen: Selected) -> tuple[Any, pa.ChunkedArray | None]:
 
 async def undo(request: Request) -> Response:
     """``POST /api/undo``: take back this person's last action."""
-    return await _turn(request, judging.undo)
+    return await _turn(request, acting.undo)
 
 
 async def redo(request: Request) -> Response:
     """``POST /api/redo``."""
-    return await _turn(request, judging.redo)
+    return await _turn(request, acting.redo)
 
 
 async def _turn(request: Request, act: Callable[..., Acted]) -> Response:
@@ -142,7 +155,7 @@ async def events(request: Request) -> Response:
     after = wire.number(request, "after", -1, -1, 1 << 53)
     limit = wire.number(request, "limit", 100, 1, MOST_EVENTS)
     store = request.app.state.workbench.store
-    said = await run_in_threadpool(judging.history, store, None if after < 0 else after, limit)
+    said = await run_in_threadpool(acting.history, store, None if after < 0 else after, limit)
     return wire.json(said)
 
 
@@ -184,8 +197,8 @@ async def trim(request: Request) -> Response:
         _span({**given, "video": old["video"]})
         store, ends = workbench.store, (given["start_us"], given["end_us"])
         try:
-            done = judging.trim(store, old, old["concept"], *ends, by=workbench.who, key=key)
-        except judging.StaleError as problem:
+            done = acting.trim(store, old, old["concept"], *ends, by=workbench.who, key=key)
+        except acting.StaleError as problem:
             raise Refused(409, str(problem)) from None
         return answer(done)
 
@@ -211,6 +224,7 @@ def _meant(workbench: Workbench, given: dict[str, Any]) -> dict[str, Any]:
 
 ROUTES = [
     Route("/api/labels", label, methods=["POST"]),
+    Route("/api/unlabel", unlabel, methods=["POST"]),
     Route("/api/accept", accept, methods=["POST"]),
     Route("/api/reject", reject, methods=["POST"]),
     Route("/api/unsure", unsure, methods=["POST"]),

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from vquery.api import exporting, judging
+from vquery.api import acting, exporting, judging
 from vquery.api.propagation import previewing
 from vquery.errors import LabelError
 
@@ -168,6 +168,44 @@ def test_the_same_action_sent_twice_is_done_once(news):
     assert len(news.db._store.events()) == 2 + 3
 
 
+class TestUnlabel:
+    def test_labels_of_people_are_taken_off_and_what_was_found_shows_again(self, news):
+        ids = news.ids["Ann"][:2]
+        news.db.label(ids, "name", "Cleo")
+        assert set(names(news.db, ids).values()) == {"Cleo"}
+        assert news.db.unlabel(ids, "name", by="ann", query="faces") == 2
+        assert set(names(news.db, ids).values()) == {"Ann"}
+        assert set(sources(news.db, ids).values()) == {"propagated"}
+        assert news.db.undo() == "unlabel of 'name': for 2 detections, by ann"
+        assert set(names(news.db, ids).values()) == {"Cleo"}
+
+    def test_rows_without_a_label_are_no_event(self, news):
+        before = len(news.db._store.events())
+        done = judging.unlabel(news.db._store, news.ids["Ann"][1:3], "name")
+        assert (done.event, done.labelled, done.skipped) == (None, 0, 2)
+        some = judging.unlabel(news.db._store, news.ids["Ann"][:3], "name", key="once")
+        assert (some.labelled, some.skipped) == (1, 2)
+        again = judging.unlabel(news.db._store, news.ids["Ann"][:3], "name", key="once")
+        assert again.event == some.event
+        assert len(news.db._store.events()) == before + 1
+
+    def test_spans_lose_the_moments_that_lie_in_the_rows(self, news):
+        said = {"video": ["a", "b"], "start_us": [1_000_000, 0], "end_us": [4_000_000, 9]}
+        news.db.label(pa.table(said), "ad", "yes")
+        taken = {"video": ["a", "a"], "start_us": [3_000_000, 8_000_000]}
+        rows = pa.table(taken | {"end_us": [5_000_000, 9_000_000]})
+        assert news.db.unlabel(rows, "ad") == 1
+        left = news.db.labels("ad").select(["video", "start_us", "end_us"]).to_pylist()
+        assert left == [
+            {"video": "a", "start_us": 1_000_000, "end_us": 3_000_000},
+            {"video": "b", "start_us": 0, "end_us": 9},
+        ]
+        news.db.undo()
+        assert news.db.labels("ad")["end_us"].to_pylist() == [4_000_000, 9]
+        nowhere = rows.slice(1)
+        assert judging.unlabel(news.db._store, nowhere, "ad").event is None
+
+
 class TestTrim:
     @pytest.fixture
     def span(self, news):
@@ -176,7 +214,7 @@ class TestTrim:
         return {name: value[0] for name, value in rows.items()}
 
     def test_a_span_gets_other_ends(self, news, span):
-        done = judging.trim(news.db._store, span, "ad", 2_000_000, 5_000_000, by="ann")
+        done = acting.trim(news.db._store, span, "ad", 2_000_000, 5_000_000, by="ann")
         assert done.sentence == "trim of 'ad': 'yes' for 1 span, by ann"
         rows = news.db.labels("ad")
         assert rows.select(["start_us", "end_us", "label"]).to_pylist() == [
@@ -184,12 +222,12 @@ class TestTrim:
         ]
 
     def test_a_span_that_is_not_there_any_more_is_refused(self, news, span):
-        judging.trim(news.db._store, span, "ad", 2_000_000, 5_000_000)
+        acting.trim(news.db._store, span, "ad", 2_000_000, 5_000_000)
         with pytest.raises(LabelError, match="changed meanwhile"):
-            judging.trim(news.db._store, span, "ad", 2_000_000, 3_000_000)
+            acting.trim(news.db._store, span, "ad", 2_000_000, 3_000_000)
         moved = span | {"start_us": 2_000_000, "end_us": 5_000_000}
         with pytest.raises(LabelError, match="ends after it starts"):
-            judging.trim(news.db._store, moved, "ad", 3_000_000, 3_000_000)
+            acting.trim(news.db._store, moved, "ad", 3_000_000, 3_000_000)
 
 
 class TestHistory:
@@ -197,8 +235,8 @@ class TestHistory:
         store = news.db._store
         judging.label(store, news.ids["Ann"][1:4], "name", "Ann", by="ann", query="faces")
         judging.reject(store, news.ids["Bob"][1:2], "name", by="bob")
-        judging.undo(store, by="ann")
-        said = judging.history(store, 2, 50)
+        acting.undo(store, by="ann")
+        said = acting.history(store, 2, 50)
         assert said["last_event"] == 5
         shown = [
             (e["action"], e["who"], e["value"], e["count"], e["undone"]) for e in said["events"]
@@ -216,20 +254,20 @@ class TestHistory:
         store = news.db._store
         for item in news.ids["Ann"][1:5]:
             judging.label(store, [item], "name", "Ann", by="ann")
-        last = [e["event"] for e in judging.history(store, None, 2)["events"]]
+        last = [e["event"] for e in acting.history(store, None, 2)["events"]]
         assert last == [5, 6]
-        assert [e["event"] for e in judging.history(store, 2, 2)["events"]] == [3, 4]
-        assert judging.history(store, 6, 2)["events"] == []
+        assert [e["event"] for e in acting.history(store, 2, 2)["events"]] == [3, 4]
+        assert acting.history(store, 6, 2)["events"] == []
 
     def test_people_undo_their_own(self, news):
         store = news.db._store
         judging.label(store, news.ids["Ann"][1:2], "name", "Ann", by="ann")
         judging.label(store, news.ids["Ann"][2:3], "name", "Ann", by="bob")
-        assert judging.undo(store, by="ann").event == 5
-        assert judging.history(store, 2, 1)["events"][0]["undone"]
-        assert judging.undo(store, by="ann").event is None
-        assert judging.redo(store, by="ann").sentence.startswith("brought back: label of 'name'")
-        assert judging.redo(store, by="ann").sentence == "ann has nothing to bring back"
+        assert acting.undo(store, by="ann").event == 5
+        assert acting.history(store, 2, 1)["events"][0]["undone"]
+        assert acting.undo(store, by="ann").event is None
+        assert acting.redo(store, by="ann").sentence.startswith("brought back: label of 'name'")
+        assert acting.redo(store, by="ann").sentence == "ann has nothing to bring back"
 
 
 class TestLookingFirst:

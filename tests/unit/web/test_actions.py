@@ -78,6 +78,22 @@ class TestLabels:
             said = page.post(f"/api/{way}", given, status=400)["error"]
             assert "no detections" in said
 
+    def test_labels_are_taken_off_detections_and_spans(self, workbench, page, faces):
+        label(page, some(faces, (0, 3)))
+        gone = {"selection": some(faces, (1, 5)), "concept": "name"}
+        done = page.post("/api/unlabel", gone)
+        assert (done["labelled"], done["skipped"], done["event"]) == (2, 2, 2)
+        labelled = [row["row"] for row in rows(page, faces) if row["label_source"] == "human"]
+        assert labelled == [0]
+        page.post("/api/undo")
+        assert len([r for r in rows(page, faces) if r["label_source"] == "human"]) == 3
+        shots = page.run("shots")
+        label(page, some(shots, (0, 1)), "ad", "kind")
+        one = {"selection": some(shots, (0, 1)), "concept": "kind"}
+        assert page.post("/api/unlabel", one)["labelled"] == 1
+        assert workbench.workbench.store.span_labels("kind").num_rows == 0
+        assert page.post("/api/unlabel", one)["event"] is None
+
     @pytest.mark.parametrize(
         ("change", "status", "says"),
         [
