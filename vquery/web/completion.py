@@ -153,4 +153,4 @@ def _in_quotes(before: str) -> bool:
 def _about(thing: Any) -> str:
     """First line of what the documentation says, without its marks of code."""
     said = (getattr(thing, "__doc__", None) or "").strip().splitlines()
-    return said[0].rstrip(".").replace("``", "") if said else ""
+    return said[0].rstrip(".").replace("`", "") if said else ""

@@ -1,6 +1,6 @@
 /** The server, as functions: checked answers, one error type, addresses of pictures. */
 
-import { dispatch, state } from "./store.js";
+import { dispatch, note, state } from "./store.js";
 
 const TOKEN = document.querySelector('meta[name="vquery-token"]')?.getAttribute("content") ?? "";
 const WAIT_S = 10;
@@ -23,6 +23,10 @@ export class ApiError extends Error {
 
 /** @param {*} error whether it only says that nobody waits for the answer any more */
 export const isAbort = (error) => error instanceof DOMException && error.name === "AbortError";
+
+/** @param {*} error whether it says that the server let the result go */
+export const isGone = (error) =>
+  error instanceof ApiError && error.status === 404 && error.message.includes("result is not kept any more");
 
 /**
  * @param {Object<string, *>} [params] null, undefined and "" are left out
@@ -172,7 +176,7 @@ function uuid() {
  * @returns {Promise<{seconds: number, result: import("./store.js").Result}>}
  */
 export async function runQuery(text, { signal, onState } = {}) {
-  const { query } = await post("/api/queries", { text }, { signal });
+  const { query } = await post("/api/queries", { text }); // its name is needed to cancel it
   return follow(`/api/queries/${encodeURIComponent(query)}`, { signal, onState });
 }
 
@@ -199,12 +203,17 @@ export async function runJob(name, start, { signal, onState } = {}) {
   }
 }
 
+/** Say that something runs on; what ended meanwhile needs no cancelling. @param {*} error */
+function tellCancel(error) {
+  if (error.status !== 404) note(`It could not be cancelled: ${error.message}`, "error");
+}
+
 /**
  * @param {string} path
  * @param {{signal?: AbortSignal, onState?: function(Object): void}} options
  */
 async function follow(path, { signal, onState }) {
-  const cancel = () => void del(path).catch(() => {});
+  const cancel = () => void del(path).catch(tellCancel);
   if (signal?.aborted) cancel();
   signal?.addEventListener("abort", cancel, { once: true });
   try {

@@ -78,14 +78,18 @@ function showCollection() {
 /** Labels given in another tab or on the command line show up here as well. */
 function watchOthers() {
   let busy = false;
+  let reached = true;
   setInterval(async () => {
     if (document.hidden || busy || state.collection === null) return;
     busy = true;
     try {
       const { last_event } = await get("/api/events", { after: state.collection.last_event, limit: 1 });
       if (last_event !== state.collection.last_event) dispatch("labels", {});
-    } catch {
-      // not reached: the next action says so
+      if (!reached) note("The server answers again.", "done");
+      reached = true;
+    } catch (error) {
+      if (reached) note(sentence(error), "error");
+      reached = false;
     } finally {
       busy = false;
     }

@@ -2,6 +2,7 @@
 
 import { get, isAbort } from "./api.js";
 import { el } from "./dialogs.js";
+import { note } from "./store.js";
 
 const PAUSE_MS = 70;
 
@@ -65,7 +66,9 @@ export class Completion {
       if (!found.options.length || done) return this.close();
       this.show(found);
     } catch (error) {
-      if (!isAbort(error)) this.close();
+      if (isAbort(error)) return;
+      this.close();
+      note(/** @type {Error} */ (error).message, "error");
     }
   }
 

@@ -1,6 +1,6 @@
 /** Dialogs and small builders of elements. Text is always set as text, never as markup. */
 
-import { body as page, root } from "./root.js";
+import { body as page, byId, root } from "./root.js";
 
 /**
  * An element: `el("button", {type: "button", class: "main", onclick: run}, "Run")`.
@@ -64,6 +64,7 @@ export function openDialog({ title, body, actions = [{ label: "Close" }], wide =
     dialog.addEventListener("close", () => {
       dialog.remove();
       if (before instanceof HTMLElement && before.isConnected) before.focus();
+      else byId("cells")?.focus();
       resolve(undefined);
     });
   });

@@ -2,7 +2,7 @@
 
 import { get, post, runJob } from "./api.js";
 import { el, openDialog } from "./dialogs.js";
-import { conceptField, field, input, select, table, Working } from "./fields.js";
+import { conceptField, field, input, select, sentence, table, Working } from "./fields.js";
 import { count, counted } from "./formats.js";
 import { note, remember, remembered } from "./store.js";
 
@@ -89,8 +89,13 @@ class Form {
   }
 
   async list() {
-    const answer = await get("/api/exports").catch(() => null);
-    const exports = answer?.exports ?? [];
+    let exports;
+    try {
+      ({ exports } = await get("/api/exports"));
+    } catch (error) {
+      const why = `Earlier exports cannot be listed: ${sentence(error)}`;
+      return this.earlier.replaceChildren(el("p", { class: "problem" }, why));
+    }
     if (!exports.length) return this.earlier.replaceChildren();
     const rows = exports.map((/** @type {*} */ one) => [
       one.name, one.files === undefined ? "" : counted(filesOf(one.files), "file"), sizeOf(one.bytes), download(one.name),

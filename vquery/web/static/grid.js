@@ -1,6 +1,6 @@
 /** The grid: cells of a result, of which only those in view exist. */
 
-import { get } from "./api.js";
+import { get, isAbort, isGone } from "./api.js";
 import { dropCell, emptyCell, fillCell, proposalOf } from "./cells.js";
 import { el } from "./dialogs.js";
 import { count } from "./formats.js";
@@ -88,12 +88,25 @@ class Grid {
     const what = { result: result.id, total: result.total, concept: state.concept, ...this.basis };
     const pages = new Pages(what, {
       loaded: (from, to) => this.loaded(from, to),
-      failed: (error) => note(error.message, "error"),
+      failed: (error) => this.failed(error, result.id),
     });
     this.pages = pages;
     if (state.view.group) await this.readGroups(result.id, state.view.group);
-    else if (OF_LABELS.has(state.view.sort)) await pages.order().catch(() => {});
+    else if (OF_LABELS.has(state.view.sort)) {
+      await pages.order().catch((error) => this.failed(error, result.id));
+    }
     if (pages === this.pages) this.lay();
+  }
+
+  /**
+   * Say what could not be read; a result that the server let go is asked for again.
+   * @param {Error} error
+   * @param {string} result
+   */
+  failed(error, result) {
+    if (isAbort(error) || state.result?.id !== result) return;
+    if (isGone(error)) dispatch("gone");
+    else note(error.message, "error");
   }
 
   /**
@@ -111,7 +124,7 @@ class Grid {
         note(`${count(total)} groups: the first ${count(groups.length)} have headings.`);
       }
     } catch (error) {
-      note(/** @type {Error} */ (error).message, "error");
+      this.failed(/** @type {Error} */ (error), result);
     }
   }
 
@@ -277,8 +290,8 @@ class Grid {
     try {
       const row = await pages?.fetch(position);
       if (row && pages === this.pages && state.focus === position && !state.row) dispatch("focus", { row });
-    } catch {
-      // the page of rows around it says what is wrong
+    } catch (error) {
+      if (pages) this.failed(/** @type {Error} */ (error), pages.what.result);
     }
   }
 
@@ -354,8 +367,11 @@ export function changeView(change) {
 /** @param {HTMLElement} pane */
 export function mount(pane) {
   grid = new Grid(pane);
+  let first = 0;
   subscribe("result", () => {
-    const view = { sort: "row", descending: false, group: "" };
+    const { result, focus, view: before } = state;
+    first = result?.again ? (focus ?? 0) : 0;
+    const view = result?.again ? before : { sort: "row", descending: false, group: "" };
     dispatch("focus", { focus: null, row: null, selection: choice.NONE, view });
   });
   mountBar(grid.bar, changeView, () => grid.lay());
@@ -363,7 +379,8 @@ export function mount(pane) {
   bindGridKeys(grid);
   const anew = async () => {
     await grid.reset();
-    if (grid.total) grid.focus(0);
+    if (grid.total) grid.focus(first);
+    first = 0;
     dispatch("selection");
   };
   subscribe("result", () => void anew());

@@ -1,13 +1,13 @@
 /** Labels: the values under the keys 1 to 9, and what is done to the selection or the item in focus. */
 
-import { post } from "./api.js";
+import { isGone, post } from "./api.js";
 import { askText, el } from "./dialogs.js";
 import { counted } from "./formats.js";
 import { firmSelection, focusPosition } from "./grid.js";
 import { bind } from "./keys.js";
 import * as palette from "./palette.js";
 import { openPalette } from "./palettedialog.js";
-import { byId } from "./root.js";
+import { byId, root } from "./root.js";
 import * as choice from "./selection.js";
 import { dispatch, note, remember, state, subscribe } from "./store.js";
 
@@ -35,8 +35,8 @@ function target() {
     const selection = choice.asBody(firmSelection(), result.id);
     return { selection, count, next: ordered ? last[1] : focus };
   }
-  if (!row) return null;
-  const one = choice.changed(choice.NONE, choice.BY_ROW, [[row.row, row.row + 1]], true);
+  const [basis, at] = row ? [choice.BY_ROW, row.row] : [state.view, focus]; // also while it loads
+  const one = choice.changed(choice.NONE, basis, [[at, at + 1]], true);
   return { selection: choice.asBody(one, result.id), count: 1, next: focus + 1 };
 }
 
@@ -48,8 +48,10 @@ function target() {
 function act(path, more = {}) {
   const at = target();
   if (!at) return note("There is nothing to label: run a query and move to an item.");
+  const { concept } = state;
   const query = state.result?.text;
-  send(() => post(path, { selection: at.selection, concept: state.concept, query, ...more }), true);
+  const body = { selection: at.selection, concept, query, ...more };
+  send(() => post(path, body), true, state.result?.id);
   if (state.selection.mode !== "none") dispatch("selection", { selection: choice.NONE });
   if (at.next < (state.result?.total ?? 0)) focusPosition(at.next);
 }
@@ -57,8 +59,9 @@ function act(path, more = {}) {
 /**
  * @param {function(): Promise<any>} request
  * @param {boolean} undo whether it can be taken back
+ * @param {string} [result] that it is about
  */
-function send(request, undo) {
+function send(request, undo, result) {
   waiting++;
   queue = queue.then(async () => {
     try {
@@ -68,6 +71,7 @@ function send(request, undo) {
       note(said.sentence, done ? "done" : "info", undo && done);
     } catch (error) {
       note(/** @type {Error} */ (error).message, "error");
+      if (isGone(error) && result && result === state.result?.id) dispatch("gone");
     } finally {
       waiting--;
       clearTimeout(timer);
@@ -146,6 +150,12 @@ function fillConcepts(select) {
   select.value = state.concept;
 }
 
+/** After the mouse, the keys are for the results again. @param {function(): void} run */
+function pressed(run) {
+  byId("cells")?.focus();
+  run();
+}
+
 /** @param {string} value @param {number} index @param {number} [count] */
 function chip(value, index, count) {
   const key = index < 9 ? String(index + 1) : "";
@@ -157,7 +167,7 @@ function chip(value, index, count) {
       tabindex: "-1",
       "aria-keyshortcuts": key || null,
       title: `Label ${value}${count ? ` (${counted(count, "label")})` : ""}`,
-      onclick: () => label(value),
+      onclick: () => pressed(() => label(value)),
     },
     key && el("kbd", {}, key),
     el("span", { class: "chip-text" }, value),
@@ -173,7 +183,7 @@ function chip(value, index, count) {
 const action = (key, text, title, run) =>
   el(
     "button",
-    { type: "button", class: "action", tabindex: "-1", "aria-keyshortcuts": key, title, onclick: run },
+    { type: "button", class: "action", tabindex: "-1", "aria-keyshortcuts": key, title, onclick: () => pressed(run) },
     el("kbd", {}, key),
     text,
   );
@@ -227,6 +237,7 @@ export function mountLabelling() {
   subscribe("pane", hint);
   const edit = () => openPalette(() => dispatch("palette"));
   const fill = () => {
+    const inChips = chips.contains(root().activeElement);
     fillConcepts(concept);
     const values = palette.values();
     const counts = new Map(palette.counts().map(({ value, count }) => [value, count]));
@@ -236,6 +247,7 @@ export function mountLabelling() {
       action("+", "New", "A new value for the selection", () => void newValue()),
       el("button", { type: "button", class: "link", onclick: edit }, "edit"),
     );
+    if (inChips) /** @type {HTMLElement} */ (chips.lastElementChild).focus();
   };
   const tell = () => {
     aim.textContent = aimText();

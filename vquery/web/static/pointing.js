@@ -4,6 +4,7 @@ import { showPicture } from "./api.js";
 import { AXIS_PX, LANE_PX, clock, describe, edgeNear, toUs } from "./lanes.js";
 import { el } from "./dialogs.js";
 import { frameAddress } from "./screens.js";
+import { note } from "./store.js";
 
 const DRAG_PX = 4;
 const HOVER_MS = 60;
@@ -111,9 +112,13 @@ export class Pointing {
    * @param {import("./lanes.js").Span} wanted
    */
   async trim({ bar, edge }, wanted) {
-    const at = await this.timeline.snapped(wanted[edge]).catch(() => wanted[edge]);
-    const next = { ...wanted, [edge]: at };
-    if (next.start_us < next.end_us) await this.timeline.trim(bar, next);
+    try {
+      const next = { ...wanted, [edge]: await this.timeline.snapped(wanted[edge]) };
+      if (next.start_us < next.end_us) await this.timeline.trim(bar, next);
+      else note("A span has at least one frame.");
+    } catch (error) {
+      note(`The edge was not moved: ${/** @type {Error} */ (error).message}`, "error");
+    }
   }
 
   /** @param {{lane: number, us: number}} place */

@@ -119,8 +119,8 @@ class QueryBar {
     }
   }
 
-  /** Run the text; a query that still runs is cancelled. */
-  async start() {
+  /** Run the text; a query that still runs is cancelled. @param {boolean} [again] keep the view */
+  async start(again = false) {
     const text = this.input.value.trim();
     this.stop();
     this.completion.close();
@@ -132,7 +132,7 @@ class QueryBar {
     try {
       const { seconds, result } = await runQuery(text, { signal: running.signal });
       if (this.running !== running) return;
-      this.done(text, seconds, /** @type {any} */ (result));
+      this.done(text, seconds, { .../** @type {any} */ (result), query: text, again });
     } catch (error) {
       if (this.running === running) this.failed(/** @type {Error} */ (error));
     } finally {
@@ -145,6 +145,19 @@ class QueryBar {
 
   stop() {
     this.running?.abort();
+  }
+
+  /** The server let the result at hand go: get it anew, where it came from here. */
+  renew() {
+    const text = state.result?.query;
+    if (!text) {
+      return note("The server keeps these rows no longer: ask for them again (s suggests, g propagates).", "error");
+    }
+    if (this.running) return;
+    const lost = state.selection.mode === "none" ? "" : " The selection was cleared.";
+    note(`The server keeps this result no longer: the query is run again.${lost}`);
+    this.put(text);
+    void this.start(true);
   }
 
   /** @param {boolean} on */
@@ -255,6 +268,7 @@ export function mount(pane) {
   subscribe("result", () => {
     if (state.result && bar.input.value.trim() !== state.result.text && !bar.running) showElsewhere(bar);
   });
+  subscribe("gone", () => bar.renew());
   const focus = () => {
     bar.input.focus();
     bar.input.select();

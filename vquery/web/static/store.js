@@ -4,7 +4,8 @@
  * Events: `collection`, `result`, `view`, `concept`, `focus` (`row` follows `focus`: null until it
  * is loaded, then a second `focus`), `open` (Enter or double click: show and play the row in
  * focus), `selection`, `labels` (labels changed: read them again), `time`, `jobs`, `note` (a
- * sentence for the status line), `precision`, `pane` (another pane has the keys).
+ * sentence for the status line), `precision`, `pane` (another pane has the keys), `gone` (the
+ * server let the result go).
  */
 
 /**
@@ -36,6 +37,8 @@
  * @property {boolean} detections
  * @property {string} text
  * @property {{kept: number, of: number}} [cut]
+ * @property {string} [query] what was typed, where it came from the query bar
+ * @property {boolean} [again] the same query as before, so that the view stays
  */
 
 /** @typedef {Object<string, *>} Patch */
