@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from vquery.api import labelling
 from vquery.errors import LabelError
-from vquery.store.events import JUDGE, TRIM_SPANS, UNDOABLE, Event, in_force
+from vquery.store.events import JUDGE, ON_BOXES, TRIM_SPANS, UNDOABLE, Event, in_force
 
 if TYPE_CHECKING:
     from vquery.store.store import Store
@@ -174,4 +174,6 @@ def _turned(store: Store, event: Event | None, word: str, otherwise: str) -> Act
         for one in reversed(store.events())
         if one.action in ("undo", "redo") and one.payload["event"] == event.event_id
     )
-    return found._replace(event=turn, sentence=f"{word}: {found.sentence}")
+    later = store.waiting if event.action in ON_BOXES else None
+    more = f"; its boxes follow as soon as the collection can be written ({later})" if later else ""
+    return found._replace(event=turn, sentence=f"{word}: {found.sentence}{more}")

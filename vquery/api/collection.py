@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from vquery.api import facts
 from vquery.api.assessing import Assessing
 from vquery.api.checking import Checking
+from vquery.api.drawing import Drawing
 from vquery.api.fusing import Fusing
 from vquery.api.judging import Judging
 from vquery.api.learned import Learned
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     from vquery.index.report import IndexReport, Progress
 
 
-class Collection(Supervised, Judging, Voting, Checking, Fusing, Assessing, Learned, Outside):
+class Collection(
+    Supervised, Judging, Drawing, Voting, Checking, Fusing, Assessing, Learned, Outside
+):
     """Videos and everything known of them, in one folder ``NAME.vq``.
 
     Tables are read as they were when they were asked for: ``db.faces`` taken after a label shows

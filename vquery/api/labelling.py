@@ -18,8 +18,8 @@ from vquery.api.tables import PUBLIC_DETECTION
 from vquery.engine.bring import any_table
 from vquery.engine.intervals import Intervals
 from vquery.errors import LabelError
-from vquery.schema import IDS_PER_VIDEO, KEYS
-from vquery.store.events import JUDGE, ON_DETECTIONS, TRIM_SPANS
+from vquery.schema import IDS_PER_VIDEO, KEYS, US_PER_S
+from vquery.store.events import JUDGE, MOVE, ON_BOXES, ON_DETECTIONS, REMOVE, TRIM_SPANS
 from vquery.store.labels import detection_ids
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def act(
     check_concept(concept)
     if query is None and isinstance(rows, Intervals):
         query = rows.explain()
-    found, said = collected(rows), _checked(value)
+    found, said = collected(rows), check_values(value)
     who = by or login()
     if is_spans(found):
         with store.snapshot() as snapshot:
@@ -191,7 +191,7 @@ def _detections(ids: Ints, snapshot: Snapshot, columns: list[str]) -> pa.Table:
     return snapshot.read("detections", columns=columns, videos=among)
 
 
-def _checked(value: Values) -> Any:
+def check_values(value: Values) -> Any:
     """Refuse labels that are no text or blank: only None says "none of them"."""
     if value is None:
         return None
@@ -253,7 +253,9 @@ def _described(store: Store, event: Event | None) -> str | None:
 
 
 def described(event: Event) -> str:
-    """Say what an action on labels was, in a line."""
+    """Say what an action on labels or boxes was, in a line."""
+    if event.action in ON_BOXES:
+        return f"{_drawing(event)}, by {event.who}"
     count = count_of(event)
     value = value_of(event)
     given = "" if value is None else f" {value}"
@@ -262,6 +264,22 @@ def described(event: Event) -> str:
     things += "" if count == 1 else "s"
     word = event.payload.get("how", event.action.split()[0])
     return f"{word} of {event.payload['concept']!r}:{given} for {count} {things}, by {event.who}"
+
+
+def _drawing(event: Event) -> str:
+    """Say what was drawn, or removed."""
+    assert event.rows is not None
+    rows = event.rows.num_rows
+    if event.action == REMOVE:
+        return "removal of a drawn box" if rows == 1 else f"removal of {rows:,} drawn boxes"
+    first = event.rows.slice(0, 1).to_pylist()[0]
+    at_s = first["start_us"] / US_PER_S
+    word = "move" if event.action == MOVE else "drawing"
+    said = f"{word} of a box of {first['class']!r} at {at_s:.2f} s of {first['video']!r}"
+    if "concept" in event.payload:
+        said += f", {event.payload['concept']!r}: {first['label']!r}"
+    more = "box" if rows == 2 else "boxes"
+    return said if rows == 1 else f"{said}, with {rows - 1:,} {more} in between"
 
 
 def count_of(event: Event) -> int:

@@ -185,6 +185,7 @@ class Looker:
         self._frames: Lately[FrameTimes] = Lately(BYTES, weight)
         self._soft: Lately[pa.Table] = Lately(BYTES, weight)
         self._spans: Lately[pa.Table] = Lately(8)
+        self._points: Lately[dict[int, Any]] = Lately(64)
 
     def film(self, moment: Moment, video: str) -> Film:
         """Find a video by its name.
@@ -251,8 +252,28 @@ class Looker:
         self.film(moment, video)
         seen, called = self.seen(moment, video), self.called(moment, video, concept)
         rows = within(seen.start, seen.end, seen.reach, start_us, end_us)
-        shown = rows[:BOXES_SHOWN]
-        return {"boxes": [_box(seen, called, row) for row in shown.tolist()], "total": len(rows)}
+        shown = [_box(seen, called, row) for row in rows[:BOXES_SHOWN].tolist()]
+        drawn = self.drawn(moment, video)
+        by_hand = {"drawn": True, "points": None, "interpolated": False}
+        for box in shown:
+            box |= by_hand | drawn.get(box["detection_id"], {"drawn": False})
+        return {"boxes": shown, "total": len(rows)}
+
+    def drawn(self, moment: Moment, video: str) -> dict[int, dict[str, Any]]:
+        """Read which boxes of a video people drew: the extreme points, and whether in between."""
+
+        def make() -> dict[int, dict[str, Any]]:
+            columns = ["detection_id", "points", "interpolated"]
+            rows = moment.snapshot.read("drawn", columns=columns, videos=[video])
+            return {
+                row["detection_id"]: {
+                    "points": _pairs(row["points"]),
+                    "interpolated": row["interpolated"],
+                }
+                for row in rows.to_pylist()
+            }
+
+        return self._points.get((moment.snapshot.generation, video), make)
 
     def times(self, moment: Moment, video: str, start_us: int, end_us: int) -> dict[str, Any]:
         """Tell the exact starts of the frames that are shown in a stretch of a video."""
@@ -262,6 +283,17 @@ class Looker:
         last = int(np.searchsorted(frames.start, end_us, side="left"))
         shown = frames.start[first : min(last, first + FRAMES_TOLD)]
         return {"start_us": shown.tolist(), "total": max(last - first, 0)}
+
+
+def _pairs(points: list[float] | None) -> list[list[float]] | None:
+    """Put x and y of each point together.
+
+    >>> _pairs([0.5, 0.25, 1.0, 0.0])
+    [[0.5, 0.25], [1.0, 0.0]]
+    """
+    if points is None:
+        return None
+    return [[round(x, 5), round(y, 5)] for x, y in zip(points[::2], points[1::2], strict=True)]
 
 
 def within(start: Ints, end: Ints, reach: Ints, low: int, high: int) -> Ints:

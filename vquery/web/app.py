@@ -16,6 +16,7 @@ from vquery.errors import VQueryError
 from vquery.web import (
     actions,
     buckets,
+    drawing,
     exporting,
     jobs,
     media,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
 MODULES = (
     *(page, jobs, queries, rows, media, overlay, timeline, why),
-    *(actions, proposals, buckets, exporting),
+    *(actions, drawing, proposals, buckets, exporting),
 )
 log = logging.getLogger("vquery")
 
