@@ -2,6 +2,7 @@
 
 import { el, openDialog } from "./dialogs.js";
 import { allBindings } from "./keys.js";
+import { byId } from "./root.js";
 
 const NAMES = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Escape: "Esc" };
 const PLACES = {
@@ -40,6 +41,12 @@ const MOUSE = [
     [["drag a border"], "the sizes of the inspector and the timeline (by keys: Tab to it, arrows)"],
   ]],
 ];
+/** Where the mouse does it; a widget has few of these. @type {Object<string, string>} */
+const MOUSED = {
+  "Mouse on the results": "grid",
+  "Mouse on the timeline": "timeline",
+  "Mouse elsewhere": "split",
+};
 /** The two keys that depend on the pane. */
 const SHARED =
   "Two keys depend on where the focus is. In the results, N rejects and P goes back by an item; in the video and "
@@ -75,12 +82,14 @@ export function openHelp() {
   /** @type {Map<string, Array<[string[], string]>>} */
   const groups = new Map();
   for (const binding of allBindings()) {
+    if (binding.scope && !byId(binding.scope)) continue;
     const lines = groups.get(binding.group) ?? [];
     const place = binding.scope && !binding.text.includes("(") ? ` (${PLACES[binding.scope]})` : "";
     lines.push([keysOf(binding), binding.text + place]);
     groups.set(binding.group, lines);
   }
-  groups.set("Query", [...(groups.get("Query") ?? []), ...TYPING]);
+  if (byId("query")) groups.set("Query", [...(groups.get("Query") ?? []), ...TYPING]);
+  const moused = MOUSE.filter(([title]) => byId(MOUSED[title]));
   const body = el(
     "div",
     {},
@@ -90,8 +99,8 @@ export function openHelp() {
       "Borders: solid is confirmed by a person, dashed is proposed, hatched is in conflict. ",
       "Labels go to the selection, else to the item in focus. Everything can be undone.",
     ),
-    el("p", { class: "quiet" }, SHARED),
-    el("div", { class: "help" }, ...[...groups, ...MOUSE].map(([title, lines]) => table(title, lines))),
+    byId("grid") && byId("timeline") && el("p", { class: "quiet" }, SHARED),
+    el("div", { class: "help" }, ...[...groups, ...moused].map(([title, lines]) => table(title, lines))),
   );
   const dialog = openDialog({ title: "Keys", body, wide: true });
   const list = /** @type {HTMLElement} */ (dialog.element.querySelector(".dialog-body"));

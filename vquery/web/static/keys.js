@@ -87,9 +87,10 @@ export function paneInFocus() {
 
 /** Go to the next pane, or back. @param {number} direction */
 function turn(direction) {
-  const at = PANES.findIndex(([id]) => id === paneInFocus());
-  const next = at < 0 ? 0 : (at + direction + PANES.length) % PANES.length;
-  root().querySelector(PANES[next][1])?.focus();
+  const panes = PANES.filter(([, first]) => root().querySelector(first)); // a widget has few of them
+  const at = panes.findIndex(([id]) => id === paneInFocus());
+  const next = at < 0 ? 0 : (at + direction + panes.length) % panes.length;
+  if (panes.length) root().querySelector(panes[next][1])?.focus();
 }
 
 /** The keys that walk through the panes, and news of where the focus is. */
