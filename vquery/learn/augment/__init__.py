@@ -1,0 +1,51 @@
+"""Transformations of batches of pictures, policies of them, and which of them keep a label.
+
+base       the batch, the chance and the seeded draw of parameters for each item
+shape      crop, flip, rotate, shear, shift
+tone       colour, grey, solarize, posterize, autocontrast, equalize
+detail     blur, sharpen, noise, cutout
+mixing     mixup, another picture of the same track
+policies   compose, one of several, RandAugment, policies for pretext tasks and for training
+"""
+
+from vquery.learn.augment.base import Batch, Transformation
+from vquery.learn.augment.detail import Blur, Cutout, Noise, Sharpen
+from vquery.learn.augment.mixing import Mixup, TimeJitter
+from vquery.learn.augment.policies import Compose, Nothing, OneOf, RandAugment, hand, views
+from vquery.learn.augment.shape import Crop, Flip, Rotate, Shear, Shift
+from vquery.learn.augment.tone import (
+    Autocontrast,
+    Colour,
+    Equalize,
+    Grey,
+    Posterize,
+    Solarize,
+)
+
+__all__ = [
+    "Autocontrast",
+    "Batch",
+    "Blur",
+    "Colour",
+    "Compose",
+    "Crop",
+    "Cutout",
+    "Equalize",
+    "Flip",
+    "Grey",
+    "Mixup",
+    "Noise",
+    "Nothing",
+    "OneOf",
+    "Posterize",
+    "RandAugment",
+    "Rotate",
+    "Sharpen",
+    "Shear",
+    "Shift",
+    "Solarize",
+    "TimeJitter",
+    "Transformation",
+    "hand",
+    "views",
+]
