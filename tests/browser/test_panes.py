@@ -78,7 +78,13 @@ def test_the_help_says_what_the_mouse_does_and_can_be_read_by_keys(bench: Bench)
     page = bench.page
     bench.tool("?")
     said = page.inner_text("dialog")
-    for words in ("Mouse on the results", "lasso", "Mouse on the timeline", "wheel", "drag an edge"):
+    for words in (
+        "Mouse on the results",
+        "lasso",
+        "Mouse on the timeline",
+        "wheel",
+        "drag an edge",
+    ):
         assert words in said
     before = page.evaluate("document.activeElement.scrollTop")
     bench.press("PageDown")
@@ -93,9 +99,12 @@ def test_six_lanes_are_in_view_at_first(bench: Bench, served: Served) -> None:
     seeds = db.query("faces.filter((video == 'b.webm') & (x1 < 0.4))").collect()["detection_id"]
     db.label(seeds, "name", "Ann", by="tester")
     db.propagate("name")
+    found = db.query(QUERY).collect()["detection_id"][:2]
+    db.label(found, "name", "Ann", by="tester")
     bench.query(QUERY, 120)
     bench.wait(".lane-name:has-text('propagated')")
-    assert bench.page.locator(".lane-name").count() == 6
+    lanes = bench.page.locator(".lane-name span").all_inner_texts()
+    assert lanes == ["shots", "captions", "faces", "query", "propagated", "human"]
     assert bench.page.evaluate(HIDDEN, ".lane-name") == []
     bench.shot("2-lanes")
 
@@ -189,21 +198,33 @@ def test_a_million_rows_are_reached_from_end_to_end(
     box, frame = cell.bounding_box(), page.locator("#cells").bounding_box()
     assert box["y"] + box["height"] <= frame["y"] + frame["height"] + 1
     bench.press("ArrowUp", "ArrowLeft")
-    page.wait_for_function("+document.querySelector('.cell.focus').dataset.position < 999_999")
+    assert page.evaluate("+document.querySelector('.cell.focus').dataset.position") < MANY - 1
     page.evaluate("() => { const one = document.getElementById('cells');"
                   " one.scrollTop = one.scrollHeight / 2; }")  # fmt: skip
     shown = "+document.querySelector('#cells .cell:last-child')?.dataset.position"
-    page.wait_for_function(f"Math.abs({shown} / {MANY} - 0.5) < 0.01")
+    until(bench, f"Math.abs({shown} / {MANY} - 0.5) < 0.01")
     before = page.evaluate(shown)
     for _ in range(12):
         page.mouse.move(frame["x"] + 50, frame["y"] + 50)
         page.mouse.wheel(0, 400)
         page.wait_for_timeout(30)
-    page.wait_for_function(f"{shown} > {before}")
+    until(bench, f"{shown} > {before}")
     assert page.evaluate(shown) - before < 1000  # small moves stay small
     assert page.evaluate("document.querySelectorAll('#cells .cell').length") < 200
     bench.press("Home")
     bench.wait("#cell-0 .label:text-is('row 0')")
+    bench.problems[:] = [
+        one for one in bench.problems if "404" not in one
+    ]  # why a row made up is so
+
+
+def until(bench: Bench, condition: str) -> None:
+    """Wait until something holds on the page, which forbids what playwright waits by."""
+    for _ in range(200):
+        if bench.page.evaluate(condition):
+            return
+        bench.page.wait_for_timeout(50)
+    raise AssertionError(f"never: {condition}")
 
 
 def forget(served: Served) -> None:
