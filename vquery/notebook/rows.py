@@ -9,8 +9,7 @@ import pyarrow as pa
 
 from vquery.engine.intervals import Intervals
 from vquery.errors import QueryError
-from vquery.expr.node import walk
-from vquery.expr.relations import Scan
+from vquery.expr.origin import collections_of
 from vquery.schema import KEYS
 
 if TYPE_CHECKING:
@@ -57,21 +56,14 @@ def home(rows: Any, db: Collection | None, name: str) -> Path:
     Raises
     ------
     QueryError
-        If it cannot be told, or rows of several collections meet.
+        If it cannot be told: rows of a table, or put together by ``vq.concat``.
     """
     if db is not None:
         return db.path
-    sources = [node.source for node in _nodes(rows) if isinstance(node, Scan)]
-    paths = {getattr(source, "collection", None) for source in sources} - {None}
-    if len(paths) == 1:
-        return Path(str(paths.pop()))
-    if paths:
-        raise QueryError(f"{name}(): these rows are of {len(paths)} collections: say db=")
+    found = collections_of(rows.node) if isinstance(rows, Intervals) else {}
+    if len(found) == 1:
+        return Path(next(iter(found)))
     raise QueryError(
         f"{name}(): these rows do not say which collection they are of, whose pictures are shown "
         f"and whose labels are given: {name}(rows, db=db)"
     )
-
-
-def _nodes(rows: Any) -> Any:
-    return walk(rows.node) if isinstance(rows, Intervals) else ()
