@@ -21,11 +21,13 @@ from vquery.learn.augment.tone import (
     Posterize,
     Solarize,
 )
+from vquery.learn.augment.uncertain import Chosen, Uncertain, losses_of
 
 __all__ = [
     "Autocontrast",
     "Batch",
     "Blur",
+    "Chosen",
     "Colour",
     "Compose",
     "Crop",
@@ -46,6 +48,8 @@ __all__ = [
     "Solarize",
     "TimeJitter",
     "Transformation",
+    "Uncertain",
     "hand",
+    "losses_of",
     "views",
 ]
