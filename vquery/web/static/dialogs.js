@@ -70,9 +70,26 @@ export function openDialog({ title, body, actions = [{ label: "Close" }], wide =
   });
   page().append(dialog);
   dialog.showModal();
-  const first = dialog.querySelector(".dialog-body :is(input, select, textarea, button, a[href])");
-  /** @type {?HTMLElement} */ (first ?? buttons[buttons.length - 1])?.focus();
+  const main = buttons[actions.findIndex((action) => action.kind === "main")];
+  dialog.addEventListener("keydown", (event) => onEnter(event, main));
+  const first = dialog.querySelector(".dialog-body :is(input, textarea)");
+  /** @type {?HTMLElement} */ (first ?? (main?.disabled ? null : main) ?? buttons[buttons.length - 1])?.focus();
   return { element: dialog, close: () => dialog.close(), closed, buttons, fail };
+}
+
+/**
+ * Enter in a field, and Ctrl-Enter anywhere, do what the main button does.
+ * @param {KeyboardEvent} event
+ * @param {HTMLButtonElement|undefined} main
+ */
+function onEnter(event, main) {
+  if (event.key !== "Enter" || event.defaultPrevented || event.isComposing || !main) return;
+  const field = event.target instanceof HTMLInputElement && event.target.type !== "checkbox" ? event.target : null;
+  if (!field && !event.ctrlKey && !event.metaKey) return;
+  event.preventDefault();
+  field?.blur(); // what was typed counts first: it may disable the button, as a preview is made anew
+  field?.focus();
+  main.click();
 }
 
 /**
@@ -122,9 +139,6 @@ export async function askText({ title, label, value = "", hint = "", done = "Sav
     title,
     body,
     actions: [{ label: done, kind: "main", run }, { label: "Cancel" }],
-  });
-  input.addEventListener("keydown", (event) => {
-    if (event.key === "Enter") dialog.buttons[0].click();
   });
   input.select();
   input.focus();

@@ -171,6 +171,7 @@ function chip(value, index, count) {
     },
     key && el("kbd", {}, key),
     el("span", { class: "chip-text" }, value),
+    count ? el("small", { class: "quiet" }, counted(count, "", "").trim()) : null,
   );
 }
 

@@ -32,14 +32,18 @@ export function openPalette(changed) {
     input.value = "";
     input.focus();
   };
-  input.addEventListener("keydown", (event) => event.key === "Enter" && add());
+  input.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.ctrlKey || !input.value.trim()) return;
+    event.preventDefault(); // adds; once there is nothing to add, Enter saves
+    add();
+  });
   show(values);
   openDialog({
     title: `Keys for ${state.concept}`,
     body: el(
       "div",
       {},
-      el("p", { class: "quiet" }, "The first nine values are under the keys 1 to 9. Alt with ↑ or ↓ moves a value, too."),
+      el("p", { class: "quiet" }, "The first nine values are under the keys 1 to 9. Enter adds a value, and saves when there is none. Alt with ↑ or ↓ moves a value, too."),
       list,
       el("div", { class: "row" }, input, el("button", { type: "button", onclick: add }, "Add")),
     ),
