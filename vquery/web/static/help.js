@@ -19,6 +19,12 @@ const TYPING = [
   [["↑", "↓", "Tab"], "choose and take a completion"],
   [["Esc"], "close the list, cancel the query, back to the results"],
 ];
+/** Keys of every dialog. @type {Array<[string[], string]>} */
+const ASKED = [
+  [["Enter"], "in a field: what the coloured button does"],
+  [["Ctrl Enter"], "anywhere in it: the same"],
+  [["Esc"], "close it"],
+];
 /** What the mouse does, by place. @type {Array<[string, Array<[string[], string]>]>} */
 const MOUSE = [
   ["Mouse on the results", [
@@ -89,6 +95,7 @@ export function openHelp() {
     groups.set(binding.group, lines);
   }
   if (byId("query")) groups.set("Query", [...(groups.get("Query") ?? []), ...TYPING]);
+  groups.set("Dialogs", ASKED);
   const moused = MOUSE.filter(([title]) => byId(MOUSED[title]));
   const body = el(
     "div",
