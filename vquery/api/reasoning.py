@@ -145,9 +145,7 @@ class Reasoner:
 
     def _reasons(self, moment: Moment, concept: str, detection_id: int) -> Reasons | None:
         """Ask the graph; None where nothing was propagated, or it is not built yet."""
-        kept = self._runs.get(
-            (moment.snapshot.generation, concept), lambda: _last_run(moment, concept)
-        )
+        kept = self.last_run(moment, concept)
         if kept is None:
             return None
         at = int(np.searchsorted(kept.ids, detection_id))
@@ -165,6 +163,11 @@ class Reasoner:
         except (TimeoutError, VQueryError):  # edges that a person gave are not kept
             return None
 
+    def last_run(self, moment: Moment, concept: str) -> Run | None:
+        """Find what was propagated last, which the first answer takes long for."""
+        key = (moment.snapshot.generation, concept)
+        return self._runs.get(key, lambda: _last_run(moment, concept))
+
     def _built(self, concept: str) -> Propagation:
         found = running.stored(self._looker.store, concept)
         _ = found.solved
@@ -173,7 +176,7 @@ class Reasoner:
 
 def _last_run(moment: Moment, concept: str) -> Run | None:
     """Find what was propagated last; None where there is nothing, or too much to build again."""
-    kept = keeping.last_propagated(moment.snapshot, concept)
+    kept = keeping.last_propagated(moment.snapshot, concept, ["detection_id", "run_id"])
     if not 0 < kept.num_rows <= MOST_ITEMS:
         return None
     return Run(int(kept["run_id"][0].as_py()), kept["detection_id"].to_numpy())

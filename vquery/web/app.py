@@ -31,7 +31,9 @@ from vquery.web import (
 )
 from vquery.web.entry import Entry
 from vquery.web.guard import WILDCARDS, Guard, hosts
+from vquery.web.media import Desk
 from vquery.web.queries import Queries
+from vquery.web.warming import warm
 from vquery.web.wire import Refused
 
 if TYPE_CHECKING:
@@ -71,13 +73,13 @@ def make_app(workbench: Workbench, host: str = "127.0.0.1", port: int = 80) -> S
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         asked.workers.start()
-        workbench.jobs.start("warm", lambda _: workbench.warm())
+        app.state.desk = Desk(workbench)
+        workbench.jobs.start("warm", lambda job: warm(job, workbench, app.state.desk))
         try:
             yield
         finally:
             asked.workers.close()
-            if hasattr(app.state, "desk"):
-                app.state.desk.close()
+            app.state.desk.close()
             workbench.close()
 
     app = Starlette(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,6 +38,8 @@ COLUMNS = pa.schema(
     ]
 )
 """What is known of a row: its label, whence it is, how sure that is, what was rejected for it."""
+CODED = ("label", "best", "whence")
+DROPPED = ["detection_id", "source"]
 _NAMES = ["detection_id", "labels"]
 
 
@@ -48,15 +51,14 @@ class Found:
     ----------
     ids : int64 (n,)
     rows : pyarrow.Table (n,)
-        ``label, best, probability, margin`` and ``source``, which is "human" where a person had
-        said so at the time.
-    spread : str
-        What such a label counts as when the person has taken it back.
+        ``label, best, probability, margin`` and ``whence`` it is.
+    by_person : bool (n,)
+        Where a person had said so at the time; taken back such a label counts as found.
     """
 
     ids: Ints
     rows: pa.Table
-    spread: str
+    by_person: npt.NDArray[np.bool_]
 
     @classmethod
     def of(cls, snapshot: Snapshot, concept: str) -> Found:
@@ -65,10 +67,15 @@ class Found:
         order = np.argsort(soft["detection_id"].to_numpy(), kind="stable")
         names = ["label", "best", "probability", "margin", "source"]
         rows = soft.select(["detection_id", *names]).take(pa.array(order)).combine_chunks()
-        fused = pc.any(pc.equal(rows["source"], FUSED)).as_py()
-        return cls(
-            rows["detection_id"].to_numpy(), rows.select(names), FUSED if fused else PROPAGATED
-        )
+        source, by_person = rows["source"], _true(pc.equal(rows["source"], HUMAN))
+        spread = FUSED if pc.any(pc.equal(source, FUSED)).as_py() else PROPAGATED
+        whence = pc.if_else(by_person, pa.scalar(spread), source)
+        rows = rows.append_column("whence", whence).combine_chunks()
+        by_hand = by_person.to_numpy()
+        for name in CODED:
+            at = rows.schema.get_field_index(name)
+            rows = rows.set_column(at, name, rows[name].combine_chunks().dictionary_encode())
+        return cls(rows["detection_id"].to_numpy(), rows.drop_columns(DROPPED), by_hand)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,38 +107,102 @@ class Labelled:
 
     def beside(self, rows: pa.Table) -> pa.Table:
         """Return COLUMNS for each row, by its ``detection_id``."""
-        ids = rows["detection_id"].to_numpy()  # null becomes NaN, which is no id
-        at = _places(self.found.ids, ids)
-        soft = self.found.rows.take(pa.array(at, mask=at < 0)).combine_chunks()
-        soft, refused = self._without_rejected(soft, ids), self.refused
-        by_hand = _places(self.human["detection_id"].to_numpy(), ids)
-        human, told = pa.array(by_hand >= 0), _at(self.human["label"], by_hand)
-        label, source = soft["label"].combine_chunks(), soft["source"].combine_chunks()
-        guessed = _true(pc.not_equal(source, HUMAN))
-        whence = pc.if_else(guessed, source, pa.scalar(self.found.spread))
-        none = pa.scalar(None, pa.string())
-        columns = [
-            pc.if_else(human, told, label),
-            pc.if_else(human, HUMAN, pc.if_else(pc.is_valid(label), whence, none)),
-            pc.if_else(human, _sure(told), soft["probability"].combine_chunks()),
-            _margin(soft["margin"].combine_chunks(), human),
-            _at(refused["labels"], _places(refused["detection_id"].to_numpy(), ids)),
-            pc.and_(human, pc.and_(guessed, _other(told, label))),
-            pa.array(_places(self.doubts, ids) >= 0),
-        ]
-        return pa.table(columns, schema=COLUMNS)
+        made = _Beside(self, rows["detection_id"].to_numpy())  # null becomes NaN, which is no id
+        return pa.table([getattr(made, name) for name in COLUMNS.names], schema=COLUMNS)
 
-    def _without_rejected(self, soft: pa.Table, ids: Ints) -> pa.Table:
-        """Forget what was found of rows whose best label a person rejected."""
-        refused = self.rejected["detection_id"].to_numpy()
-        maybe = np.flatnonzero(_places(refused, ids) >= 0)
-        if not len(maybe):
-            return soft
-        pairs = set(zip(refused.tolist(), self.rejected["label"].to_pylist(), strict=True))
-        best = soft["best"].take(pa.array(maybe)).to_pylist()
-        wrong = np.zeros(len(ids), bool)
-        wrong[maybe] = [pair in pairs for pair in zip(ids[maybe].tolist(), best, strict=True)]
-        return soft.take(pa.array(np.arange(len(ids)), mask=wrong))
+    def column(self, rows: pa.Table, name: str) -> pa.Array:
+        """Return one of COLUMNS alone, for which the others need not be made.
+
+        Labels come as a dictionary, in which each is once.
+        """
+        beside = _Beside(self, rows["detection_id"].to_numpy())
+        made: pa.Array = beside.coded_label if name == "label" else getattr(beside, name)
+        return made
+
+
+class _Beside:
+    """COLUMNS of some detections, each made when it is asked for."""
+
+    def __init__(self, known: Labelled, ids: Ints) -> None:
+        self._known = known
+        self._ids = ids
+        self._by_hand = _places(known.human["detection_id"].to_numpy(), ids)
+        self._human = self._by_hand >= 0
+
+    @cached_property
+    def _at(self) -> Ints:
+        """Rows of what was found, -1 where there is none or its best label is rejected."""
+        found, rejected = self._known.found, self._known.rejected
+        at = _places(found.ids, self._ids)
+        refused = rejected["detection_id"].to_numpy()
+        maybe = np.flatnonzero((_places(refused, self._ids) >= 0) & (at >= 0))
+        if len(maybe):
+            pairs = set(zip(refused.tolist(), rejected["label"].to_pylist(), strict=True))
+            best = _at(found.rows["best"], at[maybe]).to_pylist()
+            rows = zip(self._ids[maybe].tolist(), best, strict=True)
+            at[maybe[np.array([pair in pairs for pair in rows])]] = -1
+        return at
+
+    @cached_property
+    def _told(self) -> pa.Array:
+        return _at(self._known.human["label"], self._by_hand)
+
+    @cached_property
+    def _found(self) -> pa.Array:
+        return _at(self._known.found.rows["label"], self._at)
+
+    @cached_property
+    def label(self) -> pa.Array:
+        return pc.if_else(pa.array(self._human), self._told, self._found)
+
+    @property
+    def coded_label(self) -> pa.DictionaryArray:
+        found = self._known.found.rows["label"].combine_chunks()
+        told = self._known.human["label"].combine_chunks().dictionary_encode()
+        names = pc.unique(pa.concat_arrays([found.dictionary, told.dictionary]))
+        codes = np.full(len(self._ids), -1)
+        for kept, at in ((found, self._at), (told, self._by_hand)):  # what people say comes last
+            own = np.append(pc.index_in(kept.dictionary, value_set=names).to_numpy(), -1)
+            rows = np.flatnonzero(at >= 0)
+            codes[rows] = own[pc.fill_null(kept.indices, -1).to_numpy()[at[rows]]]
+        indices = pa.array(codes.astype(np.int32), mask=codes < 0)
+        return pa.DictionaryArray.from_arrays(indices, names)
+
+    @property
+    def label_source(self) -> pa.Array:
+        none = pa.scalar(None, pa.string())
+        whence = _at(self._known.found.rows["whence"], self._at)
+        found = pc.if_else(pc.is_valid(self.label), whence, none)
+        return pc.if_else(pa.array(self._human), HUMAN, found)
+
+    @property
+    def probability(self) -> pa.Array:
+        found = _at(self._known.found.rows["probability"], self._at)
+        return pc.if_else(pa.array(self._human), _sure(self._told), found)
+
+    @property
+    def margin(self) -> pa.Array:
+        return _margin(_at(self._known.found.rows["margin"], self._at), pa.array(self._human))
+
+    @property
+    def rejected(self) -> pa.Array:
+        refused = self._known.refused
+        place = _places(refused["detection_id"].to_numpy(), self._ids)
+        return _at(refused["labels"], place)
+
+    @property
+    def conflict(self) -> pa.Array:
+        rows = np.flatnonzero(self._human & (self._at >= 0))  # both have said something
+        by_hand = _at(self._known.human["label"], self._by_hand[rows])
+        other = _other(by_hand, _at(self._known.found.rows["label"], self._at[rows]))
+        found = np.zeros(len(self._ids), bool)
+        guessed = ~self._known.found.by_person[self._at[rows]]
+        found[rows] = guessed & other.to_numpy(zero_copy_only=False)
+        return pa.array(found)
+
+    @property
+    def unsure(self) -> pa.Array:
+        return pa.array(_places(self._known.doubts, self._ids) >= 0)
 
 
 def _refused(seeds: pa.Table) -> pa.Table:
@@ -156,6 +227,8 @@ def _places(known: Ints, ids: Ints) -> Ints:
     """
     if not len(known):
         return np.full(len(ids), -1)
+    if len(known) == len(ids) and np.array_equal(known, ids):  # all of them, as they are kept
+        return np.arange(len(ids))
     place = np.minimum(np.searchsorted(known, ids), len(known) - 1)
     return np.where(known[place] == ids, place, -1)
 
@@ -197,6 +270,10 @@ class LabelledSpans:
         keys = [("video", "ascending"), ("start_us", "ascending")]
         return cls(derive_spans(events, concept).sort_by(keys), mine.sort_by(keys))
 
+    def column(self, rows: pa.Table, name: str) -> pa.ChunkedArray:
+        """Return one of COLUMNS."""
+        return self.beside(rows)[name]
+
     def beside(self, rows: pa.Table) -> pa.Table:
         """Return COLUMNS for each row, by what is said of its middle."""
         by_hand, at = _covering(self.human, rows), _covering(self.found, rows)
@@ -217,7 +294,8 @@ class LabelledSpans:
 
 
 def _at(column: pa.ChunkedArray, place: Ints) -> pa.Array:
-    return column.combine_chunks().take(pa.array(place, mask=place < 0))
+    found = column.combine_chunks().take(pa.array(place, mask=place < 0))
+    return found.dictionary_decode() if pa.types.is_dictionary(found.type) else found
 
 
 def _covering(spans: pa.Table, rows: pa.Table) -> Ints:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery.api.likeness import likeness
+from vquery.web.sorting import sorted_rows
 from vquery.web.wire import Refused
 
 if TYPE_CHECKING:
@@ -116,8 +117,7 @@ def _made(
     if sort == "cluster":
         keys, by = pa.table(found, names=["0", "1"]), [("0", way), ("1", "ascending")]
         return Order(_rows(pc.sort_indices(keys, sort_keys=by)), found[0])
-    keys = pa.table([found], names=["0"])
-    return Order(_rows(pc.sort_indices(keys, sort_keys=[("0", way)])), found)
+    return Order(sorted_rows(found, descending=descending), found)
 
 
 def _rows(indices: pa.Array) -> npt.NDArray[np.int32]:
@@ -129,7 +129,7 @@ def values(workbench: Workbench, result: Result, sort: str, concept: str) -> Any
     if sort == "cluster":
         return likeness(workbench.moment().snapshot, result.table)
     if sort in OF_LABELS:
-        return workbench.beside(result.table, concept)[sort]
+        return workbench.column(result.table, concept, sort)
     if sort not in result.table.column_names:
         known = ", ".join(result.table.column_names)
         raise Refused(400, f"the result has no column {sort[:100]!r} to sort by: it has {known}")
@@ -145,8 +145,11 @@ def groups_of(order: Order, total: int) -> tuple[list[dict[str, Any]], int]:
     if not total:
         return [], 0
     rows = order.at(0, total)
-    keys = order.keys.combine_chunks() if isinstance(order.keys, pa.ChunkedArray) else order.keys
-    codes = pc.dictionary_encode(keys, null_encoding="encode").indices.to_numpy()[rows]
+    chunked = isinstance(order.keys, pa.ChunkedArray)
+    keys = order.keys.combine_chunks() if chunked else order.keys
+    if not pa.types.is_dictionary(keys.type):
+        keys = pc.dictionary_encode(keys)
+    codes = pc.fill_null(keys.indices, -1).to_numpy()[rows]
     starts = np.flatnonzero(np.r_[True, codes[1:] != codes[:-1]])
     counts = np.diff(np.r_[starts, total])
     shown = starts[:MOST_GROUPS]

@@ -28,8 +28,7 @@ def overview(workbench: Workbench) -> dict[str, Any]:
     events = workbench.store.events_until(moment.last_event)
     saved = texts.saved(events)
     labels = counted(moment, events)
-    soft = moment.snapshot.read("soft_labels", columns=["concept"])["concept"].unique()
-    concepts = {"name", *labels, *soft.to_pylist()}
+    concepts = {"name", *labels, *workbench.once("concepts", lambda: found_of(moment))}
     return {
         "path": str(workbench.root),
         "name": workbench.root.name,
@@ -51,6 +50,15 @@ def overview(workbench: Workbench) -> dict[str, Any]:
         ],
         "label_concepts": sorted(concepts, key=lambda name: (name != "name", name)),
     }
+
+
+def found_of(moment: Moment) -> list[str]:
+    """List the concepts of which something was propagated or fused."""
+    concepts: set[str] = set()
+    for name in ("soft_labels", "soft_intervals"):
+        there = moment.snapshot.read(name, columns=["concept"])["concept"]
+        concepts.update(pc.unique(there).to_pylist())
+    return sorted(concepts)
 
 
 def counted(moment: Moment, events: Sequence[Event]) -> dict[str, list[tuple[str | None, int]]]:

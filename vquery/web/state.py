@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from vquery.api.collection import Collection
 from vquery.api.concepts import load
 from vquery.api.labelling import login
+from vquery.api.lately import Lately
 from vquery.web.jobs import Jobs
 from vquery.web.labelled import Found, Labelled, LabelledSpans
 from vquery.web.results import Results
@@ -28,6 +29,8 @@ Value = TypeVar("Value")
 LIMIT_S = 60.0
 """Seconds that a query may take."""
 Moments: TypeAlias = tuple[int, int]
+ONCE = 16
+"""Facts of a generation of the data that are held."""
 KEPT = 8
 """Concepts whose labels are held."""
 
@@ -73,7 +76,7 @@ class Workbench:
         self.jobs = Jobs()
         self._lock = threading.Lock()
         self._labelled: dict[tuple[bool, str], tuple[Moments, Labelled | LabelledSpans]] = {}
-        self._held: dict[str, tuple[int, Any]] = {}
+        self._once: Lately[Any] = Lately(ONCE)
 
     @property
     def store(self) -> Store:
@@ -87,6 +90,10 @@ class Workbench:
     def beside(self, rows: pa.Table, concept: str) -> pa.Table:
         """Return what is known of rows about a concept: `vquery.web.labelled.COLUMNS`."""
         return self._said("detection_id" in rows.column_names, concept).beside(rows)
+
+    def column(self, rows: pa.Table, concept: str, name: str) -> Any:
+        """Return one column of what `beside` returns."""
+        return self._said("detection_id" in rows.column_names, concept).column(rows, name)
 
     def _said(self, detections: bool, concept: str) -> Labelled | LabelledSpans:  # noqa: FBT001
         moment = self.moment()
@@ -114,18 +121,14 @@ class Workbench:
             return held[1].found
         return Found.of(moment.snapshot, concept)
 
-    def warm(self) -> dict[str, Any]:
-        """Read what the first requests ask for, while nobody waits for it."""
-        self._said(detections=True, concept="name")
-        return {}
+    def warm(self, concept: str) -> None:
+        """Read the labels of a concept before anybody waits for them."""
+        self._said(detections=True, concept=concept)
 
     def once(self, name: str, make: Callable[[], Value]) -> Value:
-        """Return what was made of this generation of the data, or make it."""
-        generation = self.moment().snapshot.generation
-        held = self._held.get(name)
-        if held is None or held[0] != generation:
-            self._held[name] = held = generation, make()
-        return held[1]
+        """Return what was made of this generation of the data; who comes meanwhile waits."""
+        kept: Value = self._once.get((self.moment().snapshot.generation, name), make)
+        return kept
 
     def close(self) -> None:
         """End what runs and remove temporary files; again does nothing."""

@@ -21,7 +21,7 @@ from vquery.errors import StoreError
 from vquery.store.names import UNDONE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from vquery.store.snapshot import Snapshot
     from vquery.store.store import Store
@@ -124,22 +124,23 @@ def undo(store: Store, run_id: int | None) -> Undone:
     return Undone(chosen, concept, restored, back.num_rows, did)
 
 
-def last_propagated(snapshot: Snapshot, concept: str) -> pa.Table:
+def last_propagated(
+    snapshot: Snapshot, concept: str, columns: Sequence[str] = tuple(schema.SOFT_LABEL.names)
+) -> pa.Table:
     """Read what was propagated of a concept last: in force, or below the fusions that are.
 
-    Schema SOFT_LABEL, by detection; without rows where nothing was propagated.
+    Columns of the schema SOFT_LABEL, among them ``detection_id`` and ``run_id``, by detection;
+    without rows where nothing was propagated.
     """
     made_by = commands(snapshot)
-    states = [
-        rows.filter(pc.equal(rows["concept"], concept)).select(schema.SOFT_LABEL.names)
-        for rows in (snapshot.read(DETECTIONS.now), snapshot.read(DETECTIONS.before))
-    ]
-    for rows in states:
+    for table in (DETECTIONS.now, DETECTIONS.before):
+        rows = snapshot.read(table, columns=sorted({*columns, "concept"}))
+        rows = rows.filter(pc.equal(rows["concept"], concept)).select(list(columns))
         made = [run for run in rows["run_id"].unique().to_pylist() if _propagates(made_by, run)]
         if made:
             mine = rows.filter(pc.equal(rows["run_id"], max(made)))
             return mine.sort_by("detection_id").combine_chunks()
-    return schema.SOFT_LABEL.empty_table()
+    return pa.schema([schema.SOFT_LABEL.field(name) for name in columns]).empty_table()
 
 
 def runs(snapshot: Snapshot) -> list[dict[str, Any]]:
