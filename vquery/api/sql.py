@@ -55,6 +55,11 @@ class SqlResult:
         more = f"first {limit} rows; show(limit=…) for more" if self.num_rows > limit else None
         print_table(self.table.slice(0, limit), caption=more)
 
+    def _repr_html_(self) -> str:
+        from vquery.view.page import first_rows_html, fragment, paragraph
+
+        return fragment(paragraph(f"{self.num_rows:,} rows"), first_rows_html(self.table))
+
     def to_arrow(self) -> pa.Table:
         """Return the rows as a ``pyarrow.Table``."""
         return self.table

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from vquery.errors import MissingDependencyError, QueryError
 from vquery.expr.node import walk
+from vquery.expr.origin import collections_of
 from vquery.expr.relations import Scan
 from vquery.expr.types import Kind, kind_of
 from vquery.view.clock import clock
@@ -127,7 +128,16 @@ def html(intervals: Intervals) -> str:
     sources = [each.source for each in walk(node) if isinstance(each, Scan)]
     pictures = (getattr(source, "picture", None) for source in sources)
     picture = next((each for each in pictures if each is not None), None)
-    return relation_html(intervals.collect(), name=node.name, picture=picture)
+    note = hint() if collections_of(node) else ""
+    return relation_html(intervals.collect(), name=node.name, picture=picture, note=note)
+
+
+def hint() -> str:
+    """Say how rows are selected and labelled in the notebook, and what that needs."""
+    said = "vq.grid(rows) selects and labels them here, vq.timeline(rows) goes through their videos"
+    if importlib.util.find_spec("anywidget") is None:
+        return f"{said}: both need pip install 'vquery-video[notebook]'"
+    return said
 
 
 def in_notebook() -> bool:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
+from vquery.view.page import fragment, paragraph, table_html
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -44,6 +46,20 @@ class Written:
     def total(self) -> int:
         """Count the labels written."""
         return self.by_split.total()
+
+    def _repr_html_(self) -> str:
+        rows = [
+            [split, label, count]
+            for split, labels in self.by_class.items()
+            for label, count in labels.items()
+        ]
+        left = [[reason, count] for reason, count in self.skipped.items()]
+        return fragment(
+            paragraph(f"{self.total:,} labels and {self.pictures:,} pictures of frames written"),
+            table_html(["split", "label", "items"], rows) if rows else "",
+            table_html(["left out because", "labels"], left) if left else "",
+            *(paragraph(warning) for warning in self.warnings),
+        )
 
     def add(self, split: str, items: pa.Table) -> None:
         """Count items that were written."""

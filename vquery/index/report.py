@@ -74,6 +74,23 @@ class IndexReport:
         facts = dict(vars(self))
         return {k: dict(v) if isinstance(v, Counter) else v for k, v in facts.items()}
 
+    def _repr_html_(self) -> str:
+        from vquery.view.page import fragment, paragraph, table_html
+
+        told = f"{self.videos:,} videos: {self.indexed:,} indexed, {self.unchanged:,} unchanged"
+        others = (("the same as others", self.aliases), ("failed", self.failed))
+        told += "".join(f", {len(found):,} {word}" for word, found in others if found)
+        made = [[table, count] for table, count in self.counts.items()]
+        failed = [[file, why] for file, why in self.failed.items()]
+        out = [[why, count] for why, count in self.rows_skipped.items()]
+        return fragment(
+            paragraph(f"{told}, in {self.seconds:.1f} s"),
+            table_html(["table", "rows made"], made) if made else "",
+            table_html(["failed", "because"], failed) if failed else "",
+            table_html(["rows left out because", "rows"], out) if out else "",
+            *(paragraph(note) for note in self.notes),
+        )
+
     def note(self, sentence: str) -> None:
         """Say something once."""
         if sentence not in self.notes:

@@ -103,7 +103,11 @@ def _text(value: object) -> str:
 
 
 def relation_html(
-    table: pa.Table, *, name: str = "intervals", picture: Picture | None = None
+    table: pa.Table,
+    *,
+    name: str = "intervals",
+    picture: Picture | None = None,
+    note: str = "",
 ) -> str:
     """Show collected intervals: lanes per video, crops spread over the items, the first rows.
 
@@ -116,6 +120,8 @@ def relation_html(
         What the rows are.
     picture
         Gives the JPEG of a ``detection_id``.
+    note
+        A sentence below.
 
     Returns
     -------
@@ -130,7 +136,8 @@ def relation_html(
         pieces.append(_timelines(table, name, videos))
         if picture is not None and "detection_id" in table.column_names:
             pieces.append(_crops(table, picture))
-        pieces.append(_first_rows(table))
+        pieces.append(first_rows_html(table))
+        pieces.append(f"<p><small>{html.escape(note)}</small></p>" if note else "")
     return fragment(*pieces)
 
 
@@ -166,13 +173,20 @@ def _card(item: dict[str, Any], picture: Picture) -> Card:
     return Card(jpeg, caption, tip=f"{item['video']} at {time}")
 
 
-def _first_rows(table: pa.Table) -> str:
-    columns = [TIMES.get(column, column) for column in table.column_names]
-    rows = [
-        [
-            clock(value, digits=3) if column in TIMES and value is not None else value
-            for column, value in item.items()
-        ]
-        for item in table.slice(0, SHOWN_ROWS).to_pylist()
+def first_rows_html(table: pa.Table) -> str:
+    """Write the first rows of any table; whole ``start_us`` and ``end_us`` are shown as times.
+
+    >>> first_rows_html(pa.table({"start_us": [1_500_000]}))[22:]
+    '><table><tr><th>start</th></tr><tr><td>0:01.500</td></tr></table></div>'
+    """
+    timed = {f.name for f in table.schema if f.name in TIMES and pa.types.is_integer(f.type)}
+    columns = [TIMES[one] if one in timed else one for one in table.column_names]
+    first = table.slice(0, SHOWN_ROWS)
+    values = [
+        [clock(value, digits=3) if name in timed and value is not None else value for value in each]
+        for name, each in zip(
+            first.column_names, (column.to_pylist() for column in first.columns), strict=True
+        )
     ]
+    rows = list(zip(*values, strict=True))
     return table_html(columns, rows) + _part(SHOWN_ROWS, table.num_rows, "rows")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from types import ModuleType, SimpleNamespace
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ import vquery as vq
 from vquery import face, row, time_overlaps
 
 ANN = 1_000_000_001
+HOSTILE = "<img src=x onerror=alert(1)>"
 
 
 @pytest.fixture
@@ -61,6 +63,57 @@ def test_the_last_line_of_a_cell_shows_the_same(db, shown):
     db.captions.show()
     assert db.captions._repr_html_() == shown[0]
     assert "GOOD NIGHT" in shown[0]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_rows_of_a_collection_say_how_they_are_labelled_here(db, monkeypatch, there):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: object() if there else None)
+    said = db.faces._repr_html_()
+    assert "vq.grid(rows) selects and labels them here" in said
+    assert ("vquery-video[notebook]" in said) is not there
+    spans = pa.table({"video": ["a"], "start": [0.0], "end": [1.0]})
+    assert "vq.grid" not in vq.from_arrow(spans)._repr_html_()  # of no collection
+
+
+def results(db):
+    """All that methods give back beside relations, made of texts that are markup."""
+    from vquery.export.report import Written
+    from vquery.index.report import IndexReport
+
+    db.label([ANN], "name", HOSTILE)
+    written = Written(by_class={"train": Counter({HOSTILE: 2})}, skipped=Counter({HOSTILE: 1}))
+    written.warnings = [HOSTILE]
+    report = IndexReport(videos=2, failed={HOSTILE: HOSTILE}, notes=[HOSTILE], seconds=1.0)
+    return {
+        "propagation": db.propagate("name", keep=False),
+        "sql": db.sql("select video, start_us, ? as said from faces limit 30", [HOSTILE]),
+        "written": written,
+        "indexed": report,
+        "facts": db,
+        "suggestions": db.suggest(3),
+    }
+
+
+def test_what_methods_give_back_shows_itself_and_escapes_what_it_says(db):
+    for name, result in results(db).items():
+        said = result._repr_html_()
+        assert said.startswith("<style>"), name
+        assert "<table" in said or "<svg" in said or "<dl" in said, name
+        assert "<img src=x" not in said, name
+        if name in ("propagation", "sql", "written", "indexed"):
+            assert "&lt;img src=x" in said, name
+
+
+def test_a_propagation_shows_its_labels_and_whether_it_is_kept(db):
+    db.label([ANN], "name", "Ann")
+    preview = db.propagate("name", keep=False)
+    assert "a preview, not kept" in preview._repr_html_()
+    assert "expected precision" in preview._repr_html_()
+    run = preview.keep()
+    assert f"run {run}" in preview._repr_html_()
+    assert f'<td>Ann</td><td class="vq-number">{preview._labels()["Ann"]}</td>' in (
+        preview._repr_html_()
+    )
 
 
 def test_a_console_shows_a_table(db, capsys):

@@ -13,6 +13,7 @@ from vquery.api.tables import HUMAN
 from vquery.errors import LabelError, SchemaError
 from vquery.graph.knowing import precision_coverage
 from vquery.graph.seeds import whole
+from vquery.view.page import fragment, heading, paragraph, table_html
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -259,6 +260,21 @@ class Propagation:
         return (
             f"<Propagation: {sum(counts.values()):,} of {self.table.num_rows:,} items labelled "
             f"from {self._seeds()} seeds ({labels})>"
+        )
+
+    def _repr_html_(self) -> str:
+        told = self.summary()
+        rows: list[list[object]] = [[label, count] for label, count in told["labels"].items()]
+        rows += [["unsure", told["unsure"]], ["not reached", told["unreached"]]]
+        expected = [
+            [f"{one['threshold']:g}", one["items"], one["precision"]] for one in told["expected"]
+        ]
+        kept = f"run {self.run_id}" if self.run_id != NOT_KEPT else "a preview, not kept"
+        return fragment(
+            heading(f"{self.concept}, propagated from {told['seeds']:,} seeds: {kept}"),
+            table_html(["label", "items"], rows),
+            table_html(["threshold", "items", "expected precision"], expected),
+            *(paragraph(note) for note in told["notes"]),
         )
 
 

@@ -72,6 +72,12 @@ class Decoded:
             f"{', '.join(map(str, self.classes))}>"
         )
 
+    def _repr_html_(self) -> str:
+        from vquery.view.page import paragraph, relation_html
+
+        shown = relation_html(self.intervals, name="intervals")
+        return shown + "".join(paragraph(note) for note in self.notes)
+
 
 def decode(
     votes: LabelMatrix | ArrayLike,

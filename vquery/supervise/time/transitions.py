@@ -74,6 +74,19 @@ class Transitions:
         ]
         return f"<Transitions by {self.method}, step {self.step:.3g} s, {', '.join(parts)}>"
 
+    def _repr_html_(self) -> str:
+        from vquery.view.page import fragment, paragraph, table_html
+
+        names = list(map(str, self.classes))
+        told = zip(names, self.balance, self.mean, self.shortest, self.matrix, strict=True)
+        rows = [
+            [name, float(share), float(mean), float(least), *map(float, to)]
+            for name, share, mean, least, to in told
+        ]
+        heads = ["class", "share", "lasts (s)", "at least (s)", *(f"to {name}" for name in names)]
+        step = f"By {self.method}; one tick is {self.step:.3g} s"
+        return fragment(paragraph(step), table_html(heads, rows))
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values that `from_dict` reads."""
         out: dict[str, Any] = {
