@@ -131,7 +131,7 @@ class Contrast:
     def loss(self, batch: Pairs) -> torch.Tensor:
         """Compute NT-Xent between two views of each pair."""
         device = self.network.centre.device
-        generator = torch.Generator(device).manual_seed(batch.seed)
+        generator = torch.Generator().manual_seed(batch.seed)
         sides = [
             self._view(self._feed(rows, device), generator) for rows in (batch.rows, batch.partners)
         ]

@@ -155,7 +155,7 @@ def learn(
     made = network.made(backbone, architecture)
     common: dict[str, Any] = {
         "rows": rows,
-        "view": view or views.standard,
+        "view": view or views.standard(),
         "probe": Probe(pictures, known, questions, labels),
         "batch": recipe.batch,
         "told": {"method": recipe.method, **_facts(pictures), **(told or {})},

@@ -44,15 +44,21 @@ class Pretext(nn.Module):
         super().__init__()
         self.backbone, self.head, self.dimension = backbone, head, dimension
         self.register_buffer("centre", torch.zeros(dimension))
+        self.to(memory_format=torch.channels_last)  # half as fast again, on a CPU too
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map pictures, float (n, 3, h, w) from 0 to 1, to unit vectors (n, dimension)."""
-        found: torch.Tensor = self.backbone(x)
+        found = self.seen(x)
         return functional.normalize(found.float() - self.centre, dim=1)
 
     def answer(self, x: torch.Tensor) -> torch.Tensor:
         """Map pictures to what the head makes of them, which the pretext is judged by."""
-        found: torch.Tensor = self.head(self.backbone(x))
+        found: torch.Tensor = self.head(self.seen(x))
+        return found
+
+    def seen(self, x: torch.Tensor) -> torch.Tensor:
+        """Map pictures to what the backbone makes of them, (n, dimension)."""
+        found: torch.Tensor = self.backbone(x.contiguous(memory_format=torch.channels_last))
         return found
 
 
@@ -94,7 +100,7 @@ class Feed:
                 return self.pictures.tensor(rows, device)
             self._there = torch.from_numpy(np.ascontiguousarray(self.pictures.pixels)).to(device)
         at = torch.from_numpy(np.asarray(rows, np.int64)).to(device)
-        return self._there[at].float().div_(255).contiguous(memory_format=torch.channels_last)
+        return self._there[at].float().div_(255)
 
 
 def vectors(
@@ -126,7 +132,7 @@ def vectors(
     with torch.inference_mode(), mixed(device):
         for start in range(0, len(chosen), BATCH):
             x = feed(chosen[start : start + BATCH], device)
-            made = network(x) if centred else network.backbone(x)
+            made = network(x) if centred else network.seen(x)
             found[start : start + BATCH] = made.float().cpu().numpy()
             if progress is not None and start:
                 progress(f"{start:,} of {len(chosen):,} embedded")

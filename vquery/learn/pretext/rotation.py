@@ -90,7 +90,7 @@ class Rotation:
     def loss(self, batch: Turned) -> torch.Tensor:
         """Compute the cross-entropy of the four orientations."""
         device = self.network.centre.device
-        generator = torch.Generator(device).manual_seed(batch.seed)
+        generator = torch.Generator().manual_seed(batch.seed)
         x = turned(self._view(self._feed(batch.rows, device), generator))
         way = torch.arange(WAYS, device=device).repeat_interleave(len(batch.rows))
         return functional.cross_entropy(self.network.answer(x).float(), way)
