@@ -107,7 +107,7 @@ def test_what_to_label_next_how_good_it_is_and_what_was_done(bench: Bench, serve
     assert len(served.workbench.db.labels("name")) == before + 1
 
     bench.query("faces.filter(video == 'c.webm')", 90)
-    bench.tool("b")
+    bench.tool("m")
     page.click("dialog button:has-text('Judge')")
     bench.wait("dialog .sample img")
     bench.shot("3-precision")

@@ -1,9 +1,11 @@
-"""Boxes over a video, and the exact times of its frames."""
+"""Boxes over a video, their classes, and the exact times of its frames."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pyarrow.compute as pc
+from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
 from vquery.web import wire
@@ -13,6 +15,10 @@ from vquery.web.wire import Refused
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
+
+    from vquery.web.state import Workbench
+
+MOST_CLASSES = 1000
 
 
 def stretch(request: Request) -> tuple[str, int, int]:
@@ -47,4 +53,24 @@ async def frames(request: Request) -> Response:
     return wire.json(await seen(request, lambda: looker.times(moment(request), name, low, high)))
 
 
-ROUTES = [Route("/api/overlay", boxes), Route("/api/frames", frames)]
+def counted(workbench: Workbench) -> dict[str, Any]:
+    """Count the classes of detections, the most frequent first."""
+    kinds = workbench.moment().snapshot.read("detections", columns=["class"])["class"]
+    found = pc.value_counts(kinds.drop_null()).to_pylist()
+    ordered = sorted(found, key=lambda one: (-one["counts"], one["values"]))
+    told = [{"class": one["values"], "count": one["counts"]} for one in ordered[:MOST_CLASSES]]
+    return {"classes": told, "total": len(ordered)}
+
+
+async def classes(request: Request) -> Response:
+    """``GET /api/classes``: what boxes may be called; ``total`` is the count of all."""
+    workbench = request.app.state.workbench
+    found = await run_in_threadpool(lambda: workbench.once("classes", lambda: counted(workbench)))
+    return wire.json(found)
+
+
+ROUTES = [
+    Route("/api/overlay", boxes),
+    Route("/api/classes", classes),
+    Route("/api/frames", frames),
+]

@@ -207,6 +207,16 @@ def test_boxes_are_those_on_screen(workbench: Any):
     assert client.get("/api/overlay", video="a.mp4", start_us=2_500_000)["total"] == 0
 
 
+def test_classes_are_counted_the_most_frequent_first(shared: Any):
+    found = shared.client.get("/api/classes")
+    counts = [each["count"] for each in found["classes"]]
+    tables = shared.client.get("/api/collection")["tables"]
+    detections = next(each["rows"] for each in tables if each["name"] == "detections")
+    assert sum(counts) == detections
+    assert counts == sorted(counts, reverse=True)
+    assert found["total"] == len(counts) == len({each["class"] for each in found["classes"]})
+
+
 def test_times_of_frames_are_those_of_the_file(shared: Any, sample: Path):
     with FrameReader(sample / "a.mp4") as reader:
         times = [frame.start_us for frame in reader]

@@ -49,7 +49,7 @@ function mountTools() {
     bind({ keys, text, group: "Tools", run: () => void openTool(name) });
   tool(["s"], "suggest", "suggestions: what to label next");
   tool(["g"], "propagate", "propagate labels, with a preview");
-  tool(["b"], "buckets", "precision by score bucket");
+  tool(["m"], "buckets", "precision by score bucket");
   tool(["e"], "export", "export");
   tool(["h"], "events", "history of all actions");
   tool(["?", "F1"], "help", "this list of keys");

@@ -10,6 +10,7 @@ const PLACES = {
   inspector: "in the inspector",
   timeline: "in the timeline",
   query: "in the query",
+  drawing: "while drawing",
 };
 /** Keys that the query's own field answers to. @type {Array<[string[], string]>} */
 const TYPING = [

@@ -4,6 +4,7 @@ import { get } from "./api.js";
 import { Controls } from "./controls.js";
 import { el } from "./dialogs.js";
 import { sentence } from "./fields.js";
+import { Drawing } from "./drawing.js";
 import { bind } from "./keys.js";
 import { clock, svg } from "./lanes.js";
 import { Marking } from "./marking.js";
@@ -36,8 +37,9 @@ class Inspector {
   constructor(element) {
     this.layer = svg("svg", { class: "boxes-layer", "aria-hidden": "true" });
     this.message = el("p", { class: "stage-message", role: "status" });
-    this.stage = el("div", { class: "stage" }, this.layer, this.message);
-    this.player = new Player(this.stage, async (video, start_us, end_us) =>
+    this.picture = el("div", { class: "picture" }, this.layer);
+    this.stage = el("div", { class: "stage" }, this.picture, this.message);
+    this.player = new Player(this.picture, async (video, start_us, end_us) =>
       (await get("/api/frames", { video, start_us, end_us })).start_us,
     );
     this.overlay = new Overlay(
@@ -46,7 +48,10 @@ class Inspector {
         get("/api/overlay", { video, start_us, end_us, concept: state.concept }),
       (error) => note(`The boxes over the picture cannot be read: ${sentence(error)}`, "error"),
     );
+    this.drawing = new Drawing(this.player, this.overlay);
+    this.picture.append(this.drawing.layer.element);
     this.controls = new Controls(this.player, this.overlay);
+    this.controls.element?.append(this.drawButton());
     this.marking = new Marking(this.player);
     this.label = el("p", { class: "inspected-label" });
     this.facts = el("div", { class: "facts" });
@@ -58,11 +63,15 @@ class Inspector {
     this.shown = "";
     element.replaceChildren(
       el("h2", { class: "hidden-heading" }, "Inspector"), this.stage,
+      /** @type {HTMLElement} */ (this.drawing.bar.element),
       /** @type {HTMLElement} */ (this.controls.element), this.marking.element,
       el("div", { class: "inspected" }, this.label, this.why.element, this.facts),
     );
     this.keys();
     this.player.arrive = () => this.arrive();
+    for (const news of ["loadedmetadata", "load"]) {
+      this.picture.addEventListener(news, (event) => this.measured(event), true); // they do not bubble
+    }
     this.player.addEventListener("time", () => this.told());
     this.player.addEventListener("state", () => this.say());
     this.player.addEventListener("failed", () =>
@@ -138,8 +147,29 @@ class Inspector {
   /** Show a video from a time on; boxes of another one go at once. @param {*} video @param {number} t_us */
   async play(video, t_us) {
     if (video.video !== this.player.video?.video) this.overlay.clear();
-    this.stage.style.aspectRatio = `${video.width || 16} / ${video.height || 9}`;
+    this.shape(video.width, video.height);
     await this.player.open(video, t_us);
+  }
+
+  /** Give the picture its shape, so that shares of it are exact whatever room there is. @param {number} width @param {number} height */
+  shape(width, height) {
+    const ratio = width > 0 && height > 0 ? width / height : 16 / 9;
+    this.stage.style.aspectRatio = String(ratio);
+    this.picture.style.setProperty("--ratio", String(ratio));
+  }
+
+  /** The screen knows its picture, whose shape may be another than the pixels say. @param {Event} event */
+  measured(event) {
+    const { target } = event;
+    if (target instanceof HTMLVideoElement) this.shape(target.videoWidth, target.videoHeight);
+    if (target instanceof HTMLImageElement) this.shape(target.naturalWidth, target.naturalHeight);
+  }
+
+  drawButton() {
+    return el("button", {
+      type: "button", title: "Draw a box over the picture (b)", "aria-keyshortcuts": "b",
+      onclick: () => this.drawing.start(false),
+    }, "✎ Box ", el("kbd", {}, "B"));
   }
 
   /** The row in focus was read again. */

@@ -23,7 +23,7 @@ const PANES = [
  * @property {string} text what it does, for the help
  * @property {string} group heading in the help
  * @property {function(KeyboardEvent): void} run
- * @property {"query"|"grid"|"inspector"|"timeline"} [scope] id of a pane
+ * @property {"query"|"grid"|"inspector"|"timeline"|"drawing"} [scope] id of a pane
  * @property {boolean} [inText] also while a text field has the focus
  * @property {string} [shown] how the help writes the keys, where the list would be long
  */

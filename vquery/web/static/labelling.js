@@ -61,7 +61,7 @@ function act(path, more = {}) {
  * @param {boolean} undo whether it can be taken back
  * @param {string} [result] that it is about
  */
-function send(request, undo, result) {
+export function send(request, undo, result) {
   waiting++;
   queue = queue.then(async () => {
     try {

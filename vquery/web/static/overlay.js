@@ -2,8 +2,9 @@
  * Boxes and labels over the picture: those of the frame on show, read a few seconds at a time.
  *
  * @typedef {{detection_id: number, track: number|null, start_us: number, end_us: number,
- *   box: [number, number, number, number], label: string|null,
- *   state: "proposed"|"confirmed"|"conflict"|null}} Boxed
+ *   box: [number, number, number, number], class: string, label: string|null,
+ *   state: "proposed"|"confirmed"|"conflict"|null,
+ *   drawn: boolean, interpolated?: boolean, points: Array<[number, number]>|null}} Boxed
  */
 
 import { svg } from "./lanes.js";
@@ -22,11 +23,14 @@ const LETTER_PX = 7;
 export const shownAt = (boxes, t_us) =>
   boxes.filter((one) => one.start_us <= t_us && t_us < Math.max(one.end_us, one.start_us + 1));
 
+/** Drawn by a person, not made between two that were. @param {Boxed} box */
+const byHand = (box) => box.drawn && !box.interpolated;
+
 const MARKS = { confirmed: "✓ ", conflict: "≠ ", proposed: "" };
 
 /** What a box is called. @param {Boxed} box */
 export const tag = (box) =>
-  box.label === null ? "" : `${box.state ? MARKS[box.state] : ""}${box.label}`;
+  box.label === null ? (byHand(box) ? box.class : "") : `${box.state ? MARKS[box.state] : ""}${box.label}`;
 
 export class Overlay {
   /**
@@ -38,6 +42,8 @@ export class Overlay {
     this.element = element;
     this.read = read;
     this.failed = failed;
+    /** Told what is on show, each time it was read. @type {(boxes: Boxed[]) => void} */
+    this.told = () => {};
     this.failing = false;
     this.video = "";
     this.t_us = 0;
@@ -93,6 +99,7 @@ export class Overlay {
     }
     this.left = piece.total - piece.boxes.length;
     this.paint(shownAt(piece.boxes, this.t_us));
+    this.told(this.boxes);
     void this.piece(number + 1).catch(() => {}); // told when it is to be shown
   }
 
@@ -138,7 +145,7 @@ export class Overlay {
   paint(boxes) {
     this.boxes = boxes;
     const { clientWidth: width, clientHeight: height } = this.element;
-    const facts = boxes.map((one) => [one.detection_id, one.label, one.state]);
+    const facts = boxes.map((one) => [one.detection_id, one.label, one.state, one.box, one.class, one.drawn]);
     const now = JSON.stringify([width, height, this.chosen, facts]);
     if (now === this.drawn) return;
     this.drawn = now;
@@ -157,9 +164,10 @@ export class Overlay {
       width: Math.max((x2 - x1) * width, 2), height: Math.max((y2 - y1) * height, 2),
     };
     const chosen = one.detection_id === this.chosen ? "chosen" : "";
-    const kind = `${one.state ?? "plain"} hue-${hue(one.label)} ${chosen}`;
+    const hand = byHand(one) ? "drawn" : "";
+    const kind = `${one.state ?? "plain"} ${hand} hue-${hue(one.label)} ${chosen}`;
     const parts = [
-      svg("rect", { ...place, class: `box-under ${chosen}` }),
+      svg("rect", { ...place, class: `box-under ${hand} ${chosen}` }),
       svg("rect", { ...place, class: `box ${kind}` }),
     ];
     const words = tag(one);

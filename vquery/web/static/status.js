@@ -14,6 +14,7 @@ const KEYS = {
   grid: ["results", "N rejects, P goes back"],
   inspector: ["video", "N P next and previous hit, Shift N rejects"],
   timeline: ["timeline", "N P next and previous hit, Shift N rejects"],
+  drawing: ["picture", "Enter places a point, Del removes the chosen box, Esc leaves"],
   query: ["query", "Enter runs it, Esc leaves"],
 };
 const HINT = "Labels go to the selection, else to the item in focus. Everything can be undone. ? lists the keys.";

@@ -1,0 +1,378 @@
+"""Boxes drawn over the picture: by mouse, by keys alone, and what they become."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+from tests.browser.conftest import FRAMES, HEIGHT, RATE, WIDTH
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Bench, Served
+
+US = 1_000_000 / RATE
+EXTREME = [(0.5, 0.1), (0.2, 0.45), (0.55, 0.8), (0.9, 0.5)]
+TARGET = (0.2, 0.1, 0.9, 0.8)
+SIDES = ("x1", "y1", "x2", "y2")
+
+
+class Picture(NamedTuple):
+    """Where the picture is on the page."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    def at(self, share: tuple[float, float]) -> tuple[float, float]:
+        """Return the place of a point of the picture on the page."""
+        return self.x + share[0] * self.width, self.y + share[1] * self.height
+
+
+def picture(bench: Bench) -> Picture:
+    """Find the picture on the page as the browser shows it: letterboxed in its element."""
+    found = bench.page.evaluate("""() => {
+      const screen = document.querySelector(".stage .screen");
+      const {left, top, width, height} = screen.getBoundingClientRect();
+      const wide = screen.videoWidth || screen.naturalWidth;
+      const high = screen.videoHeight || screen.naturalHeight;
+      const fit = getComputedStyle(screen).objectFit === "contain"
+        ? Math.min(width / wide, height / high) : null;
+      const [w, h] = fit ? [wide * fit, high * fit] : [width, height];
+      return [left + (width - w) / 2, top + (height - h) / 2, w, h];
+    }""")
+    return Picture(*found)
+
+
+def ready(bench: Bench, video: str = "a.webm") -> None:
+    """Bring a video into the inspector, standing on its first frame."""
+    bench.query(f"frames.filter(video == '{video}')", FRAMES)
+    bench.page.focus("#cells")
+    at(bench, 0)
+
+
+def at(bench: Bench, frame: int) -> None:
+    """Wait until a frame is on show."""
+    bench.wait(f".player-time:has-text('{frame / RATE:.3f} /')")
+    bench.page.wait_for_function("""() => {
+      const screen = document.querySelector(".stage .screen");
+      return screen && !screen.seeking && (screen.videoWidth || screen.naturalWidth);
+    }""")
+
+
+def steps(bench: Bench, first: int, last: int) -> None:
+    """Go from frame to frame."""
+    for frame in range(first + 1, last + 1):
+        bench.press(".")
+        at(bench, frame)
+
+
+def drag(bench: Bench, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Drag over the picture, in shares of it."""
+    seen = picture(bench)
+    bench.page.mouse.move(*seen.at(start))
+    bench.page.mouse.down()
+    bench.page.mouse.move(*seen.at(end), steps=5)
+    bench.page.mouse.up()
+
+
+def click(bench: Bench, *points: tuple[float, float]) -> None:
+    """Click on points of the picture."""
+    for point in points:
+        bench.page.mouse.click(*picture(bench).at(point))
+
+
+def drawn(served: Served) -> list[dict[str, Any]]:
+    """Return the boxes that people drew, by id."""
+    return from_source(served, "human")
+
+
+def from_source(served: Served, source: str) -> list[dict[str, Any]]:
+    """Return the detections of a source, by id."""
+    rows = served.workbench.moment().snapshot.read("detections").to_pylist()
+    mine = [row for row in rows if row["source"] == source]
+    return sorted(mine, key=lambda row: row["detection_id"])
+
+
+def wait_for(bench: Bench, served: Served, count: int) -> list[dict[str, Any]]:
+    """Wait until so many boxes are kept."""
+    for _ in range(200):
+        if len(drawn(served)) == count:
+            break
+        bench.page.wait_for_timeout(50)
+    found = drawn(served)
+    assert len(found) == count
+    return found
+
+
+def box_of(row: dict[str, Any]) -> tuple[float, ...]:
+    """Return the box of a row."""
+    return tuple(row[side] for side in SIDES)
+
+
+def near(bench: Bench, pixels: float = 1.0) -> float:
+    """So many pixels of the page, as a share of the smaller side."""
+    seen = picture(bench)
+    return pixels / min(seen.width, seen.height)
+
+
+def test_a_drag_draws_a_box_and_a_second_one_corrects_it(bench: Bench, served: Served) -> None:
+    ready(bench)
+    steps(bench, 0, 3)
+    bench.press("b")
+    bench.wait(".drawing-bar .drawing-hint:has-text('Drag from corner to corner')")
+    bench.page.fill(".drawing-bar [aria-label='Class of the box']", "ball")
+    bench.press("Enter")
+    drag(bench, (0.1, 0.2), (0.6, 0.7))
+    (row,) = wait_for(bench, served, 1)
+    assert box_of(row) == pytest.approx((0.1, 0.2, 0.6, 0.7), abs=near(bench))
+    assert (row["class"], row["video"], row["frame"]) == ("ball", "a.webm", 3)
+    assert (row["start_us"], row["end_us"]) == pytest.approx((3 * US, 4 * US), abs=1000)
+    bench.wait(".boxes-layer .box.drawn.chosen")
+    bench.wait(".draw-handle.se")
+    bench.shot("1-dragged")
+
+    drag(bench, (0.6, 0.7), (0.8, 0.9))
+    moved(bench, served, (0.1, 0.2, 0.8, 0.9))
+    drag(bench, (0.1, 0.55), (0.3, 0.1))  # the handle of the left side moves that side alone
+    moved(bench, served, (0.3, 0.2, 0.8, 0.9))
+    bench.press("Escape")
+    drag(bench, (0.5, 0.5), (0.4, 0.4))  # no longer drawing: the whole box
+    moved(bench, served, (0.2, 0.1, 0.7, 0.8))
+    for before in ((0.3, 0.2, 0.8, 0.9), (0.1, 0.2, 0.8, 0.9), (0.1, 0.2, 0.6, 0.7)):
+        bench.press("z")
+        moved(bench, served, before)
+    bench.press("z")
+    wait_for(bench, served, 0)
+    bench.page.wait_for_selector(".boxes-layer .box.drawn", state="detached")
+    bench.page.wait_for_selector(".draw-handle", state="detached")
+    bench.press("Shift+z")
+    wait_for(bench, served, 1)
+
+
+def moved(bench: Bench, served: Served, box: tuple[float, ...]) -> None:
+    """Wait until the one box that was drawn lies elsewhere, in the collection and on the page."""
+    for _ in range(100):
+        rows = drawn(served)
+        if rows and box_of(rows[0]) == pytest.approx(box, abs=near(bench, 1.5)):
+            break
+        bench.page.wait_for_timeout(50)
+    assert box_of(drawn(served)[0]) == pytest.approx(box, abs=near(bench, 1.5))
+    painted = """() => {
+      const one = document.querySelector(".boxes-layer .box.drawn");
+      const [, , wide, high] = one.ownerSVGElement.getAttribute("viewBox").split(" ").map(Number);
+      const of = (name) => Number(one.getAttribute(name));
+      return [of("x") / wide, of("y") / high,
+              (of("x") + of("width")) / wide, (of("y") + of("height")) / high];
+    }"""
+    bench.wait(".boxes-layer .box.drawn")
+    for _ in range(100):
+        if bench.page.evaluate(painted) == pytest.approx(box, abs=near(bench, 3)):
+            return
+        bench.page.wait_for_timeout(50)
+    assert bench.page.evaluate(painted) == pytest.approx(box, abs=near(bench, 3))
+
+
+def test_four_extreme_points_are_kept_with_their_box(bench: Bench, served: Served) -> None:
+    ready(bench)
+    bench.press("b", "d")
+    hint = ".drawing-bar .drawing-hint:has-text('{}')".format
+    bench.wait(hint("Click its top-most, left-most, bottom-most and right-most"))
+    click(bench, *EXTREME[:3])
+    bench.wait(hint("1 point left: the right-most"))
+    assert bench.page.locator(".draw-point").count() == 3
+    click(bench, (0.3, 0.3))
+    (row,) = wait_for(bench, served, 1)
+    bench.press("z")
+    wait_for(bench, served, 0)
+    click(bench, *EXTREME[:2], (0.95, 0.95))
+    bench.press("Backspace")  # a slip
+    bench.wait(hint("2 points left"))
+    bench.shot("2-extreme")
+    click(bench, *EXTREME[2:])
+    (row,) = wait_for(bench, served, 1)
+    assert box_of(row) == pytest.approx(TARGET, abs=near(bench))
+    (kept,) = points(served)
+    assert kept == pytest.approx([side for point in EXTREME for side in point], abs=near(bench))
+
+    drag(bench, TARGET[2:], (1.0, 1.0))
+    moved(bench, served, (0.2, 0.1, 1.0, 1.0))
+    (kept,) = points(served)  # still extreme points of the box as it is now
+    assert [min(kept[::2]), min(kept[1::2]), max(kept[::2]), max(kept[1::2])] == pytest.approx(
+        [0.2, 0.1, 1.0, 1.0], abs=near(bench, 1.5)
+    )
+    bench.page.reload()
+    bench.shown()
+    ready(bench)
+    bench.press("b")  # the way to draw is remembered
+    bench.wait(hint("Click its top-most"))
+
+
+def points(served: Served) -> list[list[float]]:
+    """Return the extreme points that are kept, x and y in turn."""
+    rows = served.workbench.moment().snapshot.read("drawn", columns=["points"]).to_pylist()
+    return [row["points"] for row in rows]
+
+
+def test_a_box_is_drawn_moved_and_deleted_by_keys_alone(bench: Bench, served: Served) -> None:
+    ready(bench)
+    seen = picture(bench)
+    x, y = (max(1 / side, 1 / shown) for side, shown in ((WIDTH, seen[2]), (HEIGHT, seen[3])))
+    bench.press("b", "ArrowLeft", *["Shift+ArrowLeft"] * 3, *["Shift+ArrowUp"] * 2, "Enter")
+    bench.wait(".drawing-hint:has-text('the corner across')")
+    bench.press(*["Shift+ArrowRight"] * 5, *["Shift+ArrowDown"] * 3, "ArrowRight", "Enter")
+    (row,) = wait_for(bench, served, 1)
+    start = (0.5 - 60 * x, 0.5 - 40 * y)
+    box = (*start, start[0] + 101 * x, start[1] + 60 * y)
+    assert box_of(row) == pytest.approx(box, abs=1e-5)
+
+    bench.press("Escape", "Alt+ArrowRight", "Alt+ArrowRight", "Alt+Shift+ArrowDown")
+    moved(bench, served, (box[0] + 2 * x, box[1], box[2] + 2 * x, box[3] + y))
+    events = bench.page.request.get(f"{served.address}/api/events").json()["events"]
+    assert len([one for one in events if one["action"].endswith("boxes")]) == 2  # one for all keys
+    bench.press("Escape")
+    bench.page.wait_for_selector(".draw-handle", state="detached")
+    assert bench.page.evaluate("document.activeElement.id") == "cells"
+    bench.press("c")
+    bench.wait(".draw-handle")
+    bench.press("Delete")
+    wait_for(bench, served, 0)
+
+    bench.press("b", "d", "ArrowLeft")
+    for key in ("ArrowUp", "ArrowLeft", "ArrowDown", "ArrowRight"):
+        bench.press(f"Shift+{key}", f"Shift+{key}", "Enter")
+    (row,) = wait_for(bench, served, 1)
+    across = (0.5 - 40 * x, 0.5 - 40 * y, 0.5, 0.5)
+    assert box_of(row) == pytest.approx(across, abs=1e-5)
+
+
+def test_keyframes_make_a_track_but_not_across_a_cut(bench: Bench, served: Served) -> None:
+    ready(bench)
+    bench.press("Shift+b")
+    bench.says("There is no box to continue")
+    bench.press("b")
+    drag(bench, (0.1, 0.1), (0.3, 0.3))
+    wait_for(bench, served, 1)
+    steps(bench, 0, 4)
+    bench.press("Shift+b")
+    bench.wait(".draw-ghost-text:has-text('continues from 0:00.000')")
+    bench.shot("3-continues")
+    drag(bench, (0.5, 0.5), (0.7, 0.7))
+    first, last = wait_for(bench, served, 2)
+    assert first["track"] == last["track"]
+    bench.press("Escape")
+    bench.press(",", ",")
+    at(bench, 2)
+    bench.wait(".hand.between")
+    rows = from_source(served, "interpolated")
+    assert sorted(row["frame"] for row in rows) == [1, 2, 3]
+    middle = next(row for row in rows if row["frame"] == 2)
+    assert middle["track"] == first["track"]
+    assert box_of(middle) == pytest.approx((0.3, 0.3, 0.5, 0.5), abs=near(bench, 1.5))
+    bench.shot("4-between")
+
+    bench.press(".", ".")
+    at(bench, 4)
+    bench.wait(".hand:not(.between)")
+    bench.press("c", "Shift+b")
+    steps(bench, 4, 7)  # into the next shot
+    drag(bench, (0.5, 0.5), (0.7, 0.7))
+    bench.wait(".status-note.is-error")
+    bench.wait(".drawing-hint:has-text('Not saved')")
+    assert len(drawn(served)) == 2
+    bench.page.uncheck(".drawing-bar input[type=checkbox]")
+    bench.page.focus("#drawing")
+    bench.press("Enter")  # kept, as a box of its own
+    *_, other = wait_for(bench, served, 3)
+    assert other["track"] != first["track"]
+
+
+def test_a_drawn_box_is_found_labelled_and_exported(bench: Bench, served: Served) -> None:
+    served.workbench.db.label(
+        served.workbench.db.query("faces.filter(video == 'b.webm')").collect()["detection_id"],
+        "name", "Bob", by="tester",
+    )  # fmt: skip
+    bench.page.reload()
+    bench.shown()
+    ready(bench)
+    bench.press("b", "d", "1")
+    bench.wait(".drawing-bar [aria-label='Label of the box']:has-text('Bob')")
+    click(bench, *EXTREME)
+    (row,) = wait_for(bench, served, 1)
+    bench.says("Bob")
+    bench.press("Escape", "Escape")
+    bench.query("detections.filter(class == 'object')", 1)
+    assert bench.page.inner_text("#cell-0 .label") == "Bob"
+
+    bench.tool("e")
+    bench.page.click("dialog .dialog-actions button:has-text('Export')")
+    bench.wait("dialog p.done")
+    with bench.page.expect_download() as download:
+        bench.page.click("dialog p.done a")
+    held = zipfile.ZipFile(io.BytesIO(download.value.path().read_bytes()))
+    said = [json.loads(held.read(name)) for name in held.namelist() if name.endswith(".json")]
+    found = [
+        each for one in said if "annotations" in one
+        for each in one["annotations"] if "extreme_points" in json.dumps(each)
+    ]  # fmt: skip
+    assert len(found) == 1
+    kept = json.dumps(found[0])
+    assert "tester" in kept
+    x1, y1, x2, y2 = TARGET
+    wanted = [x1 * WIDTH, y1 * HEIGHT, (x2 - x1) * WIDTH, (y2 - y1) * HEIGHT]
+    assert found[0]["bbox"] == pytest.approx(wanted, abs=2)
+    assert row["detection_id"] > 0
+
+
+def test_pictures_with_bars_beside_them_are_drawn_on_exactly(
+    served: Served, opener: Callable[..., Bench]
+) -> None:
+    bench = opener(served.address, width=1500, height=560, device_scale_factor=1.5).open()
+    bench.page.evaluate("document.body.style.setProperty('--inspector', '60vw')")
+    bench.page.evaluate("document.documentElement.style.setProperty('--inspector', '60vw')")
+    ready(bench)
+    stage = bench.page.locator(".stage").bounding_box()
+    seen = picture(bench)
+    assert stage["width"] > 1.3 * seen.width  # there are bars
+    assert seen.width / seen.height == pytest.approx(WIDTH / HEIGHT, abs=0.01)
+    bench.press("b")
+    drag(bench, (0.25, 0.25), (0.75, 0.5))
+    (row,) = wait_for(bench, served, 1)
+    assert box_of(row) == pytest.approx((0.25, 0.25, 0.75, 0.5), abs=near(bench))
+    bench.shot("5-bars")
+    bench.page.mouse.click(stage["x"] + 5, stage["y"] + 50)
+    drag(bench, (0.6, 0.6), (1.4, 1.4))  # let go outside: up to the edge
+    *_, last = wait_for(bench, served, 2)
+    assert box_of(last) == pytest.approx((0.6, 0.6, 1, 1), abs=near(bench))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("light", {}),
+        ("dark", {"color_scheme": "dark"}),
+        ("twice", {"width": 640, "height": 400, "device_scale_factor": 2}),
+    ],
+)
+def test_drawing_is_readable(
+    served: Served, opener: Callable[..., Bench], name: str, options: dict[str, Any]
+) -> None:
+    bench = opener(served.address, **options).open()
+    ready(bench)
+    bench.press("b")
+    bench.page.locator(".stage").scroll_into_view_if_needed()
+    drag(bench, (0.15, 0.2), (0.5, 0.75))
+    wait_for(bench, served, 1)
+    bench.wait(".boxes-layer .box.drawn")
+    bench.press("d")
+    click(bench, (0.7, 0.2), (0.6, 0.4))
+    bench.shot(f"6-{name}")
+    bar = bench.page.locator(".drawing-bar").bounding_box()
+    pane = bench.page.locator("#inspector").bounding_box()
+    assert pane["x"] <= bar["x"]
+    assert bar["x"] + bar["width"] <= pane["x"] + pane["width"]
