@@ -9,6 +9,7 @@ import importlib.util
 import re
 import sys
 import traceback
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from vquery.expr.expression import Column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from types import ModuleType
+    from types import CodeType, ModuleType
 
     from vquery.engine.intervals import Intervals
 
@@ -51,7 +52,17 @@ def query(
         If the text is neither; it names the concepts and tables that there are.
     """
     functions = {name: made for file in files for name, made in load(file).items()}
-    known = functions | {concept.name: concept for concept in REGISTRY}
+    return named_query(text, functions, tables, words)
+
+
+def named_query(
+    text: str,
+    functions: Mapping[str, Callable[..., Any]],
+    tables: Mapping[str, Any],
+    words: Mapping[str, Any],
+) -> Intervals:
+    """Run what a text names, where the functions that it may use are there already; see `query`."""
+    known = {**functions} | {concept.name: concept for concept in REGISTRY}
     text = text.strip()
     if text in known:
         return run(known[text], words)
@@ -166,13 +177,12 @@ def module_of(file: Path) -> ModuleType:
     QueryError
         If it cannot be run; with the line that failed.
     """
-    path = file.resolve()
-    # the same file is the same module, and no other module has its name
-    key = hashlib.sha256(str(path).encode()).hexdigest()[:8]
-    name = f"vquery_concepts_{FOLDER.sub('_', path.stem)}_{key}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
+    path, name = file.resolve(), module_name(file)
+    if path.suffix != ".py":
         raise QueryError(f"{file}: concepts are defined in a Python file, NAME.py")
+    spec = importlib.util.spec_from_file_location(name, path, loader=_AsItIs(name, str(path)))
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     sys.path.insert(0, str(path.parent))
@@ -186,6 +196,21 @@ def module_of(file: Path) -> ModuleType:
     finally:
         sys.path.remove(str(path.parent))
     return module
+
+
+def module_name(file: Path) -> str:
+    """Name the module of a file: the same file is the same module, and no other has its name."""
+    path = file.resolve()
+    key = hashlib.sha256(str(path).encode()).hexdigest()[:8]
+    return f"vquery_concepts_{FOLDER.sub('_', path.stem)}_{key}"
+
+
+class _AsItIs(SourceFileLoader):
+    """Reads the file itself: what was compiled before is known by whole seconds alone."""
+
+    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002
+        code: CodeType = self.source_to_code(self.get_data(self.path), self.path)
+        return code
 
 
 def _functions(module: ModuleType) -> dict[str, Callable[..., Any]]:

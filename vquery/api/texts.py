@@ -12,7 +12,7 @@ from vquery.engine.words import WORDS
 from vquery.errors import QueryError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from vquery.api.collection import Collection
     from vquery.engine.intervals import Intervals
@@ -37,7 +37,15 @@ def saved(events: Iterable[Event]) -> dict[str, str]:
     return found
 
 
-def save(store: Store, name: str, text: str, tables: Iterable[str], *, who: str | None) -> int:
+def save(
+    store: Store,
+    name: str,
+    text: str,
+    tables: Iterable[str],
+    *,
+    who: str | None,
+    functions: Iterable[str] = (),
+) -> int:
     """Keep a text under a name, in place of an older one; return the event.
 
     Raises
@@ -45,12 +53,14 @@ def save(store: Store, name: str, text: str, tables: Iterable[str], *, who: str 
     QueryError
         As `check`.
     """
-    check(store, name, text, tables)
+    check(store, name, text, tables, functions)
     return store.append(ACTION, {"name": name, "text": text}, who=who, query=text)
 
 
-def check(store: Store, name: str, text: str, tables: Iterable[str]) -> None:
-    """Refuse what cannot be kept.
+def check(
+    store: Store, name: str, text: str, tables: Iterable[str], functions: Iterable[str] = ()
+) -> None:
+    """Refuse what cannot be kept; ``functions`` of files have their names already.
 
     Raises
     ------
@@ -62,6 +72,7 @@ def check(store: Store, name: str, text: str, tables: Iterable[str]) -> None:
             f"{name[:LONGEST_NAME]!r} cannot name a concept: use letters, digits and '_'"
         )
     taken = {**dict.fromkeys(tables, "a table"), **dict.fromkeys(WORDS, "a word of queries")}
+    taken |= dict.fromkeys(functions, "a function of a file")
     taken |= {one.name: "a concept of a file" for one in REGISTRY} | {"db": "a word of queries"}
     if name in taken or keyword.iskeyword(name):
         raise QueryError(f"{name!r} is {taken.get(name, 'a word of Python')}: take another name")
@@ -116,8 +127,10 @@ def names_in(text: str) -> set[str]:
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
-def query(db: Collection, text: str) -> Intervals:
-    """Build the relation of a text that may use tables, concepts and saved texts.
+def query(
+    db: Collection, text: str, functions: Mapping[str, Callable[..., Any]] | None = None
+) -> Intervals:
+    """Build the relation of a text that may use tables, concepts, functions and saved texts.
 
     Raises
     ------
@@ -125,12 +138,12 @@ def query(db: Collection, text: str) -> Intervals:
         If it, or a saved text that it needs, cannot be understood.
     """
     tables: dict[str, Any] = db._tables()
-    words = {"db": db, **tables}
+    words, mine = {"db": db, **tables}, functions or {}
     kept = {name: one for name, one in saved(db._store.events()).items() if name not in tables}
     asked = text.strip()
     for name in order("", {**kept, "": asked})[:-1]:
         try:
-            tables[name] = named.query(kept[name], (), tables, words)
+            tables[name] = named.named_query(kept[name], mine, tables, words)
         except QueryError as error:
             raise QueryError(f"in the saved concept {name!r}: {error}") from error
-    return named.query(asked, (), tables, words)
+    return named.named_query(asked, mine, tables, words)

@@ -14,7 +14,7 @@ from vquery.engine.partitioned import Partitioned
 from vquery.engine.words import METHODS, MODULES, WORDS
 from vquery.expr.derived import derived_names
 from vquery.expr.expression import Expression
-from vquery.web.overview import tables
+from vquery.web.overview import registered, tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,8 +63,10 @@ def _tables(workbench: Workbench) -> Iterator[Option]:
 
 
 def _concepts(workbench: Workbench) -> Iterator[Option]:
-    for one in REGISTRY:
-        yield {"text": one.name, "kind": "concept", "detail": f"labels {one.label}"}
+    names = registered(workbench)  # files are as they are now
+    labels = {one.name: f"labels {one.label}" for one in REGISTRY}
+    for name in names:
+        yield {"text": name, "kind": "concept", "detail": labels.get(name, "a function of a file")}
     for name, text in sorted(texts.saved(workbench.store.events()).items()):
         yield {"text": name, "kind": "concept", "detail": text[:100]}
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from vquery.api import texts
+from vquery.api.concept_files import runs_alone
 from vquery.api.relations import relation, table_names
 from vquery.engine.concept import REGISTRY
 from vquery.media.playing import playable
@@ -38,7 +39,7 @@ def overview(workbench: Workbench) -> dict[str, Any]:
         "videos": workbench.once("videos", lambda: videos(moment)),
         "tables": workbench.once("tables", lambda: tables(moment)),
         "concepts": [
-            *({"name": one.name, "kind": "registered"} for one in REGISTRY),
+            *({"name": one, "kind": "registered"} for one in registered(workbench)),
             *({"name": n, "kind": "saved text", "text": t} for n, t in sorted(saved.items())),
         ],
         "labels": [
@@ -50,6 +51,18 @@ def overview(workbench: Workbench) -> dict[str, Any]:
         ],
         "label_concepts": sorted(concepts, key=lambda name: (name != "name", name)),
     }
+
+
+def registered(workbench: Workbench) -> list[str]:
+    """Name the concepts, and the functions of files that run as queries, as the files are now."""
+    functions = workbench.files.known()
+    names = table_names(workbench.moment())
+    plain = [
+        name
+        for name, one in functions.items()
+        if not name.startswith("_") and runs_alone(one, names)
+    ]
+    return list(dict.fromkeys([*(one.name for one in REGISTRY), *plain]))
 
 
 def found_of(moment: Moment) -> list[str]:

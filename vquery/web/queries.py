@@ -40,7 +40,7 @@ class Queries:
         self._workbench = workbench
         self._queries: OrderedDict[str, Job] = OrderedDict()
         self._lock = threading.Lock()
-        self.workers = Workers(workbench.root, workbench.files, workbench.folder)
+        self.workers = Workers(workbench.root, workbench.files.paths, workbench.folder)
 
     def start(self, text: str) -> Job:
         """Begin to run a text.
@@ -158,12 +158,13 @@ async def save(request: Request) -> Response:
 
 def _save(state: Any, name: str, text: str) -> dict[str, Any]:
     workbench: Workbench = state.workbench
-    tables = table_names(workbench.moment())
-    texts.check(workbench.store, name, text, tables)
+    tables, functions = table_names(workbench.moment()), workbench.files.known()
+    texts.check(workbench.store, name, text, tables, functions)
     said = explained(state.queries.workers, text, EXPLAIN_S)
     if "error" in said:
         raise Refused(422, said.pop("error"), **said)
-    event = texts.save(workbench.store, name, text, tables, who=workbench.who)
+    store, who = workbench.store, workbench.who
+    event = texts.save(store, name, text, tables, who=who, functions=functions)
     return {"name": name, "event": event}
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from vquery.api.collection import Collection
-from vquery.api.concepts import load
+from vquery.api.concept_files import ConceptFiles
 from vquery.api.labelling import login
 from vquery.api.lately import Lately
 from vquery.web.jobs import Jobs
@@ -52,8 +52,8 @@ class Workbench:
         What queries gave.
     jobs : Jobs
         What takes longer than a request.
-    files : list of Path
-        Python files that define concepts.
+    files : ConceptFiles
+        Python files that define concepts, and may be edited meanwhile.
     limit_s : float
         Seconds that a query may take.
     folder : Path
@@ -66,9 +66,8 @@ class Workbench:
         self.db = Collection.open(path)
         self.root = Path(path).resolve()
         self.who = who or login()
-        self.files = [Path(each).resolve() for each in files]
-        for file in self.files:
-            load(file)
+        self.files = ConceptFiles([Path(each) for each in files])
+        self.files.functions()  # what is wrong with them is told at once
         self.token = secrets.token_urlsafe(32)
         self.folder = Path(tempfile.mkdtemp(prefix="vquery-serve-"))
         self.limit_s = LIMIT_S

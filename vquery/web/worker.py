@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from vquery.api import texts
 from vquery.api.collection import Collection
-from vquery.api.concepts import load
+from vquery.api.concept_files import ConceptFiles
 from vquery.errors import VQueryError
 
 if TYPE_CHECKING:
@@ -44,17 +44,17 @@ def main() -> None:
     jobs: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
     with Collection.open(sys.argv[1]) as db:
-        for file in sys.argv[2:]:
-            load(Path(file))
+        files = ConceptFiles(map(Path, sys.argv[2:]))
+        files.known()
         db.faces.limit(1).collect()  # what queries load is there when the first one comes
         _say(out, {"ready": os.getpid()})
         while True:
-            _say(out, _answer(db, json.loads(jobs.get())))
+            _say(out, _answer(db, files, json.loads(jobs.get())))
 
 
-def _answer(db: Collection, job: dict[str, Any]) -> dict[str, Any]:
+def _answer(db: Collection, files: ConceptFiles, job: dict[str, Any]) -> dict[str, Any]:
     try:
-        relation = texts.query(db, job["text"])
+        relation = texts.query(db, job["text"], files.functions())
         if job["out"] is None:
             return {"plan": relation.explain()}
         return _kept(relation.collect(progress=False), Path(job["out"]))

@@ -56,7 +56,8 @@ def own(path, tmp_path):
     with serve(path, files=(file,)) as served:
         yield served
     for name in ("slow", "large", "ending", "first_ten"):
-        REGISTRY.remove(name)
+        if name in REGISTRY:
+            REGISTRY.remove(name)
 
 
 def ended(client, text):
@@ -220,6 +221,40 @@ def test_concepts_of_a_file_run_by_name(own):
     assert own.client.run("first_ten.limit(4)")["total"] == 4
     listed = own.client.get("/api/collection")["concepts"]
     assert {"name": "first_ten", "kind": "registered"} in listed
+
+
+def test_plain_functions_of_a_file_are_queries_too(own, tmp_path):
+    file = tmp_path / "concepts.py"
+    file.write_text(
+        FILE + "\n\ndef few(faces, most=3):\n    return faces.limit(most)\n\n\n"
+        "def kept(rows):\n    return rows\n"
+    )
+    assert own.client.run("few")["total"] == 3
+    assert own.client.run("few.limit(2)")["total"] == 2
+    listed = [one["name"] for one in own.client.get("/api/collection")["concepts"]]
+    assert "few" in listed
+    assert "kept" not in listed  # its parameter is no table
+    assert "'rows'" in ended(own.client, "kept")["error"]
+    offered = own.client.get("/api/complete", text="fe", at=2)["options"]
+    assert {"text": "few", "kind": "concept", "detail": "a function of a file"} in offered
+    named = {"name": "few", "text": "faces"}
+    assert "function of a file" in own.client.post("/api/concepts", named, status=422)["error"]
+
+
+def test_an_edited_file_is_read_again_by_the_next_query(own, tmp_path):
+    file = tmp_path / "concepts.py"
+    for most in (2, 7, 4):  # of one length, and within a second
+        file.write_text(FILE.replace("limit(10)", f"limit({most})"))
+        assert own.client.run("first_ten")["total"] == most
+    file.write_text(FILE.replace("return faces.limit(10)", "return faces.limit("))
+    broken = ended(own.client, "faces.limit(1)")
+    assert broken["state"] == "failed"
+    assert str(file) in broken["error"]
+    assert own.client.get("/api/collection")["name"]
+    file.write_text(FILE.replace("def first_ten", "def first"))
+    assert own.client.run("first")["total"] == 10
+    assert "no concept 'first_ten'" in ended(own.client, "first_ten")["error"]
+    file.write_text(FILE)
 
 
 def test_labels_given_since_are_seen_by_the_next_query(workbench):
