@@ -253,20 +253,38 @@ def told(store: Store, event_id: int, more: str = "") -> Drawn:
     event = _event(store, event_id)
     assert event.rows is not None
     first = event.rows.slice(0, 1).to_pylist()[0]
-    later = f"; {later_than(store)}" if store.waiting else ""
+    waiting = not _shown_already(store, event)
+    later = f"; {later_than(store)}" if waiting else ""
     return Drawn(
         first["detection_id"],
         first.get("track") or 0,
         event_id,
         event.rows.num_rows,
-        store.waiting is not None,
+        waiting,
         labelling.described(event) + more + later,
     )
 
 
+def _shown_already(store: Store, event: Event) -> bool:
+    """Whether the stored rows of the boxes of an action are those in force."""
+    assert event.rows is not None
+    ids = event.rows["detection_id"]
+    with store.snapshot() as snapshot:
+        have = snapshot.read("drawn", columns=["detection_id", "event"])
+    pairs = [
+        {
+            (row["detection_id"], row["event"])
+            for row in some.filter(pc.is_in(some["detection_id"], value_set=ids)).to_pylist()
+        }
+        for some in (have, store.standing().select(have.column_names))
+    ]
+    return pairs[0] == pairs[1]
+
+
 def later_than(store: Store) -> str:
     """Say what rows of drawn boxes wait for."""
-    return f"kept, and shown as soon as the collection can be written ({store.waiting})"
+    why = f" ({store.waiting})" if store.waiting else ""
+    return f"kept, and shown as soon as the collection can be written{why}"
 
 
 def row_of(store: Store, event_id: int) -> Row:

@@ -11,11 +11,12 @@ import pyarrow.compute as pc
 from vquery.api.extents import extents
 from vquery.api.tables import FUSED, HUMAN, Wanted, at_threshold, crop, labels_of, propagated
 from vquery.errors import ExportError
-from vquery.export.dense import interpolated
+from vquery.export.dense import INTERPOLATED, interpolated
 from vquery.export.items import ITEM, Labelled
 from vquery.export.spans import SPAN, LabelledSpans, left_by_people
 from vquery.export.write import BOXES, FORMATS, write_export
 from vquery.schema import KEYS
+from vquery.store.drawn import BETWEEN, is_drawn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -177,19 +178,36 @@ def gather(
     *,
     dense: bool,
 ) -> Labelled:
-    """Collect every labelled detection; with ``dense`` also the boxes that tracks lack."""
+    """Collect every labelled detection; with ``dense`` also the boxes that tracks lack.
+
+    Where people drew a track they said themselves which frames have a box, so only what they left
+    out on purpose is missing there.
+    """
     rows = _with_labels(snapshot, seeds, rejected, concept, threshold)
+    if not dense:
+        rows = rows.filter(pc.fill_null(pc.not_equal(rows["detector"], BETWEEN), fill_value=True))
     items = [rows.filter(pc.is_valid(rows["label"])).cast(ITEM)]
     if dense:
-        items.append(interpolated(rows, lambda video: snapshot.read("frames", videos=[video])))
+        found = rows.filter(pa.array(~is_drawn(rows["detection_id"].to_numpy())))
+        items.append(interpolated(found, lambda video: snapshot.read("frames", videos=[video])))
+    drawn = _drawn(snapshot)
     return Labelled(
         concept=concept,
         items=pa.concat_tables(items),
         videos={row["video"]: row for row in snapshot.videos().to_pylist()},
         unlabelled=rows.filter(pc.is_null(rows["label"])).select(["video", "frame"]),
         crop=lambda item: crop(snapshot, item),
-        provenance=_provenance(snapshot, seeds, threshold) | {"without_label": _reasons(rows)},
+        provenance=_provenance(snapshot, seeds, threshold)
+        | {"without_label": _reasons(rows), "drawn_boxes": list(drawn.values())},
+        drawn=drawn,
     )
+
+
+def _drawn(snapshot: Snapshot) -> dict[int, dict[str, Any]]:
+    """Say of each drawn box who drew it, when, and by which points."""
+    columns = ["detection_id", "by", "at_us", "interpolated", "points"]
+    rows = snapshot.read("drawn", columns=columns).to_pylist()
+    return {row["detection_id"]: row for row in rows}
 
 
 def _reasons(rows: pa.Table) -> dict[str, int]:
@@ -220,11 +238,17 @@ def _with_labels(
         "detector": rows["source"],
         "label": labels[concept],
         "probability": labels[f"{concept}_probability"],
-        "label_source": labels[f"{concept}_source"],
+        "label_source": _sources(rows, labels[f"{concept}_source"]),
         "run_id": _runs(snapshot, rows, labels[f"{concept}_source"], concept),
     }
     nullable = pa.schema([field.with_nullable(nullable=True) for field in ITEM])
     return pa.table([columns[name] for name in ITEM.names], schema=nullable)
+
+
+def _sources(rows: pa.Table, source: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Say where labels come from; boxes between drawn ones are interpolated, whoever named them."""
+    between = pc.and_(pc.equal(rows["source"], BETWEEN), pc.is_valid(source))
+    return pc.if_else(pc.fill_null(between, fill_value=False), pa.scalar(INTERPOLATED), source)
 
 
 def _runs(

@@ -13,7 +13,9 @@ import pyarrow.compute as pc
 
 from vquery import schema
 from vquery.api.extents import extents, frame_times
+from vquery.store.drawn import is_drawn
 from vquery.store.parts import has_video
+from vquery.store.settle import CROPS as DRAWN_CROPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -210,9 +212,10 @@ def part_versions(snapshot: Snapshot, stored: str, videos: pa.Array) -> list[byt
 
 def crop(snapshot: Snapshot, detection_id: int) -> bytes | None:
     """Return the JPEG crop of a detection, None where there is none."""
-    if CROPS not in snapshot.tables():
+    table = DRAWN_CROPS if is_drawn(detection_id) else CROPS
+    if table not in snapshot.tables():
         return None
-    return snapshot.picture(CROPS, detection_id)
+    return snapshot.picture(table, detection_id)
 
 
 def labels_of(

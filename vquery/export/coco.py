@@ -3,7 +3,9 @@
 Boxes are ``[x, y, width, height]`` in pixels from the top left, clipped to the picture. Ids start
 at 1 and are unique over a file, because readers take 0 for "no match". Besides the fields of
 COCO, images carry the video's (``video_id``, ``frame_id`` from 0, ``time_s``) and annotations
-their provenance. Category numbers are the same in all splits.
+their provenance; those of boxes that a person drew say who and when (``drawn_by``,
+``drawn_at_us``) and have the four ``extreme_points`` that were clicked, in pixels. Category numbers
+are the same in all splits.
 """
 
 from __future__ import annotations
@@ -48,7 +50,7 @@ def write_coco(labelled: Labelled, folder: Path, written: Written) -> None:
             lists={
                 "videos": videos.values(),
                 "images": _images(items, videos, split),
-                "annotations": _annotations(items, videos, categories),
+                "annotations": _annotations(items, videos, categories, labelled.drawn),
             },
         )
         written.add(split, items)
@@ -84,7 +86,10 @@ def _images(
 
 
 def _annotations(
-    items: pa.Table, videos: dict[str, dict[str, Any]], categories: dict[str, int]
+    items: pa.Table,
+    videos: dict[str, dict[str, Any]],
+    categories: dict[str, int],
+    drawn: dict[int, dict[str, Any]],
 ) -> Iterator[dict[str, Any]]:
     """Yield the annotations; images are numbered as in `_images`."""
     number = 0
@@ -107,7 +112,23 @@ def _annotations(
                 "detection_id": row["detection_id"],
                 "detector": row["detector"],
                 "run_id": row["run_id"],
+                **_hand(drawn.get(row["detection_id"]), video["width"], video["height"]),
             }
+
+
+def _hand(about: dict[str, Any] | None, width: int, height: int) -> dict[str, Any]:
+    """Say who drew a box, and by which points; nothing of one that was detected."""
+    if about is None:
+        return {}
+    said = {"drawn_by": about["by"], "drawn_at_us": about["at_us"]}
+    if about["points"] is None:
+        return said
+    sides = (width, height) * 4
+    values = [
+        round(min(max(value, 0.0), 1.0) * side, DECIMALS)
+        for value, side in zip(about["points"], sides, strict=True)
+    ]
+    return said | {"extreme_points": [values[at : at + 2] for at in range(0, len(values), 2)]}
 
 
 def _place(box: list[float], width: int, height: int) -> dict[str, Any]:

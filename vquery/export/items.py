@@ -42,7 +42,8 @@ ITEM = pa.schema(
     ]
 )
 """One labelled box in one frame. ``label_source`` is human, propagated, or interpolated (then it
-has no ``detection_id``); ``run_id`` is the propagation that gave the label."""
+has no ``detection_id``, unless it lies between two boxes that a person drew); ``run_id`` is the
+propagation that gave the label."""
 
 SPLITS = ("train", "val", "test")
 ORDER = [(name, "ascending") for name in ("video", "frame", "detection_id", "track")]
@@ -74,6 +75,8 @@ class Labelled:
         JPEG of a detection, None where there is none.
     provenance
         What the manifest says about the collection, the runs and the human labels.
+    drawn
+        ``by, at_us, interpolated, points`` of each box that was drawn by hand.
     """
 
     concept: str
@@ -82,6 +85,7 @@ class Labelled:
     unlabelled: pa.Table
     crop: Callable[[int], bytes | None]
     provenance: dict[str, Any] = field(default_factory=dict)
+    drawn: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def classes(self) -> list[str]:

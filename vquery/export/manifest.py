@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 NOTE = (
     "A box without a label is unknown, not negative, and so is a frame that is not here. "
-    "label_source: human, propagated, or interpolated in a short gap of a track."
+    "label_source: human, propagated, or interpolated in a short gap of a track or between two "
+    "boxes that a person drew."
 )
 SPAN_NOTE = (
     "A moment without a span is unknown, not negative, and so is a video that is not here. "
@@ -44,8 +45,8 @@ def manifest(
     ``label_sources``, ``left_out`` with reasons, ``warnings``,
     ``unlabelled_boxes_in_exported_frames``; ``split`` with shares and seed; ``videos`` with
     SHA-256 and where their pictures or cues lie; and the provenance that came with the labels:
-    every human label, every run, and why detections and spans have no label. Where there are
-    boxes, ``classes`` are theirs, in the order of their numbers; those of spans are
+    every human label and drawn box, every run, and why detections and spans have no label. Where
+    there are boxes, ``classes`` are theirs, in the order of their numbers; those of spans are
     ``span_classes``.
     """
     boxes, times = labelled.items.num_rows > 0, spans.rows.num_rows > 0

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from vquery.export.dense import INTERPOLATED
 from vquery.export.items import ITEM
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _with_crops(
 ) -> tuple[pa.Table, list[bytes]]:
     ids = items["detection_id"].to_pylist()
     crops = [None if one is None else labelled.crop(one) for one in ids]
-    between = items["detection_id"].null_count
+    between = pc.sum(pc.equal(items["label_source"], INTERPOLATED)).as_py() or 0
     written.skip(BETWEEN, between)
     written.skip(NO_CROP, crops.count(None) - between)
     kept = pa.array([crop is not None for crop in crops], pa.bool_())

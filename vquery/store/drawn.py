@@ -49,13 +49,13 @@ STANDING = pa.schema(
 """The boxes in force, and the action that drew or moved each last."""
 
 
-def is_drawn(ids: Ints) -> npt.NDArray[np.bool_]:
-    """Tell which detections were drawn by hand.
+def is_drawn(ids: Ints | int) -> npt.NDArray[np.bool_]:
+    """Tell which detections were drawn by hand, of one as of many.
 
     >>> is_drawn(np.array([1_000_000_001, 1_900_000_001])).tolist()
     [False, True]
     """
-    return np.asarray(ids % IDS_PER_VIDEO >= DRAWN_FROM)
+    return np.asarray(np.asarray(ids) % IDS_PER_VIDEO >= DRAWN_FROM)
 
 
 def numbered(rows: pa.Table, video_id: int, first: int) -> pa.Table:

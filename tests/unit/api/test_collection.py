@@ -55,7 +55,8 @@ def test_columns_are_read_in_the_order_asked_for(path):
 def test_the_tables_are_those_of_intervals(path):
     db = vq.open(path)
     assert db.tables() == [
-        *("captions", "cues", "detections", "faces", "frames", "shots", "transitions", "words"),
+        *("captions", "cues", "detections", "drawn", "faces", "frames", "shots", "transitions"),
+        "words",
     ]
     for name in db.tables():
         assert db[name].collect().num_rows == db[name].count()

@@ -22,6 +22,7 @@ import pyarrow as pa
 from vquery import schema
 from vquery.errors import VQueryError
 from vquery.store import NewVideo, Store
+from vquery.store.drawn import BOX_ROWS
 
 DIMENSIONS = 8
 
@@ -174,6 +175,33 @@ def read_only(root: str, task: str) -> str:
     return job_on(root, task)
 
 
+def draw(root: str, video_id: int, count: int, ready: str) -> str:
+    """Draw boxes one after the other; a line in ``ready`` for each that was answered for."""
+    store = Store.open(root)
+    with Path(ready).open("a") as told:
+        for number in range(count):
+            event = store.draw(box_rows(number * 40_000, video_id), video_id, who="ann")
+            told.write(f"{event}\n")
+            told.flush()
+    return "done"
+
+
+def box_rows(start_us: int, video_id: int = 1, x: float = 0.1, **more: object) -> pa.Table:
+    """One drawn box of one frame."""
+    row = {
+        "video": f"v{video_id - 1:03d}.mp4",
+        "start_us": start_us,
+        "end_us": start_us + 40_000,
+        "x1": x,
+        "y1": 0.1,
+        "x2": x + 0.2,
+        "y2": 0.4,
+        "class": "face",
+        "source": "human",
+    }
+    return pa.Table.from_pylist([row | more], schema=BOX_ROWS)
+
+
 def may_mount() -> str:
     """Say whether this process may mount, which takes root."""
     try:
@@ -232,7 +260,10 @@ def job_on(root: str, task: str) -> str:
 
 JOBS = {
     job.__name__: job
-    for job in (index, hold, fork, write, watch, lease, starved, small_disk, read_only, may_mount)
+    for job in (
+        *(index, hold, fork, write, watch, lease, starved, small_disk, read_only, may_mount),
+        draw,
+    )
 }
 
 
