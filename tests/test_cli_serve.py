@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -67,14 +66,14 @@ def test_without_the_extra_it_says_how_to_get_it(path, monkeypatch):
         (["{path}", "--concepts", "{broken}"], "line 1"),
     ],
 )
-def test_what_cannot_be_served_is_said_in_one_line(path, tmp_path, options, about):
+def test_what_cannot_be_served_is_said_in_one_line(path, tmp_path, monkeypatch, options, about):
     pytest.importorskip("uvicorn")
     broken = tmp_path / "broken.py"
     broken.write_text("def")
-    before = set(Path(tempfile.gettempdir()).glob("vquery-serve-*"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     given = [one.format(path=path, broken=broken) for one in options]
     done = CliRunner().invoke(main, ["serve", *given, "--no-open"])
     assert done.exit_code == 1
     assert about in done.output
     assert len(done.output.splitlines()) == 1
-    assert set(Path(tempfile.gettempdir()).glob("vquery-serve-*")) <= before
+    assert list(tmp_path.glob("vquery-serve-*")) == []

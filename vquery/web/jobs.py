@@ -7,7 +7,6 @@ import logging
 import secrets
 import threading
 import time
-from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from starlette.routing import Route
 
 from vquery.errors import VQueryError
 from vquery.web import wire
+from vquery.web.register import Register
 from vquery.web.wire import Refused
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 KEPT = 200
+WAITING = 200
 THREADS = 2
 LONGEST_WAIT_S = 10.0
 STATES = ("running", "done", "failed", "cancelled")
@@ -117,22 +118,19 @@ class Jobs:
     """The jobs of one run: few at a time, the last ones remembered."""
 
     def __init__(self) -> None:
-        self._jobs: OrderedDict[str, Job] = OrderedDict()
-        self._lock = threading.Lock()
+        self._register = Register(("job", "jobs"), WAITING, KEPT)
         self._threads = ThreadPoolExecutor(THREADS, "vquery-job")
 
     def start(self, kind: str, work: Callable[[Job], dict[str, Any]]) -> Job:
-        """Begin work in a thread; its result is what the function returns."""
+        """Begin work in a thread; its result is what the function returns.
+
+        Raises
+        ------
+        Refused
+            With 409 if too much is waiting.
+        """
         job = Job(kind)
-        with self._lock:
-            self._jobs[job.id] = job
-            ended = [name for name, one in self._jobs.items() if one.state != "running"]
-            for name in ended[: max(0, len(self._jobs) - KEPT)]:
-                del self._jobs[name]
-            running = len(self._jobs) - len(ended)
-        if running > KEPT:
-            job.cancel()
-            raise Refused(409, f"{KEPT} jobs are waiting already: wait for some of them")
+        self._register.add(job)
         self._threads.submit(_run, job, work)
         return job
 
@@ -144,17 +142,11 @@ class Jobs:
         Refused
             With 404 if there is none, or it ended long ago.
         """
-        with self._lock:
-            found = self._jobs.get(name)
-        if found is None:
-            raise Refused(404, "there is no such job, or it ended long ago: start it again")
-        return found
+        return self._register.get(name)
 
     def close(self) -> None:
         """Cancel what runs, and wait for nothing."""
-        with self._lock:
-            jobs = list(self._jobs.values())
-        for job in jobs:
+        for job in self._register.all():
             job.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -17,6 +15,7 @@ from vquery.errors import VQueryError
 from vquery.web import wire
 from vquery.web.completion import complete
 from vquery.web.jobs import LONGEST_WAIT_S, Job, waited
+from vquery.web.register import Register
 from vquery.web.wire import Refused
 from vquery.web.workers import Workers, explained
 
@@ -38,8 +37,7 @@ class Queries:
 
     def __init__(self, workbench: Workbench) -> None:
         self._workbench = workbench
-        self._queries: OrderedDict[str, Job] = OrderedDict()
-        self._lock = threading.Lock()
+        self._register = Register(("query", "queries"), WAITING, KEPT)
         self.workers = Workers(workbench.root, workbench.files.paths, workbench.folder)
 
     def start(self, text: str) -> Job:
@@ -51,13 +49,7 @@ class Queries:
             With 409 if too many are waiting.
         """
         job = Job("query")
-        with self._lock:
-            running = [one for one in self._queries.values() if one.state == "running"]
-            if len(running) >= WAITING:
-                raise Refused(409, f"{WAITING} queries are running already: cancel some of them")
-            self._queries[job.id] = job
-            while len(self._queries) > KEPT:
-                self._queries.popitem(last=False)
+        self._register.add(job)
 
         def done(said: dict[str, Any], out: Path | None) -> None:
             self._ended(job, text, said, out)
@@ -74,11 +66,7 @@ class Queries:
         Refused
             With 404 if there is none, or it ended long ago.
         """
-        with self._lock:
-            found = self._queries.get(name)
-        if found is None:
-            raise Refused(404, "there is no such query, or it ended long ago: run it again")
-        return found
+        return self._register.get(name)
 
     def _ended(self, job: Job, text: str, said: dict[str, Any], out: Path | None) -> None:
         if job.state != "running":

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import shutil
-import tempfile
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -13,6 +11,7 @@ from vquery.api.collection import Collection
 from vquery.api.concept_files import ConceptFiles
 from vquery.api.labelling import login
 from vquery.api.lately import Lately
+from vquery.web.folders import Folder
 from vquery.web.jobs import Jobs
 from vquery.web.labelled import Found, Labelled, LabelledSpans
 from vquery.web.results import Results
@@ -69,7 +68,8 @@ class Workbench:
         self.files = ConceptFiles([Path(each) for each in files])
         self.files.functions()  # what is wrong with them is told at once
         self.token = secrets.token_urlsafe(32)
-        self.folder = Path(tempfile.mkdtemp(prefix="vquery-serve-"))
+        self._folder = Folder()
+        self.folder = self._folder.path
         self.limit_s = LIMIT_S
         self.results = Results()
         self.jobs = Jobs()
@@ -133,4 +133,4 @@ class Workbench:
         """End what runs and remove temporary files; again does nothing."""
         self.jobs.close()
         self.db.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._folder.remove()
