@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 pytest.importorskip("anywidget", reason="widgets need the extra 'notebook'")
 
 HOST = Path(__file__).with_name("notebook_host.html")
+MODULES = Path(vq.__file__).parent / "notebook" / "static"
 ADDRESS = "http://notebook.test/"
 TRAITS = ("parts", "height", "result", "concept", "chosen")
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -31,6 +32,7 @@ class Notebook:
         self.bench, self.page = bench, bench.page
         self.widgets: dict[str, Any] = {}
         self.paths: list[str] = []
+        self.busy = False
         self.page.expose_function("sent", self._sent)
         self.page.expose_function("saved", self._saved)
         self.page.route(
@@ -48,7 +50,7 @@ class Notebook:
             "([name, state, text, view]) => window.show(name, state, text, view)",
             [name, state, widget._esm, view or name],
         )
-        return self.page.locator(f"#{view or name}")
+        return self.page.locator(f"#{view or name} > div")
 
     def _sent(self, name: str, text: str) -> dict[str, Any] | None:
         message, widget = json.loads(text), self.widgets[name]
@@ -56,7 +58,7 @@ class Notebook:
         answers: queue.Queue[tuple[dict[str, Any], list[bytes]]] = queue.Queue()
         widget.send = lambda said, buffers: answers.put((said, buffers))
         widget._handle_custom_msg(message, [])
-        if message["kind"] != "ask":
+        if message["kind"] != "ask" or self.busy:
             return None
         said, (content,) = answers.get(timeout=30)
         return {"said": said, "content": base64.b64encode(content).decode()}
@@ -173,7 +175,10 @@ def test_two_widgets_and_two_views_of_one_do_not_mix(notebook: Notebook, db: Any
     notebook.until(lambda: db.labels("role").num_rows == 1)
     assert db.labels("name").num_rows == 0
     look = "el => getComputedStyle(el.shadowRoot.querySelector('.cell')).borderTopWidth"
-    assert [view.evaluate(look) for view in (first, second)] == ["1px", "1px"]  # the notebook says 9
+    assert [view.evaluate(look) for view in (first, second)] == [
+        "1px",
+        "1px",
+    ]  # the notebook says 9
     notebook.bench.shot("3-two-widgets")
 
 
@@ -258,3 +263,85 @@ def test_a_refusal_is_told_in_the_widget(notebook: Notebook, db: Any, path: Path
     view.locator(".cell[data-position='0']").click()
     notebook.page.keyboard.press("z")
     view.locator("#status .status-note:has-text('nothing to undo')").wait_for()
+
+
+def test_an_item_is_opened_as_a_whole_frame_with_its_box(notebook: Notebook, db: Any) -> None:
+    page = notebook.page
+    db.label(db.faces.limit(1), "name", HOSTILE)
+    view = notebook.show("faces", vq.grid(db.faces.limit(5), height=420))
+    cells(view).first.wait_for()
+    view.locator("#cells").focus()
+    page.keyboard.press("Enter")
+    shown = """el => { const image = el.shadowRoot.querySelector(".whole-frame img");
+      return image?.naturalWidth > 0 && image.getBoundingClientRect().width; }"""
+    notebook.until(lambda: bool(view.evaluate(shown)))
+    assert view.locator("dialog h2").inner_text().startswith(HOSTILE)
+    wide = view.evaluate(shown)
+    box = view.evaluate("el => el.shadowRoot.querySelector('.frame-box').offsetWidth")
+    assert box == pytest.approx(wide * 90 / 320, abs=3)
+    notebook.bench.shot("7-frame")
+    page.keyboard.press("Escape")
+    notebook.until(lambda: view.locator("dialog").count() == 0)
+
+
+CARRIER = """async (text) => {
+  const address = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+  const { Carrier } = await import(address);
+  const sent = [], heard = [];
+  const model = { send: (said) => sent.push(said), on: (_, one) => heard.push(one),
+    off: (_, one) => heard.splice(heard.indexOf(one), 1) };
+  const answer = (id, status = 200, type = "image/jpeg") => heard.forEach((one) =>
+    one({ kind: "answer", id, status, type }, [new DataView(new ArrayBuffer(3))]));
+  const carrier = new Carrier(model, () => null), told = {};
+  const abort = new AbortController();
+  const left = carrier.ask("/left", { signal: abort.signal }).catch((error) => error.name);
+  abort.abort();
+  told.left = await left;
+  told.cancelled = sent[1].kind === "cancel" && sent[1].id === sent[0].id;
+  answer(sent[0].id); // too late: nobody may fail over it
+  const found = carrier.picture("/a");
+  answer("another view:1"); // not ours
+  answer(sent.at(-1).id);
+  told.picture = (await found).startsWith("blob:");
+  told.once = carrier.picture("/a") === found && sent.filter(({ path }) => path === "/a").length;
+  const missing = carrier.picture("/none").catch((error) => error.message);
+  answer(sent.at(-1).id, 404);
+  told.missing = await missing;
+  for (let at = 0; at < 700; at++) { void carrier.picture(`/p${at}`); answer(sent.at(-1).id); }
+  await new Promise((done) => setTimeout(done, 50));
+  told.kept = carrier.pictures.size;
+  told.revoked = await fetch(await found).then(() => false, () => true);
+  const waits = carrier.ask("/waits", {}).catch((error) => error.name);
+  carrier.close();
+  told.closed = [await waits, heard.length, carrier.pictures.size, carrier.waiting.size];
+  return told;
+}"""
+
+
+def test_the_carrier_gives_up_forgets_and_closes(notebook: Notebook) -> None:
+    text = (MODULES / "carrier.js").read_text()
+    told = notebook.page.evaluate(CARRIER, text)
+    assert told.pop("missing") == "/none: 404"
+    assert told.pop("closed") == ["AbortError", 0, 0, 0]
+    assert told == {
+        "left": "AbortError",
+        "cancelled": True,
+        "picture": True,
+        "once": 1,
+        "kept": 600,
+        "revoked": True,
+    }
+    assert notebook.bench.problems  # the picture that was asked for after it was let go
+    notebook.bench.problems.clear()
+
+
+def test_a_busy_kernel_is_told(notebook: Notebook, db: Any) -> None:
+    page = notebook.page
+    view = notebook.show("faces", vq.grid(db.faces.limit(5), height=420))
+    cells(view).first.wait_for()
+    notebook.busy = True
+    page.clock.install()
+    view.locator("#cells").focus()
+    page.keyboard.press("0")
+    page.clock.fast_forward(11_000)
+    view.locator("#status .status-note:has-text('The kernel is busy')").wait_for()

@@ -2,7 +2,7 @@
 
 import { frameUrl, get, setTransport, showPicture } from "./api.js";
 import { Carrier } from "./carrier.js";
-import { el } from "./dialogs.js";
+import { el, openDialog } from "./dialogs.js";
 import { counted, time } from "./formats.js";
 import { firmSelection, mount as mountGrid } from "./grid.js";
 import { openHelp } from "./help.js";
@@ -18,6 +18,7 @@ import { mount as mountTimeline } from "./timeline.js";
 const SYNC_MS = 80;
 const AGAIN_MS = 2000;
 const STILL_HEIGHT = 240;
+const FRAME_HEIGHT = 720;
 const SLOW = "The kernel is busy: this is answered when the cell that runs has ended.";
 
 /** @param {unknown} error */
@@ -28,11 +29,12 @@ const told = (work) => work.catch((error) => note(sentence(error), "error"));
 
 /**
  * @param {import("./carrier.js").Model} model
- * @param {HTMLElement} host
+ * @param {HTMLElement} output of the cell
  * @param {string} style
  * @returns {function(): void} takes the widget down
  */
-export function mount(model, host, style) {
+export function mount(model, output, style) {
+  const host = output.appendChild(el("div"));
   const carrier = new Carrier(model, () => note(SLOW));
   setTransport({
     ask: (path, options) => carrier.ask(path, options),
@@ -49,6 +51,7 @@ export function mount(model, host, style) {
   shadow.replaceChildren(el("style", {}, style), page.element);
   mountParts(page);
   const unbound = [follow(model, "result", newResult), follow(model, "concept", newConcept), tellChosen(model)];
+  subscribe("open", () => state.row && showFrame(state.row));
   subscribe("concept", () => set(model, "concept", state.concept));
   subscribe("labels", () => void told(readCollection()));
   watchOthers(host);
@@ -56,6 +59,7 @@ export function mount(model, host, style) {
   return () => {
     for (const unbind of [...unbound, unthemed]) unbind();
     carrier.close();
+    host.remove();
   };
 }
 
@@ -149,6 +153,23 @@ function still() {
     showPicture(image, frameUrl(video, t_us, STILL_HEIGHT));
   });
   return el("figure", { class: "still" }, image, words);
+}
+
+/** Show the whole frame of an item, with its box. @param {import("./store.js").Row} row */
+function showFrame({ video, start_us, box, label }) {
+  const image = /** @type {HTMLImageElement} */ (el("img", { alt: `${video} at ${time(start_us, 3)}` }));
+  const frame = el("div", { class: "whole-frame" }, image);
+  const problem = el("p", { role: "status" });
+  image.addEventListener("error", () => (problem.textContent = "This frame cannot be shown."));
+  if (box) {
+    const mark = el("div", { class: "frame-box", "aria-hidden": "true" });
+    const [x1, y1, x2, y2] = box.map((/** @type {number} */ side) => `${side * 100}%`);
+    Object.assign(mark.style, { left: x1, top: y1, right: `calc(100% - ${x2})`, bottom: `calc(100% - ${y2})` });
+    frame.append(mark);
+  }
+  showPicture(image, frameUrl(video, start_us, FRAME_HEIGHT));
+  const title = [label, `${video} at ${time(start_us, 3)}`].filter(Boolean).join(", ");
+  openDialog({ title, body: el("div", {}, frame, problem), wide: true });
 }
 
 /** @param {import("./carrier.js").Model} model */
