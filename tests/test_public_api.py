@@ -43,7 +43,7 @@ right_of below inside encloses boxes_overlap
 
 COLLECTION = """
 faces captions words shots frames index query concept save label labels undo redo propagate export
-propagation propagations undo_run suggest
+propagation propagations undo_run suggest draw redraw erase
 """.split()
 
 

@@ -165,7 +165,7 @@ def ids_of(rows: Rows, *, none: str = "the label hits nothing: no rows were give
     elif not isinstance(found, (pa.Array, pa.ChunkedArray)):
         try:
             found = pa.array(found)
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
             raise LabelError(f"detection ids are whole numbers: {error}") from error
     if not (pa.types.is_integer(found.type) or pa.types.is_null(found.type)):
         raise LabelError(f"detection ids are whole numbers, got {found.type}")
