@@ -94,6 +94,19 @@ def test_the_help_says_what_the_mouse_does_and_can_be_read_by_keys(bench: Bench)
     assert page.evaluate("document.activeElement.id") == "cells"
 
 
+def test_a_cell_shows_its_picture_over_its_words(bench: Bench) -> None:
+    boxes = bench.page.evaluate("""() => ["", " img", " .caption", " .label"].map(part => {
+      const box = document.querySelector("#cell-0" + part).getBoundingClientRect();
+      return [box.left, box.top, box.right, box.bottom];
+    })""")
+    cell, picture, caption, label = boxes
+    assert picture[2] - picture[0] > 50
+    assert picture[3] - picture[1] > 50
+    assert cell[1] <= picture[1] < picture[3] <= caption[1] + 1 < caption[3] <= cell[3] + 1
+    assert cell[0] <= picture[0] < picture[2] <= cell[2]
+    assert label[2] > label[0]
+
+
 def test_six_lanes_are_in_view_at_first(bench: Bench, served: Served) -> None:
     db = served.workbench.db
     seeds = db.query("faces.filter((video == 'b.webm') & (x1 < 0.4))").collect()["detection_id"]
