@@ -112,6 +112,12 @@ def test_sixty_faces_are_seen_selected_and_labelled(notebook: Notebook, db: Any)
     loaded = """el => [...el.shadowRoot.querySelectorAll(".cell img")]
       .every(one => one.src.startsWith("blob:") && one.naturalWidth > 0)"""
     notebook.until(lambda: bool(view.evaluate(loaded)))
+    below = """el => [...el.shadowRoot.querySelectorAll(".cell")].every((cell) => {
+      const [picture, words] = [...cell.querySelectorAll(".picture, .caption")];
+      const edge = picture.getBoundingClientRect().bottom;
+      return edge <= words.getBoundingClientRect().top + 1 && picture.offsetHeight > 50;
+    })"""
+    assert view.evaluate(below)
     bench.shot("1-grid")
 
     view.locator(".cell[data-position='2']").click()

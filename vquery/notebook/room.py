@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     Reply: TypeAlias = Callable[[dict[str, Any], bytes], None]
 
+ENDING_S = 5.0
+"""Seconds that the end of the process waits for what is at work."""
 LONGEST_ID = 80
 LONGEST_PATH = 16_384
 LONGEST_ACTION = 100
@@ -44,13 +46,20 @@ class Room:
     def __init__(self, path: Path, who: str | None) -> None:
         self.workbench = Workbench(path, who=who)
         self._inside = Inside(self.workbench)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(
-            target=self._loop.run_forever, name="vquery-widgets", daemon=True
-        )
-        self._thread.start()
         self._asked: dict[str, Future[None]] = {}
         self._lock = threading.Lock()
+        self._open = threading.Event()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._live()), name="vquery-widgets", daemon=True
+        )
+        self._thread.start()
+        self._open.wait()
+
+    async def _live(self) -> None:
+        """Be there until `close`; what is at work then is cancelled."""
+        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
+        self._open.set()
+        await self._over.wait()
 
     def result(self, table: pa.Table, text: str) -> Result:
         """Make rows a result that widgets can ask for."""
@@ -87,6 +96,9 @@ class Room:
         self._start(name, message, reply)
 
     def _start(self, name: str, message: dict[str, Any], reply: Reply) -> None:
+        if not self._open.is_set():
+            log.warning("a widget asked for something of a collection that was closed")
+            return
         work = self._answer(name, message, reply)
         with self._lock:
             asked = asyncio.run_coroutine_threadsafe(work, self._loop)
@@ -121,12 +133,11 @@ class Room:
 
     def close(self) -> None:
         """End the thread and remove temporary files; again does nothing."""
-        if self._loop.is_closed():
+        if not self._open.is_set():
             return
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout=5)
-        if not self._thread.is_alive():
-            self._loop.close()
+        self._open.clear()
+        self._loop.call_soon_threadsafe(self._over.set)
+        self._thread.join(ENDING_S)
         self._inside.close()
         self.workbench.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -71,3 +72,12 @@ def test_style_reaches_the_widget_alone() -> None:
     assert text.count(':host([data-theme="dark"])') >= 2
     assert ".lane-bar" in text
     assert "#cells" in text
+
+
+@pytest.mark.parametrize("path", sorted(bundle.HERE.iterdir()), ids=lambda path: path.name)
+def test_own_files_are_short_set_text_and_need_nothing_from_outside(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 400
+    assert not re.search(
+        r"https?://|innerHTML|outerHTML|insertAdjacentHTML|eval\(|new Function", text
+    )

@@ -162,3 +162,12 @@ def test_an_answer_that_cannot_be_sent_ends_nothing(
     page.room.hear(asked, None, gone)
     assert page.ask("GET", "/api/collection")[0] == 200
     assert "could not be sent" in caplog.text
+
+
+def test_a_closed_room_answers_nothing_and_fails_nowhere(
+    page: Page, caplog: pytest.LogCaptureFixture
+) -> None:
+    page.room.close()
+    page.hear({"kind": "ask", "id": "late", "method": "GET", "path": "/api/collection"})
+    assert page.answers.empty()
+    assert "was closed" in caplog.text

@@ -132,3 +132,30 @@ def test_state_that_a_notebook_keeps_has_no_secret(db: Any) -> None:
     state = widget.get_state()
     assert state["result"]["total"] == db.faces.count()
     assert widget._room.workbench.token not in json.dumps(state)
+    (data, *_) = widget._repr_mimebundle_()
+    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == widget.model_id
+    assert data["text/plain"] == repr(widget)
+
+
+USED = """
+import queue, sys
+import vquery as vq
+widget, said = vq.grid(vq.open(sys.argv[1]).faces), queue.Queue()
+widget.send = lambda *answer: said.put(answer)
+ask = {"kind": "ask", "method": "GET", "path": "/api/collection"}
+for name in "ab":
+    widget._handle_custom_msg({"id": name, **ask}, [])
+assert said.get(timeout=60)[0]["status"] == 200
+print(widget._room.workbench.folder)
+"""
+
+
+def test_a_process_that_had_widgets_ends_and_leaves_nothing(path: Path) -> None:
+    import subprocess
+
+    command = [sys.executable, "-W", "error", "-c", USED, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert "vquery-" in done.stdout
+    assert not Path(done.stdout.strip()).exists()
