@@ -1,4 +1,4 @@
-"""Read what a caller must know about an ONNX file before a runtime opens it: its input's shape.
+"""Read what a caller must know of an ONNX file before a runtime opens it: input, notes.
 
 An ONNX file is a protocol buffer; only the few fields that describe the graph's inputs are
 walked, so a file is judged without a runtime and without the ``onnx`` package. Field numbers:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 MODEL_GRAPH, GRAPH_INITIALIZER, GRAPH_INPUT = 7, 5, 11
 TENSOR_NAME = 8
+MODEL_PROPERTIES, PROPERTY_KEY, PROPERTY_VALUE = 14, 1, 2
 VALUE_NAME, VALUE_TYPE, TYPE_TENSOR, TENSOR_SHAPE, SHAPE_DIM, DIM_VALUE = 1, 2, 1, 2, 1, 1
 
 
@@ -41,6 +42,26 @@ def input_shape(path: Path) -> tuple[int | None, ...]:
     except (ValueError, IndexError) as error:
         raise MediaError(f"{path}: is not an ONNX model ({error})") from error
     raise MediaError(f"{path}: the ONNX model has no input")
+
+
+def properties(path: Path) -> dict[str, str]:
+    """Texts that whoever wrote the file noted in it, by their names.
+
+    Raises
+    ------
+    MediaError
+        If the file cannot be read or is no ONNX model.
+    """
+    try:
+        model = memoryview(path.read_bytes())
+        return {
+            bytes(_first(one, PROPERTY_KEY)).decode(): bytes(_first(one, PROPERTY_VALUE)).decode()
+            for one in _all(model, MODEL_PROPERTIES)
+        }
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, IndexError) as error:
+        raise MediaError(f"{path}: is not an ONNX model ({error})") from error
 
 
 def _shape(value: memoryview) -> tuple[int | None, ...]:

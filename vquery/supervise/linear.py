@@ -165,6 +165,45 @@ def fit_linear(
     return LinearModel(weights, offset - basis.centre @ weights, float(chosen), tried)
 
 
+def fit_linear_path(
+    vectors: ArrayLike,
+    probability: ArrayLike,
+    penalties: Sequence[float],
+    *,
+    weight: ArrayLike | None = None,
+) -> list[LinearModel]:
+    """Train a linear model for each of several penalties, each one starting from the one before.
+
+    Parameters
+    ----------
+    vectors, probability, weight
+        As for `fit_linear`.
+    penalties
+        From strong to weak, which is fastest.
+
+    Raises
+    ------
+    SchemaError, LabelError
+        As for `fit_linear`.
+
+    >>> models = fit_linear_path([[0.0], [1.0]], [[1.0, 0.0], [0.0, 1.0]], [1.0, 0.01])
+    >>> [each.penalty for each in models]
+    [1.0, 0.01]
+    """
+    points, soft = _points(vectors), checked_soft(probability)
+    if len(points) != len(soft):
+        raise SchemaError(f"probability must have {len(points)} rows, as vectors; got {len(soft)}")
+    counts = lead(soft) if weight is None else checked_weights(weight, len(soft), "weight")
+    if not counts.any():
+        raise LabelError("fit_linear_path: no item has any weight, so there is nothing to learn")
+    basis, flat, found = _Basis.of(points), None, []
+    for penalty in penalties:
+        inner, offset, flat = _solve(basis.rows, soft, counts, penalty, flat)
+        weights = basis.back(inner)
+        found.append(LinearModel(weights, offset - basis.centre @ weights, float(penalty)))
+    return found
+
+
 def leave_functions_out(
     model: LabelModel,
     fitted_on: LabelMatrix,

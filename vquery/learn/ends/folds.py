@@ -1,0 +1,94 @@
+"""Predictions for items that a model did not learn from, and what they calibrate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+
+from vquery.metrics.confident import folds_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from vquery.learn.ends.targets import Targets
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+
+COOLEST, HOTTEST = 0.05, 20.0
+FEW = 20
+"""Items below which a temperature is not learnt."""
+
+
+def folds(given: Targets, wanted: int) -> Ints:
+    """Give whole groups to folds, at most as many as asked for, by the items that count.
+
+    Returns
+    -------
+    (n,) int64
+        Fold of each item, from 0; all 0 where there is nothing to leave out.
+    """
+    counted = np.unique(given.group[given.weight > 0])
+    number = min(wanted, len(counted))
+    if number < 2:
+        return np.zeros(given.n, np.int64)
+    rows = np.flatnonzero(given.weight > 0)
+    fold_of = dict(
+        zip(given.group[rows].tolist(), folds_of(given.group[rows], number), strict=True)
+    )
+    # groups without a label lie anywhere: nothing was learnt from them
+    return np.array([fold_of.get(one, one % number) for one in given.group.tolist()], np.int64)
+
+
+def surprises(logits: Floats, soft: Floats) -> Floats:
+    """Cross-entropy of each row, (n,), expected under its soft label."""
+    return np.asarray(-(soft * log_softmax(logits, axis=1)).sum(1))
+
+
+def temperature(logits: Floats, soft: Floats, weight: Floats) -> float:
+    """Find what to divide logits by so that left-out items surprise least.
+
+    C. Guo, G. Pleiss, Y. Sun, K. Weinberger, On Calibration of Modern Neural Networks (2017), with
+    the cross-entropy expected under soft labels. 1 where fewer than `FEW` items count.
+
+    >>> temperature(np.array([[8.0, 0.0]] * 30), np.array([[0.9, 0.1]] * 30), np.ones(30)) > 3
+    True
+    """
+    rows = np.flatnonzero((weight > 0) & np.isfinite(logits).all(1))
+    if len(rows) < FEW:
+        return 1.0
+    told, mine, counts = logits[rows], soft[rows], weight[rows]
+
+    def loss(log: float) -> float:
+        return float((surprises(told / np.exp(log), mine) * counts).sum())
+
+    bounds = (np.log(COOLEST), np.log(HOTTEST))
+    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
+
+
+def strongest(losses: Floats, given: Targets) -> int:
+    """Choose among models from strong to weak penalties by what left-out items say.
+
+    Parameters
+    ----------
+    losses
+        Shape (models, n): the surprise of each item, NaN for those without a fold.
+
+    Returns
+    -------
+    int
+        The first within one standard error, over groups, of the best (L. Breiman et al. 1984).
+    """
+    rows = np.flatnonzero((given.weight > 0) & np.isfinite(losses).all(0))
+    weight, group = given.weight[rows], np.unique(given.group[rows], return_inverse=True)[1]
+    mean = (losses[:, rows] * weight).sum(1) / weight.sum()
+    best = int(mean.argmin())
+    for at, each in enumerate(losses[:, rows]):
+        apart = np.bincount(group, weight * (each - losses[best, rows]))
+        error = np.sqrt((apart**2).sum()) / weight.sum()
+        if mean[at] - mean[best] <= error:
+            return at
+    return best
