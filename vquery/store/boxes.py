@@ -115,7 +115,7 @@ class Boxes:
         try:
             lock.acquire(wait_s)
             try:
-                settle(self._catalog, self._events)
+                settle(self._catalog, self._events, self._events.read())
             finally:
                 lock.release()
         except VQueryError as problem:

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 LABEL_SPANS, UNLABEL_SPANS, TRIM_SPANS = "label spans", "unlabel spans", "trim spans"
 REJECT, UNSURE, JUDGE = "reject", "unsure", "judge"
+REJECT_SPANS, UNSURE_SPANS = "reject spans", "unsure spans"
 DRAW, MOVE, REMOVE = "draw boxes", "move boxes", "remove boxes"
 ON_DETECTIONS = frozenset({"label", "unlabel", REJECT, UNSURE})
-ON_SPANS = frozenset({LABEL_SPANS, UNLABEL_SPANS, TRIM_SPANS})
+ON_SPANS = frozenset({LABEL_SPANS, UNLABEL_SPANS, TRIM_SPANS, REJECT_SPANS, UNSURE_SPANS})
 ON_BOXES = frozenset({DRAW, MOVE, REMOVE})
 UNDOABLE = ON_DETECTIONS | ON_SPANS | ON_BOXES | {JUDGE}
 PICTURES = ("jpeg", "vector.")
@@ -43,8 +44,8 @@ class Event:
         When, in microseconds since 1970.
     action : str
         "label", "unlabel", "reject", "unsure" (of detections), "label spans", "unlabel spans",
-        "trim spans", "draw boxes", "move boxes", "remove boxes", "judge", "undo", "redo", or
-        another word: then it is only kept.
+        "trim spans", "reject spans", "unsure spans", "draw boxes", "move boxes", "remove boxes",
+        "judge", "undo", "redo", or another word: then it is only kept.
     who, query : str or None
         The person, and the query that found the rows.
     generation : int
@@ -207,10 +208,16 @@ class EventLog:
             payload = _keyed(key, payload | {"numbers": [first, rows.num_rows]})
             return _insert(db, _values(DRAW, payload, who, query), _pack(rows))
 
-    def of_boxes(self) -> list[Event]:
-        """Return the actions on boxes with all their columns, and what undoes and redoes actions.
+    def last(self) -> int:
+        """Return the number of the last action; 0 if there is none."""
+        with self._catalog.read() as db:
+            found: int = db.execute("SELECT coalesce(max(event_id), 0) FROM events").fetchone()[0]
+        return found
 
-        Without drawings it is an empty list. Not kept in memory.
+    def of_boxes(self) -> list[Event]:
+        """Return the actions on boxes, and what undoes and redoes actions, not kept in memory.
+
+        Without drawings it is an empty list.
         """
         marks = ", ".join("?" * len(ON_BOXES))
         drawn = (*sorted(ON_BOXES),)
@@ -223,6 +230,13 @@ class EventLog:
                 f"WHERE action IN ({marks}, 'undo', 'redo') ORDER BY event_id",
                 drawn,
             ).fetchall()
+        return [_event(row) for row in found]
+
+    def with_pictures(self, numbers: Iterable[int]) -> list[Event]:
+        """Return some actions on boxes with all their columns."""
+        one = f"SELECT {_COLUMNS}, item_rows FROM events WHERE event_id = ?"
+        with self._catalog.read() as db:
+            found = [db.execute(one, (number,)).fetchone() for number in numbers]
         return [_event(row, pictures=True) for row in found]
 
     def of_key(self, key: str | None, action: str) -> Event | None:

@@ -6,6 +6,7 @@ each of its commits, and when it ends. Whatever happens in between, the rows fol
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,10 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery import schema
+from vquery.errors import StoreError
 from vquery.schema import BOX
 from vquery.store import compact, drawn
 from vquery.store.commit import Commit
-from vquery.store.events import PICTURES
+from vquery.store.events import DRAW, PICTURES
 from vquery.store.parts import PartWriter
 from vquery.store.scan import live_parts, scan, table_schema
 from vquery.store.sweep import discard, sweep_retired
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from vquery.store.catalog import Catalog
-    from vquery.store.events import EventLog
+    from vquery.store.events import Event, EventLog
     from vquery.store.parts import Part
     from vquery.store.scan import Live
 
@@ -41,18 +43,22 @@ _SAME = ["detection_id", "event", *BOX]
 """By what a stored row is known to be up to date: a box in between moves with those beside it."""
 
 
-def settle(catalog: Catalog, log: EventLog) -> bool:
+def settle(catalog: Catalog, log: EventLog, events: Sequence[Event]) -> bool:
     """Add, change and remove rows until they are those of the events; tell whether any were.
 
     Call it as the writer. One commit, without a run: events say who did it and when.
+
+    Parameters
+    ----------
+    events
+        All events of the log, or those of boxes, in order.
 
     Raises
     ------
     StoreError
         If the disk is full or a part is damaged; the rows stay as they were.
     """
-    events = log.of_boxes()
-    if not events:
+    if not any(event.action == DRAW for event in events):
         return False
     standing = drawn.derive(events)
     with catalog.read() as db:
@@ -62,6 +68,7 @@ def settle(catalog: Catalog, log: EventLog) -> bool:
     fresh_rows = standing.filter(pc.is_in(standing["detection_id"], value_set=pa.array(fresh)))
     if not len(stale) and not len(fresh):
         return False
+    fresh_rows = _with_pictures(fresh_rows, log)
     parts: list[Part] = []
     try:
         for table, rows in _tables(fresh_rows, live).items():
@@ -73,10 +80,34 @@ def settle(catalog: Catalog, log: EventLog) -> bool:
         raise
     without = dict.fromkeys(_holding(live), stale) if len(stale) else {}
     Commit(parts, [], [], {}, [], without).run(catalog, None)
-    compact.compact(catalog, compact.SMALL_PARTS)
-    if without:
-        sweep_retired(catalog)
+    with suppress(StoreError):  # the rows are there; the next writer merges and sweeps what is left
+        compact.compact(catalog, compact.SMALL_PARTS)
+        if without:
+            sweep_retired(catalog)
     return True
+
+
+def _with_pictures(rows: pa.Table, log: EventLog) -> pa.Table:
+    """Add the columns of pictures that the actions brought which gave these boxes."""
+    acts = log.with_pictures(pc.unique(rows["event"]).to_pylist())
+    tables = []
+    for event in acts:
+        assert event.rows is not None
+        names = [name for name in event.rows.column_names if name.startswith(PICTURES)]
+        number = pa.repeat(pa.scalar(event.event_id, pa.int64()), event.rows.num_rows)
+        some = event.rows.select(["detection_id", *names]).append_column("event", number)
+        tables.append(some)
+    if not tables:
+        return rows
+    every = pa.concat_tables(tables, promote_options="default")
+    keys = zip(every["detection_id"].to_pylist(), every["event"].to_pylist(), strict=True)
+    place = {key: at for at, key in enumerate(keys)}
+    own = zip(rows["detection_id"].to_pylist(), rows["event"].to_pylist(), strict=True)
+    found = every.take(pa.array([place[key] for key in own], pa.int64()))
+    for name in found.column_names:
+        if name.startswith(PICTURES):
+            rows = rows.append_column(name, found[name])
+    return rows
 
 
 def _scan(catalog: Catalog, live: Sequence[Live], table: str, columns: Sequence[str]) -> pa.Table:

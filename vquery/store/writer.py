@@ -56,6 +56,7 @@ class Writer:
         self._input = input_sha256
         self._wait_s = wait_s
         self._events = EventLog(catalog)
+        self._settled = -1
         self._lock = WriterLock(catalog.root, command)
         self._done: set[str] = set()
         self._open = False
@@ -105,7 +106,10 @@ class Writer:
     def _settle(self) -> None:
         """Let the rows of drawn boxes follow the events. Nothing is lost by trouble, so note it."""
         try:
-            settle(self._catalog, self._events)
+            last = self._events.last()
+            if last != self._settled:
+                settle(self._catalog, self._events, self._events.of_boxes())
+                self._settled = last
         except VQueryError as error:
             self.notes.append(f"boxes drawn by hand are not stored yet: {error}")
 

@@ -3,10 +3,12 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 
 from vquery.errors import IngestError, LockedError, StoreError
-from vquery.schema import IDS_PER_VIDEO
+from vquery.schema import BOX, DRAWN_FROM, IDS_PER_VIDEO
+from vquery.store.drawn import BOX_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -275,3 +277,24 @@ def test_a_video_left_to_its_detections_is_searched_for_faces_when_they_are_gone
     assert all(after[name].equals(before[name]) for name in ("frames", "shots", "cues", "words"))
     report = index(settings={"faces": "auto", "models": str(videos)})
     assert (report.indexed, report.unchanged) == (0, 1)
+
+
+def test_a_box_that_a_person_drew_does_not_pass_for_a_face_that_was_found(
+    index: Index, store: Store, videos: Path, make_film: Film
+) -> None:
+    make_film(videos / "a.avi", frames=10)
+    (videos / "a.csv").write_text("nothing,of,use\n1,2,3\n")
+    auto = {"faces": "auto", "models": str(videos)}
+    assert list(index(settings=auto).failed) == ["a.csv"]
+    row = {"video": "a.avi", "start_us": 0, "end_us": 40_000, **dict.fromkeys(BOX, 0.0)}
+    rows = pa.Table.from_pylist([row | {"x2": 0.5, "y2": 0.5}], schema=BOX_ROWS)
+    store.draw(rows, 1, who="ann")
+    (videos / "a.csv").unlink()
+    assert index(settings=auto).detectors == {"haar:frontalface": 1}
+    (videos / "a.csv").write_text(CSV)
+    index(settings=auto)
+    with store.snapshot() as snapshot:
+        ids = snapshot.read("detections")["detection_id"].to_pylist()
+    numbers = sorted(number - IDS_PER_VIDEO for number in ids)
+    assert numbers == [*range(1, len(ids)), DRAWN_FROM]
+    assert len(ids) > 1
