@@ -108,10 +108,10 @@ export function hint(way, points) {
   if (way === "drag") {
     return points.length
       ? "Now the corner across: let go there, or Enter."
-      : "Drag from corner to corner, or move with the arrows and press Enter at two corners.";
+      : "Drag from corner to corner, or arrows and Enter.";
   }
   const left = 4 - points.length;
-  if (left === 4) return "Click its top-most, left-most, bottom-most and right-most point, in any order.";
+  if (left === 4) return "Click the top-most, left-most, bottom-most, right-most point, in any order.";
   const side = missingSide(points);
   return side ? `1 point left: the ${side}-most.` : `${left} points left, of top, left, bottom and right.`;
 }

@@ -35,6 +35,9 @@ export class Drawing {
     this.at_us = -1;
     /** Where the crosshair is. @type {Point|null} */
     this.cross = null;
+    /** Whether the pointer led it there, and where the pointer was last. */
+    this.led = false;
+    this.last = [-1, -1];
     /** A box that the server has not taken yet. @type {{box: Box, points: Point[]|null, t_us: number}|null} */
     this.unsaved = null;
     /** @type {{id: number, at: Point, handle: Handle|null, from: import("./chosenbox.js").Chosen|null, moved: boolean}|null} */
@@ -62,12 +65,13 @@ export class Drawing {
     element.addEventListener("pointermove", (event) => this.move(event));
     element.addEventListener("pointerup", (event) => this.up(event));
     element.addEventListener("pointercancel", () => this.drop());
-    element.addEventListener("pointerleave", () => this.press || this.hover(null));
+    element.addEventListener("pointerleave", () => this.press || !this.led || this.hover(null));
     this.player.addEventListener("time", () => this.timeChanged());
     this.player.addEventListener("state", () => this.videoChanged());
     this.overlay.told = (boxes) => {
       this.chosen.refresh(boxes);
-      this.paint();
+      const empty = !this.layer.element.childElementCount && !this.drawn().length;
+      if (!empty || this.active) this.paint();
     };
     new ResizeObserver(() => this.paint()).observe(element);
   }
@@ -117,6 +121,7 @@ export class Drawing {
 
   /** Forget the box in the making. */
   drop() {
+    if (this.press?.from) this.chosen.now = this.press.from; // as it was before it was pulled
     [this.points, this.press, this.unsaved, this.at_us] = [[], null, null, -1];
     this.paint();
   }
@@ -138,9 +143,9 @@ export class Drawing {
     this.paint();
   }
 
-  /** The boxes on show that were drawn by hand; not those between two. */
+  /** The boxes on show that were drawn by hand, and those between two: these count as drawn once moved. */
   drawn() {
-    return this.overlay.boxes.filter((one) => one.drawn && !one.interpolated);
+    return this.overlay.boxes.filter((one) => one.drawn);
   }
 
   /** Choose a drawn box, whose handles then answer. @param {Boxed} one */
@@ -179,9 +184,8 @@ export class Drawing {
   /** @param {Element} hand */
   takeMarked(hand) {
     const id = Number(hand.getAttribute("data-detection"));
-    const one = this.overlay.boxes.find((box) => box.detection_id === id);
-    if (!one?.interpolated) return one && this.take(one);
-    note("This box lies between two drawn ones: draw one here with Shift B to correct it.");
+    const one = this.drawn().find((box) => box.detection_id === id);
+    if (one) this.take(one);
   }
 
   /** Whether a point can be placed: on what is on the screen. */
@@ -194,8 +198,11 @@ export class Drawing {
 
   /** @param {PointerEvent} event */
   move(event) {
+    const { press, last: [x, y] } = this;
+    if (event.clientX === x && event.clientY === y) return; // the page moved under a pointer at rest
+    this.last = [event.clientX, event.clientY];
+    this.led = true;
     const at = this.layer.at(event);
-    const { press } = this;
     if (!press) return this.hover(at);
     const slack = this.layer.share(CLICK_PX);
     press.moved ||= Math.abs(at.x - press.at.x) > slack.x || Math.abs(at.y - press.at.y) > slack.y;
@@ -267,8 +274,10 @@ export class Drawing {
     const fixed = { video, t_us, class: bar.class, ...place, ...label };
     this.unsaved = made;
     const body = () => {
+      if (!going) return fixed;
       const { now } = this.chosen; // the one drawn before, whose answer has come by now
-      return going && now?.video === video ? { ...fixed, continues: now.detection_id } : fixed;
+      if (now?.video === video) return { ...fixed, continues: now.detection_id };
+      throw new Error("There is no box left to continue: untick that, and press Enter over the picture.");
     };
     this.request("/api/boxes", body, (said) => {
       if (this.unsaved === made) this.unsaved = null;
@@ -301,6 +310,7 @@ export class Drawing {
 
   /** @param {Point} by the crosshair goes, from the middle at first */
   steer(by) {
+    this.led = false;
     const from = this.cross ?? { x: 0.5, y: 0.5 };
     this.hover(this.cross ? { x: from.x + by.x, y: from.y + by.y } : from);
   }
@@ -317,8 +327,8 @@ export class Drawing {
 
   paint() {
     const { active, points, cross, unsaved, chosen: { now, here } } = this;
-    const marks = this.overlay.boxes.filter((one) => one.drawn)
-      .map((one) => ({ id: one.detection_id, box: one.box, between: Boolean(one.interpolated) }));
+    const marks = this.drawn().map((one) => 
+      ({ id: one.detection_id, box: one.box, between: Boolean(one.interpolated) }));
     const words = now ? `continues from ${clock(now.start_us, 3)}` : "";
     const shown = now && (here || this.bar.continuing) ? { box: now.box, points: now.points, here, words } : null;
     const draft = unsaved && unsaved.t_us === this.player.t_us ? unsaved.box : null;

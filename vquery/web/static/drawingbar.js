@@ -1,10 +1,10 @@
 /** The bar of drawing: how a box is drawn, its class, its label, whether it continues the last one. */
 
 import { get } from "./api.js";
-import { el } from "./dialogs.js";
+import { askText, el } from "./dialogs.js";
 import { sentence } from "./fields.js";
 import * as palette from "./palette.js";
-import { note, remember, remembered, state, subscribe } from "./store.js";
+import { dispatch, note, remember, remembered, state, subscribe } from "./store.js";
 
 /** @typedef {"drag"|"extreme"} Way */
 
@@ -34,7 +34,7 @@ export class DrawingBar {
     this.ways = /** @type {HTMLSelectElement} */ (el(
       "select", { "aria-label": "How to draw", title: "How to draw (d)" },
       el("option", { value: "drag" }, "drag a box"),
-      el("option", { value: "extreme" }, "click 4 extreme points"),
+      el("option", { value: "extreme" }, "4 extreme points"),
     ));
     this.ways.addEventListener("change", () => {
       this.turn(/** @type {Way} */ (this.ways?.value));
@@ -101,7 +101,19 @@ export class DrawingBar {
   /** The value under a key, for the boxes to come. @param {number} index */
   giveAt(index) {
     const value = palette.values()[index];
-    if (value === undefined) return note(`No value is under ${index + 1} yet: + adds one to the results.`);
+    if (value === undefined) return note(`No value is under ${index + 1} yet: + adds one.`);
+    this.give(value);
+  }
+
+  /** Ask for a value that boxes get from now on. */
+  async newValue() {
+    const value = await askText({
+      title: `A new value of ${state.concept}`, label: "Value", done: "Use",
+      hint: "Given to the boxes that you draw next, and kept under the next free key.",
+    });
+    if (value === null) return;
+    if (!palette.values().includes(value)) palette.keep([...palette.values(), value]);
+    dispatch("palette");
     this.give(value);
   }
 

@@ -14,7 +14,7 @@ export function bindDrawing(drawing) {
     bind({ keys: [key], text, group: GROUP, run });
   anywhere("b", "draw a box over the picture", () => drawing.start(false));
   anywhere("Shift+b", "draw a box that continues the chosen one on another frame", () => drawing.start(true));
-  anywhere("c", "choose the next box on the frame that was drawn by hand", () => drawing.chooseNext());
+  anywhere("c", "choose the next of the boxes drawn by hand on this frame", () => drawing.chooseNext());
   const one = { group: GROUP, scope: /** @type {"drawing"} */ ("drawing") };
   const key = (/** @type {string[]} */ keys, /** @type {string} */ text, /** @type {() => void} */ run) =>
     bind({ ...one, keys, text, run });
@@ -25,6 +25,7 @@ export function bindDrawing(drawing) {
   key(["d"], "drag a box, or click four extreme points", () =>
     drawing.bar.turn(drawing.bar.way === "drag" ? "extreme" : "drag"));
   key(["0"], "the next boxes get no label", () => drawing.bar.give(null));
+  key(["+"], "a new value, for the next boxes", () => void drawing.bar.newValue());
   bind({
     ...one, keys: Array.from({ length: 9 }, (_, index) => String(index + 1)), shown: "1 – 9",
     text: "the label that the next boxes get", run: (event) => drawing.bar.giveAt(Number(event.key) - 1),
