@@ -10,8 +10,10 @@ policies   compose, one of several, RandAugment, policies for pretext tasks and 
 
 from vquery.learn.augment.base import Batch, Transformation
 from vquery.learn.augment.detail import Blur, Cutout, Noise, Sharpen
+from vquery.learn.augment.keeping import is_label_preserving
 from vquery.learn.augment.mixing import Mixup, TimeJitter
 from vquery.learn.augment.policies import Compose, Nothing, OneOf, RandAugment, hand, views
+from vquery.learn.augment.preserving import Preserving
 from vquery.learn.augment.shape import Crop, Flip, Rotate, Shear, Shift
 from vquery.learn.augment.tone import (
     Autocontrast,
@@ -40,6 +42,7 @@ __all__ = [
     "Nothing",
     "OneOf",
     "Posterize",
+    "Preserving",
     "RandAugment",
     "Rotate",
     "Sharpen",
@@ -50,6 +53,7 @@ __all__ = [
     "Transformation",
     "Uncertain",
     "hand",
+    "is_label_preserving",
     "losses_of",
     "views",
 ]

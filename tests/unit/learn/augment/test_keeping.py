@@ -1,0 +1,180 @@
+"""Whether a transformation keeps labels: colours and sides that decide, and those that do not."""
+
+import numpy as np
+import pytest
+import torch
+
+import vquery as vq
+from vquery.errors import LabelError, LearnError
+from vquery.learn import augment as au
+from vquery.learn.augment.guesses import main_axes
+from vquery.learn.augment.keeping import is_label_preserving
+from vquery.learn.core.pictures import ALONE, Pictures
+
+
+def birds(n=90, seed=0):
+    """Blobs that are red or green (species), on the left or right (side), of twelve videos."""
+    rng = np.random.default_rng(seed)
+    red, left = rng.random(n) < 0.5, rng.random(n) < 0.5
+    x = rng.uniform(0.3, 0.5, (n, 3, 16, 16))
+    for row in range(n):
+        high, wide = rng.integers(3, 9), rng.integers(1, 3) + (0 if left[row] else 8)
+        blob = np.array([0.9, 0.2, 0.2] if red[row] else [0.2, 0.8, 0.2]) + rng.normal(0, 0.05, 3)
+        x[row, :, high : high + 5, wide : wide + 5] = blob[:, None, None]
+    video = np.arange(n) % 12
+    pixels = (x.clip(0, 1) * 255).astype(np.uint8)
+    items = Pictures(pixels, np.arange(n), video, np.full(n, ALONE), np.arange(n) * 10**6)
+    return items, np.where(red, "red", "green"), np.where(left, "left", "right")
+
+
+def test_grey_moves_what_colour_decides_and_keeps_what_the_side_decides(caplog):
+    items, species, side = birds()
+    grey = au.Grey(p=1.0)
+    moved = is_label_preserving(grey, items, species, beside={"Flip": au.Flip(p=1.0)}, draws=2)
+    assert not moved
+    # without its colour a red one is taken for a green one; a green one stays
+    verdicts = {row.label: row.verdict for row in moved.rows}
+    assert verdicts == {None: "moves", "red": "moves", "green": "keeps"}
+    assert next(row.into for row in moved.rows if row.label == "red") == "green"
+    assert moved.rows[2].changed.low > 0.1
+    assert moved.rows[0].beside["Flip"].value < 0.1
+    assert "moves items across labels" in caplog.text
+    assert len(moved.warnings) == 1
+    caplog.clear()
+    kept = is_label_preserving(grey, items, side, beside={}, draws=2)
+    assert kept
+    assert {row.verdict for row in kept.rows} == {"keeps"}
+    assert kept.warnings == ()
+    assert not caplog.records
+
+
+def test_a_mirror_moves_sides():
+    items, species, side = birds()
+    flip = au.Flip(p=1.0)
+    assert not is_label_preserving(flip, items, side, beside={}, draws=1)
+    assert is_label_preserving(flip, items, species, beside={}, draws=1)
+
+
+def test_what_a_model_has_to_see_first_is_told_from_what_is_lost():
+    items, _, side = birds()
+
+    def upside_down(x, generator):
+        return 0.2 * x.roll(8, 2) + 0.7  # faint and elsewhere, but left is still left
+
+    found = is_label_preserving(upside_down, items, side, beside={}, draws=1)
+    verdicts = {row.verdict for row in found.rows[1:]}
+    assert verdicts <= {"new", "keeps"}
+    assert "new" in verdicts
+    assert found
+    assert any("is right again" in one for one in found.warnings)
+
+
+def test_folds_are_of_videos_or_tracks():
+    items, species, _ = birds()
+    assert is_label_preserving(au.Nothing(), items, species, beside={}, draws=1).of == "videos"
+    one = Pictures(
+        items.pixels, items.ids, np.zeros(90, int), np.arange(90) // 3, items.start_us, ("a",)
+    )
+    found = is_label_preserving(au.Nothing(), one, species, beside={}, draws=1)
+    assert found.of == "tracks"
+    assert found.rows[0].groups == 30
+    assert found.rows[0].changed.value == 0
+
+
+def test_items_without_a_label_are_left_out_and_counted():
+    items, species, _ = birds()
+    labels = [None if row % 3 == 0 else str(one) for row, one in enumerate(species)]
+    found = is_label_preserving(au.Nothing(), items, labels, beside={}, draws=1)
+    assert found.unlabelled == 30
+    assert found.rows[0].items == 60
+
+
+def test_a_rare_class_is_not_judged():
+    items, species, _ = birds()
+    labels = [*(["rare"] * 4), *species[4:]]
+    found = is_label_preserving(au.Nothing(), items, labels, beside={}, draws=1)
+    rare = next(row for row in found.rows if row.label == "rare")
+    assert rare.verdict == "too few"
+    assert any("'rare': 4 items" in one for one in found.warnings)
+    assert found.table.num_rows == 4
+    assert "moves labels" not in str(found)
+
+
+def test_vectors_are_moved_by_a_function_of_vectors():
+    rng = np.random.default_rng(0)
+    code = np.arange(60) % 2
+    x = rng.normal(0, 0.3, (60, 5)) + code[:, None]
+    labels = np.where(code, "high", "low")
+    groups = np.arange(60) // 4
+
+    def swapped(x, generator):
+        return 1 - x
+
+    def shaken(x, generator):
+        return x + 0.1 * torch.randn(x.shape, generator=generator)
+
+    assert not is_label_preserving(swapped, x, labels, groups=groups)
+    assert is_label_preserving(shaken, x, labels, groups=groups)
+
+
+def test_it_is_the_same_again():
+    items, species, _ = birds(40)
+    one, two = (
+        is_label_preserving(au.Colour(), items, species, beside={}, draws=2) for _ in range(2)
+    )
+    assert one.table.equals(two.table)
+
+
+def test_main_axes_keep_lengths_and_angles():
+    rng = np.random.default_rng(0)
+    few = rng.normal(size=(20, 300))
+    there = few @ main_axes(few)
+    np.testing.assert_allclose(there @ there.T, few @ few.T, atol=1e-8)
+    assert there.shape == (20, 20)
+    assert main_axes(rng.normal(size=(400, 300))).shape == (300, 256)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "says"),
+    [
+        ({"labels": ["a"] * 90}, LabelError, "two classes"),
+        ({"labels": ["a"]}, LabelError, "labels must be 90"),
+        ({"groups": np.zeros(90)}, LearnError, "all 90 labelled items are of one"),
+        ({"folds": 1}, LearnError, "folds must be at least 2"),
+        ({"draws": 0}, LearnError, "draws must be at least 1"),
+        ({"x": np.zeros((90, 3, 4))}, LearnError, "x must be pictures"),
+        ({"x": np.zeros((90, 3))}, LearnError, "Flip changes pictures, but x holds embeddings"),
+        ({"embed": lambda x: x.flatten(1) / 0}, LearnError, "NaN or infinity"),
+        ({"embed": lambda x: x[:1].flatten(1)}, LearnError, "a finite vector an item"),
+    ],
+)
+def test_what_cannot_be_is_said(change, error, says):
+    items, species, _ = birds()
+    given = {"x": items, "labels": species, "beside": {}, **change}
+    with pytest.raises(error, match=says):
+        is_label_preserving(au.Flip(), given.pop("x"), given.pop("labels"), **given)
+
+
+def test_a_collection_measures_its_own_labels(path):
+    with vq.open(path) as db:
+        faces = db.faces.to_arrow()
+        people = dict(
+            zip(faces["detection_id"].to_pylist(), faces["track"].to_pylist(), strict=True)
+        )
+        for detection, track in people.items():
+            db.label([detection], "name", "Ann" if track % 2 else None)
+        found = db.is_label_preserving(vq.augment.Noise(0.01), "name", beside={}, draws=1)
+        assert found.rows[0].items == len(people)
+        assert {row.label for row in found.rows[1:]} == {"Ann", "none of them"}
+        with pytest.raises(LabelError, match="nothing of the concept 'mood' is labelled"):
+            db.is_label_preserving(vq.augment.Flip(), "mood")
+
+
+def test_labelled_spans_are_measured_on_frames(path):
+    with vq.open(path) as db:
+        shots = db.shots.to_arrow()
+        kinds = ["indoors" if row % 2 else "outdoors" for row in range(shots.num_rows)]
+        db.label(shots, "place", kinds)
+        found = db.is_label_preserving(vq.augment.Nothing(), "place", beside={}, draws=1)
+        assert {row.label for row in found.rows[1:]} == {"indoors", "outdoors"}
+        assert found.rows[0].changed.value in (0, None)
