@@ -107,6 +107,7 @@ class Supervised:
         captions: float = 0.0,
         edges: Any = None,
         edges_weight: float = 1.0,
+        spaces: Sequence[str] | None = None,
         keep: bool = True,
         progress: Callable[[str], None] | None = None,
     ) -> Propagation:
@@ -145,6 +146,9 @@ class Supervised:
             alike.
         edges_weight
             Their mixing weight; each kind of edges is scaled to the mean weight of the visual ones.
+        spaces
+            Names of the embeddings by which faces are alike; several count alike. By default those
+            of indexing; `embed` makes others, as in ``spaces=["face", "learned"]``.
         keep
             False only looks what would be found: nothing changes until its ``keep()`` is called.
         progress
@@ -179,6 +183,7 @@ class Supervised:
             captions=captions,
             edges=edges,
             edges_weight=edges_weight,
+            spaces=spaces,
             keep=keep,
             progress=progress,
         )[concept]
@@ -286,6 +291,7 @@ class Supervised:
         strategy: str = "mixed",
         concept: str = "name",
         over: Rows | None = None,
+        spaces: Sequence[str] | None = None,
         progress: Callable[[str], None] | None = None,
     ) -> Intervals:
         """Choose the detections that are worth a label next, one a track, best first.
@@ -304,6 +310,8 @@ class Supervised:
             What is to be labelled; it need not have labels yet.
         over
             The detections to choose from; by default all faces.
+        spaces
+            Names of the embeddings by which they are alike, as for `propagate`.
         progress
             Told in a few words what is being done.
 
@@ -324,4 +332,4 @@ class Supervised:
         from vquery.api.propagation.suggesting import suggest
 
         say = progress or running.quiet
-        return suggest(self._store, n, strategy, concept, self._over(over), say)
+        return suggest(self._store, n, strategy, concept, self._over(over), say, spaces)

@@ -18,7 +18,12 @@ from sklearn.datasets import load_digits
 import vquery as vq
 from tests.learning.realdata import EPISODE, GOLD, _gold
 from tests.learning.test_names import HAMILTON, on_stage
+from vquery.learn.augment.base import Transformation
+from vquery.learn.augment.policies import Compose
+from vquery.learn.augment.shape import Crop, Rotate
+from vquery.learn.augment.tone import Colour
 from vquery.learn.core.pictures import ALONE, Pictures, load
+from vquery.learn.pretext import views
 from vquery.media.descriptors import FrameDescriptor
 from vquery.media.pictures import squared
 from vquery.store.store import Store
@@ -26,6 +31,7 @@ from vquery.store.store import Store
 SIDE = 48
 DIGIT_SIDE = 32
 TRIES = 1000
+APART_S = 10.0
 SHOT = 0.7
 """Cosine of neighbouring seconds below which another shot begins, where there are only seconds."""
 
@@ -44,10 +50,10 @@ class Set:
         Labels; None is not asked for.
     group : int64 (n,)
         Labelled pictures and those that count never share one.
-    flip
-        Whether a mirrored picture shows the same.
-    apart_s
-        Neighbours this near in one video are none.
+    lane : int64 (n,)
+        Pictures of one lane that lie within `APART_S` of each other are no neighbours.
+    view
+        How pictures are varied.
     """
 
     name: str
@@ -55,8 +61,8 @@ class Set:
     built: np.ndarray
     truth: np.ndarray
     group: np.ndarray
-    flip: bool = True
-    apart_s: float = 10.0
+    lane: np.ndarray
+    view: Transformation
 
     @property
     def rows(self) -> np.ndarray:
@@ -65,7 +71,7 @@ class Set:
 
     def only(self, name: str, truth: np.ndarray, group: np.ndarray) -> Set:
         """The same pictures with other labels."""
-        return replace(self, name=name, truth=truth, group=group)
+        return replace(self, name=name, truth=truth, group=group, lane=group)
 
 
 def digits() -> Set:
@@ -80,7 +86,8 @@ def digits() -> Set:
         np.repeat(pixels[:, None], 3, 1), own, own, np.full(n, ALONE), np.zeros(n, np.int64)
     )
     truth = np.array(list(map(str, found.target)), object)
-    return Set("digits", pictures, unit(found.data), truth, own, flip=False)
+    view = Compose([Crop((0.5, 1.0)), Rotate(15.0), Colour(0.4, 0.4, 0.0, 0.0)])
+    return Set("digits", pictures, unit(found.data), truth, own, own, view)
 
 
 def faces(folder: Path, collection: Path | None = None) -> tuple[Set, Set]:
@@ -103,7 +110,10 @@ def faces(folder: Path, collection: Path | None = None) -> tuple[Set, Set]:
     boxes = np.stack([rows[name].to_numpy() for name in ("x1", "y1", "x2", "y2")], 1)[at]
     built = unit(np.hstack([m[np.searchsorted(ids, pictures.ids)] for ids, m in spaces]))
     clips = np.array(pictures.videos)[pictures.video]
-    everyone = Set("faces", pictures, built, np.full(len(clips), None, object), pictures.video)
+    nobody = np.full(len(clips), None, object)
+    everyone = Set(
+        "faces", pictures, built, nobody, pictures.video, pictures.video, views.standard()
+    )
     signs = everyone.only("five signers", signers(folder, pictures, clips), pictures.video)
     return signs, everyone.only("two on stage", *stage(clips, frame, boxes))
 
@@ -154,7 +164,8 @@ def television(folder: Path) -> Set:
     start = np.array(time, np.int64) * 1_000_000
     own = np.arange(len(time))
     pictures = Pictures(np.stack(pixels), own, code, shot, start, tuple(names))
-    return Set("screenshots", pictures, unit(lower), np.array(truth, object), segment, flip=False)
+    built, said = unit(lower), np.array(truth, object)
+    return Set("screenshots", pictures, built, said, segment, code, views.standard(flip=False))
 
 
 def unit(vectors) -> np.ndarray:

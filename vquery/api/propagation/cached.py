@@ -20,7 +20,7 @@ from vquery.store.cache import folder as cache_of
 from vquery.store.disk import guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     import numpy.typing as npt
@@ -38,13 +38,18 @@ KEPT_PARTS = 3
 """Parts of the faces whose lists are kept; those that were made longest ago go first."""
 
 
-def searcher(snapshot: Snapshot, own: Ints, say: Callable[[str], None]) -> Search:
+def searcher(
+    snapshot: Snapshot,
+    own: Ints,
+    say: Callable[[str], None],
+    spaces: Sequence[str] | None = None,
+) -> Search:
     """Make what finds the neighbours of detections ``own`` among the lists that are kept.
 
     Lists are kept as long as any choice of their length may be, so that a typical track that grows
     does not make them all too short.
     """
-    place = _folder(snapshot, own)
+    place = _folder(snapshot, own, spaces)
 
     def search(
         points: Floats, k: int, *, rows: Ints, apart: Apart, floor: float, recall: float
@@ -65,13 +70,14 @@ def searcher(snapshot: Snapshot, own: Ints, say: Callable[[str], None]) -> Searc
     return search
 
 
-def _folder(snapshot: Snapshot, own: Ints) -> Path:
-    """Choose the folder: that of all faces, or one for just these detections."""
+def _folder(snapshot: Snapshot, own: Ints, spaces: Sequence[str] | None) -> Path:
+    """Choose the folder: that of all faces, or one for just these detections and embeddings."""
     there = snapshot.read("detections", columns=["detection_id", "class"])
     faces = there.filter(pc.equal(there["class"], FACE))["detection_id"].to_numpy()
     name = WHOLE
-    if len(faces) != len(own) or not np.array_equal(np.sort(faces), own):
-        name = f"part-{hashlib.sha256(own.tobytes()).hexdigest()[:16]}"
+    if spaces is not None or len(faces) != len(own) or not np.array_equal(np.sort(faces), own):
+        what = own.tobytes() + " ".join(sorted(spaces or ())).encode()
+        name = f"part-{hashlib.sha256(what).hexdigest()[:16]}"
     return cache_of(snapshot.root) / "neighbours" / name
 
 

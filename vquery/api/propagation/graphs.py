@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vquery.api.embedding import over_of
 from vquery.api.propagation.cached import searcher
 from vquery.api.propagation.options import Options, pairs_of
 from vquery.api.propagation.speech import said_during
@@ -20,7 +22,7 @@ from vquery.graph.tracks import build_tracks, without_strangers
 from vquery.schema import US_PER_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import numpy.typing as npt
     from scipy import sparse
@@ -37,6 +39,7 @@ CAPTION_APART_S = 10.0
 same words because they are seen at the same time."""
 SPACES = "embedding.face"
 """How the tables of embeddings of detections begin, one for each space; frames have their own."""
+EMBEDDING = "embedding."
 COLUMNS = ["detection_id", "video", "start_us", "end_us", "track", "shot_id"]
 
 
@@ -106,16 +109,11 @@ def build(
     Raises
     ------
     LabelError, SchemaError
-        If an id is unknown, no detection of the collection has an embedding, nothing is said where
-        captions are asked for, or the edges given are not as they should be.
+        If an id is unknown, there are no embeddings or none of a name that is asked for, nothing
+        is said where captions are asked for, or the edges given are not as they should be.
     """
     rows = read_rows(snapshot, ids)
-    spaces = [name for name in snapshot.tables() if name.startswith(SPACES)]
-    if not spaces:
-        raise LabelError(
-            "the detections have no embeddings: index them with their videos, "
-            "because labels spread by what the pictures show"
-        )
+    spaces = spaces_of(snapshot, options.spaces)
     say("reading vectors")
     own = rows["detection_id"].to_numpy()
     vectors = {space: _vectors(snapshot, space, own) for space in spaces}
@@ -128,9 +126,44 @@ def build(
         track=pc.fill_null(rows["track"], -1).to_numpy(),
         k=options.k,
         floor=options.floor,
-        search=search or searcher(snapshot, own, say),
+        search=search or searcher(snapshot, own, say, options.spaces),
     )
     return Built(_with_more_edges(tracks, rows, options, snapshot, say), rows)
+
+
+def spaces_of(snapshot: Snapshot, asked: Sequence[str] | None) -> list[str]:
+    """Return the tables of the embeddings that count: those asked for, else those of indexing.
+
+    Raises
+    ------
+    LabelError
+        If there is none, or one of another name or of frames is asked for.
+    """
+    tables = [name for name in snapshot.tables() if name.startswith(EMBEDDING)]
+    if asked is not None:
+        for one in asked:
+            _check_space(snapshot, one, tables)
+        return sorted(EMBEDDING + one for one in asked)
+    spaces = [name for name in tables if name.startswith(SPACES)]
+    if not spaces:
+        raise LabelError(
+            "the detections have no embeddings: index them with their videos, "
+            "because labels spread by what the pictures show"
+        )
+    return spaces
+
+
+def _check_space(snapshot: Snapshot, name: str, tables: Sequence[str]) -> None:
+    known = [one.removeprefix(EMBEDDING) for one in tables]
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise LabelError(
+            f"spaces=: the collection has no embedding {name!r}, only "
+            f"{', '.join(known) or 'none'}; db.embed(name={name!r}) learns one.{hint}"
+        )
+    if name.startswith("frame") or over_of(snapshot, name) == "frames":
+        raise LabelError(f"spaces=: {name!r} holds vectors of frames, and detections are labelled")
 
 
 def _vectors(snapshot: Snapshot, space: str, own: Ints) -> Floats:

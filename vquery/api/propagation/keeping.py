@@ -2,7 +2,7 @@
 
 Rows that a propagation or fusion replaces are kept in a second table with the run that replaced
 them, for the last `KEPT_RUNS` runs of each concept; then they are let go, but for what was
-propagated last, which fusions draw on. One commit moves rows in both directions, so that a run is
+propagated and fused last, which fusions and models draw on. One commit moves rows in both directions, so that a run is
 in force or undone and never half of each. Labels of detections and those of spans lie in tables of
 their own (`Shelf`), and one does not replace the other.
 """
@@ -31,7 +31,7 @@ KEPT_RUNS = 3
 """Runs of each concept that can be taken back, one after the other."""
 DONE = "propagated/"
 """With the number of a run: the unit of work that put its labels in force."""
-DID = {"propagate": "propagated", "fuse": "fused"}
+DID = {"propagate": "propagated", "fuse": "fused", "predict": "predicted"}
 """Commands whose runs can be taken back, and what each did."""
 
 

@@ -15,6 +15,7 @@ from vquery.engine.intervals import Intervals
 from vquery.errors import IngestError, LabelError, SchemaError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import numpy.typing as npt
@@ -41,6 +42,7 @@ class Choices(TypedDict, total=False):
     captions: float
     edges: Any
     edges_weight: float
+    spaces: Sequence[str] | None
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class Options:
         Mixing weights of edges by what is said, and of those in ``edges``.
     edges
         A table of pairs of detections, as it was given.
+    spaces
+        Names of the embeddings that count, alike; None takes those of indexing.
     """
 
     threshold: float = 0.5
@@ -63,8 +67,10 @@ class Options:
     captions: float = 0.0
     edges: Any = None
     edges_weight: float = GIVEN_WEIGHT
+    spaces: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
+        _check_spaces(self.spaces)
         _within("threshold", self.threshold, 0, 1)
         whole = isinstance(self.k, int | np.integer) and not isinstance(self.k, bool)
         if self.k is not None and not (whole and self.k >= 1):
@@ -85,7 +91,20 @@ class Options:
         said = {n: getattr(self, n) for n in names if getattr(self, n) != getattr(usual, n)}
         if self.edges is not None:
             said |= {"edges": True, "edges_weight": self.edges_weight}
+        if self.spaces is not None:
+            said["spaces"] = list(self.spaces)
         return said
+
+
+def _check_spaces(spaces: object) -> None:
+    if spaces is None:
+        return
+    names = spaces if isinstance(spaces, list | tuple) else ()
+    if not names or not all(isinstance(one, str) for one in names) or len({*names}) < len(names):
+        raise LabelError(
+            "propagate(spaces=) takes a list of different names of embeddings, such as "
+            f"['face', 'learned'], got {spaces!r}"
+        )
 
 
 def _is_number(value: object) -> bool:

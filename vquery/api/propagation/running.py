@@ -205,7 +205,7 @@ def _solved_again(store: Store, table: pa.Table, arguments: dict[str, Any]) -> S
             "this run used edges that were given to it, and those are not kept: call "
             f"db.propagate({arguments['concept']!r}, edges=…) again and ask its result"
         )
-    names = ("threshold", "k", "floor", "leak", "exclusive", "captions")
+    names = ("threshold", "k", "floor", "leak", "exclusive", "captions", "spaces")
     options = Options(**{name: arguments[name] for name in names if name in arguments})
     ids = table["detection_id"].to_numpy()
     with store.snapshot() as snapshot:

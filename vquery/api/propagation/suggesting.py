@@ -26,6 +26,8 @@ from vquery.schema import US_PER_S
 from vquery.store.verdicts import rejected, unsure
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
 
     from vquery.api.labelling import Rows
@@ -76,13 +78,21 @@ class SuggestedTable(OfCollection):
         return crop(self.snapshot, detection_id)
 
 
-def suggest(store: Store, n: int, strategy: str, concept: str, over: Rows, say: Say) -> Intervals:
+def suggest(
+    store: Store,
+    n: int,
+    strategy: str,
+    concept: str,
+    over: Rows,
+    say: Say,
+    spaces: Sequence[str] | None = None,
+) -> Intervals:
     """Choose what to label next; see `Collection.suggest`."""
     _check(n, strategy)
     ids = np.unique(ids_of(over, none="there are no detections to choose from"))
     snapshot = store.snapshot()  # held by the relation, for its pictures
     seeds = store.labels(concept, snapshot)
-    options = Options()
+    options = Options(spaces=spaces)
     built = graphs.build(snapshot, ids, options, say)
     say("choosing")
     given, outside = given_rows(built, seeds)

@@ -94,7 +94,8 @@ class Contrast:
         temperature: float = TEMPERATURE,
         told: Mapping[str, Any] | None = None,
     ) -> None:
-        self.network, self.architecture = network, architecture
+        self.network: torch.nn.Module = network
+        self.architecture, self._made = architecture, network
         self._feed, self._probe, self._view = Feed(pictures), probe, view
         self._rows, self._known = rows, known.take(rows)
         self._shown = self._known.count()
@@ -130,16 +131,16 @@ class Contrast:
 
     def loss(self, batch: Pairs) -> torch.Tensor:
         """Compute NT-Xent between two views of each pair."""
-        device = self.network.centre.device
+        device = self._made.centre.device
         generator = torch.Generator().manual_seed(batch.seed)
         sides = [
             self._view(self._feed(rows, device), generator) for rows in (batch.rows, batch.partners)
         ]
-        found = self.network.answer(torch.cat(sides))
+        found = self._made.answer(torch.cat(sides))
         one, other = found.chunk(2)
         different = torch.from_numpy(batch.different).to(device)
         return nt_xent(one, other, different, temperature=self._temperature)
 
     def probe(self) -> Mapping[str, float]:
         """Retrieve held-out tracks."""
-        return {} if self._probe is None else self._probe(self.network)
+        return {} if self._probe is None else self._probe(self._made)

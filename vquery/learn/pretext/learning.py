@@ -9,7 +9,7 @@ import numpy as np
 
 from vquery.errors import LearnError
 from vquery.learn.core.device import seed_torch
-from vquery.learn.core.training import Settings, train
+from vquery.learn.core.training import Settings, Task, train
 from vquery.learn.pretext import backbones, network, views
 from vquery.learn.pretext.contrast import ACROSS, HIDDEN, PROJECTED, TEMPERATURE, Contrast
 from vquery.learn.pretext.pairs import Known
@@ -160,7 +160,7 @@ def learn(
         "batch": recipe.batch,
         "told": {"method": recipe.method, **_facts(pictures), **(told or {})},
     }
-    task: Contrast | Rotation
+    task: Task[Any]
     if recipe.method == "simclr":
         common |= {"across": recipe.across, "temperature": recipe.temperature}
         task = Contrast(made, architecture, pictures, known, **common)

@@ -44,7 +44,7 @@ class Pretext(nn.Module):
         super().__init__()
         self.backbone, self.head, self.dimension = backbone, head, dimension
         self.register_buffer("centre", torch.zeros(dimension))
-        self.to(memory_format=torch.channels_last)  # half as fast again, on a CPU too
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # half as fast again, on a CPU too
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map pictures, float (n, 3, h, w) from 0 to 1, to unit vectors (n, dimension)."""

@@ -64,7 +64,8 @@ class Rotation:
         batch: int = 256,
         told: Mapping[str, Any] | None = None,
     ) -> None:
-        self.network, self.architecture = network, architecture
+        self.network: torch.nn.Module = network
+        self.architecture, self._made = architecture, network
         self._feed, self._probe, self._view = Feed(pictures), probe, view
         self._rows, self._known = rows, known.take(rows)
         self._shown = self._known.count()
@@ -89,12 +90,12 @@ class Rotation:
 
     def loss(self, batch: Turned) -> torch.Tensor:
         """Compute the cross-entropy of the four orientations."""
-        device = self.network.centre.device
+        device = self._made.centre.device
         generator = torch.Generator().manual_seed(batch.seed)
         x = turned(self._view(self._feed(batch.rows, device), generator))
         way = torch.arange(WAYS, device=device).repeat_interleave(len(batch.rows))
-        return functional.cross_entropy(self.network.answer(x).float(), way)
+        return functional.cross_entropy(self._made.answer(x).float(), way)
 
     def probe(self) -> Mapping[str, float]:
         """Retrieve held-out tracks."""
-        return {} if self._probe is None else self._probe(self.network)
+        return {} if self._probe is None else self._probe(self._made)

@@ -1,0 +1,151 @@
+"""What learned embeddings are worth: ``python -m tests.bench.learn.embeddings DATA [COLLECTION]``.
+
+On each set the built-in descriptor, what SimCLR learnt on the set's own pictures without any label
+(several seeds), both together, and rotation prediction: which share of nearest neighbours in other
+groups has the same label, and how right labels are that spread from 1, 2 and 5 a class to other
+groups. All get the same draws. No label chooses anything: epochs and rates were set by hand from
+time alone. COLLECTION is an index of ``DATA/videos``, made where it is not given.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from tests.bench.learn import sets
+from tests.bench.learn.sets import APART_S, Set
+from vquery.graph.items import knn_graph
+from vquery.learn.core.training import Settings
+from vquery.learn.pretext.learning import Method, Recipe, learn
+from vquery.learn.pretext.probe import centred, purity
+
+COUNTS = (1, 2, 5)
+DRAWS = 20
+SAMPLES = 2000
+BUILT, LEARNED, BOTH, ROTATION = "built-in", "learned", "both", "rotation"
+PLANS = {
+    # name → (epochs, batch, seeds)
+    "screenshots": (20, 128, 3),
+    "five signers": (20, 256, 2),
+    "digits": (15, 256, 2),
+}
+RATE = 2e-3
+
+
+def vectors(data: Set, method: Method, seed: int) -> np.ndarray:
+    epochs, batch, _ = PLANS[data.name]
+    settings = Settings(epochs=epochs, rate=RATE, seed=seed)
+    recipe = Recipe(method=method, width=16, batch=batch, settings=settings)
+    spent, started = time.process_time(), time.monotonic()
+    learnt = learn(data.pictures, recipe, view=data.view, device="cpu")
+    cpu, wall = time.process_time() - spent, time.monotonic() - started
+    shown = epochs * 2 * batch * (len(data.pictures) // batch or 1)
+    print(
+        f"  {method}, seed {seed}: {cpu:.0f} s of CPU ({wall:.0f} s in all), loss "
+        f"{learnt.history.rows[-1]['loss']:.3f}, at most {shown / cpu:.0f} views/s of CPU",
+        flush=True,
+    )
+    return learnt.vectors(data.pictures)
+
+
+def spaces(data: Set) -> dict[str, list[np.ndarray]]:
+    """Vectors by kind, a list of one for each seed."""
+    seeds = PLANS[data.name][2]
+    learned = [vectors(data, "simclr", seed) for seed in range(seeds)]
+    own = centred(data.built)
+    return {
+        BUILT: [data.built],
+        LEARNED: learned,
+        BOTH: [np.hstack([own, one]) / np.sqrt(2) for one in learned],
+        ROTATION: [vectors(data, "rotation", 0)],
+    }
+
+
+def purities(data: Set, points: np.ndarray) -> list[float]:
+    rows = data.rows
+    said, x = data.truth[rows].astype(str), points[rows].astype(np.float32)
+    return [float(purity(x, said, data.group[rows], k).mean()) for k in (1, 10)]
+
+
+def accuracies(data: Set, points: np.ndarray) -> np.ndarray:
+    """Balanced accuracy in groups without labels, (DRAWS, len(COUNTS)); unreached is wrong."""
+    rows = data.rows
+    items = knn_graph(
+        points[rows],
+        time=data.pictures.start_us[rows] / 1e6,
+        video=np.unique(data.lane[rows], return_inverse=True)[1],
+        apart_s=APART_S,
+    )
+    place = {int(row): at for at, row in enumerate(rows)}
+    said = data.truth[rows].astype(str)
+    out = np.empty((DRAWS, len(COUNTS)))
+    for draw in range(DRAWS):
+        for column, count in enumerate(COUNTS):
+            seeds, test = sets.split(data, draw, count)
+            table = items.propagate({place[row]: label for row, label in seeds.items()}).table
+            found = np.array(table["label"].fill_null("").to_pylist())
+            at = np.array([place[int(row)] for row in test])
+            hit = found[at] == said[at]
+            out[draw, column] = np.mean(
+                [hit[said[at] == one].mean() for one in np.unique(said[at])]
+            )
+    return out
+
+
+def interval(values: np.ndarray) -> tuple[float, float]:
+    """95 % of means of resampled draws."""
+    rng = np.random.default_rng(0)
+    means = values[rng.integers(0, len(values), (SAMPLES, len(values)))].mean(1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def tell(data: Set, found: dict[str, list[np.ndarray]]) -> None:
+    rows = data.rows
+    classes, sizes = np.unique(data.truth[rows].astype(str), return_counts=True)
+    said = ", ".join(f"{c} {n}" for c, n in zip(classes, sizes, strict=True))
+    groups = len(np.unique(data.group[rows]))
+    print(f"\n{data.name}: {len(rows)} of {len(data.truth)} pictures, {groups} groups; {said}\n")
+    print("| | k-NN 1 | k-NN 10 | " + " | ".join(f"{c} a class" for c in COUNTS) + " |")
+    print("|---|---|---|" + "---|" * len(COUNTS))
+    usual = accuracies(data, found[BUILT][0])
+    for name, points in found.items():
+        pure = np.array([purities(data, one) for one in points])
+        right = np.mean([accuracies(data, one) for one in points], 0)
+        cells = [spread(column) for column in pure.T]
+        for column in range(len(COUNTS)):
+            mean, gain = right[:, column].mean(), right[:, column] - usual[:, column]
+            low, high = interval(gain)
+            more = "" if name == BUILT else f" ({gain.mean():+.3f}: {low:+.3f} to {high:+.3f})"
+            cells.append(f"{mean:.3f}{more}")
+        print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
+
+
+def spread(values: np.ndarray) -> str:
+    """Mean, and the range over seeds."""
+    if len(values) == 1:
+        return f"{values[0]:.3f}"
+    return f"{values.mean():.3f} ({values.min():.3f}–{values.max():.3f})"
+
+
+def main(folder: Path, collection: Path | None = None) -> None:
+    torch.set_num_threads(1)
+    print(f"PyTorch {torch.__version__}, one thread, {DRAWS} draws", flush=True)
+    television = sets.television(folder)
+    tell(television, spaces(television))
+    signs, stage = sets.faces(folder, collection)
+    found = spaces(signs)
+    tell(signs, found)
+    tell(stage, found)
+    digits = sets.digits()
+    tell(digits, spaces(digits))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) not in {2, 3}:
+        sys.exit(str(__doc__))
+    main(*(Path(argument) for argument in sys.argv[1:]))

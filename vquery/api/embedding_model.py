@@ -1,0 +1,322 @@
+"""The model of a learned embedding: trained, taken up, or read; and what it makes of pictures."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from vquery import schema
+from vquery.api.learning import room
+from vquery.errors import LearnError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import numpy.typing as npt
+
+    from vquery.api.embedding import Asked
+    from vquery.store.snapshot import Snapshot
+    from vquery.store.store import Store
+
+    Floats = npt.NDArray[np.float32]
+    Ints = npt.NDArray[np.int64]
+    Say = Callable[[str], None]
+
+MODEL, HISTORY, REPORT = "model.safetensors", "history.csv", "report.html"
+TOGETHER = " + "
+SPACE = "embedding."
+
+
+class Model:
+    """A model in its folder.
+
+    Attributes
+    ----------
+    network
+        What makes vectors, once it is ready.
+    told
+        What is written with the weights: over, side, method, history, probe.
+    fingerprint
+        Of the weights.
+    notes
+        What else there is to know.
+    """
+
+    def __init__(self, store: Store, snapshot: Snapshot, asked: Asked, ids: Ints, say: Say) -> None:
+        self.asked, self.say = asked, say
+        self.folder = store.path / "models" / asked.name
+        self.told: dict[str, Any] = {}
+        self.notes: list[str] = []
+        self.fingerprint = ""
+        self.network: Any = None
+        self._store, self._snapshot, self._ids = store, snapshot, ids
+        self._pictures: Any = None
+        self._small = {"width": asked.recipe.get("width", 16), "blocks": [1, 1, 1, 1]}
+
+    @property
+    def path(self) -> Path:
+        """Where the weights are."""
+        return self.folder / MODEL
+
+    def ready(self) -> None:
+        """Train it, or read what was trained before.
+
+        Raises
+        ------
+        LearnError
+            If there is neither, or it is of other items or another method.
+        """
+        training = room("core.training")
+        unfinished = (self.folder / training.CHECKPOINT).exists()
+        if self.asked.train and (self.asked.fresh or unfinished or not self.path.exists()):
+            self._train(training)
+        elif self.path.exists():
+            self._read()
+            if self.asked.train:
+                self.notes.append("trained before; fresh=True trains anew")
+        elif self.asked.weights is not None:
+            self._as_it_is()
+        else:
+            raise LearnError(
+                f"{self.folder}: no model was trained of this name; give train=True, or weights="
+            )
+        self.network.to(room("core.device").pick(self.asked.device)).eval()
+        self.fingerprint = _fingerprint(self.network)
+
+    def _train(self, training: Any) -> None:
+        asked, learning = self.asked, room("pretext.learning")
+        self._pictures = self._load(self._ids)
+        settings = training.Settings(**asked.settings)
+        recipe = learning.Recipe(method=asked.method, settings=settings, **asked.recipe)
+        learnt = learning.learn(
+            self._pictures,
+            recipe,
+            view=self._view(),
+            start=None if asked.weights is None else self._start(),
+            labels=self._labels(),
+            told={"over": asked.over, "view": str(getattr(self._view(), "name", self._view()))},
+            folder=self.folder,
+            device=asked.device,
+            fresh=asked.fresh,
+            progress=self.say,
+        )
+        self.network = learnt.network
+        history = learnt.history
+        self.told = {
+            "over": asked.over,
+            "side": asked.side,
+            "method": asked.method,
+            "ended": history.ended,
+            "best": history.best,
+            "history": history.rows,
+            "probe": self._compared(learnt.questions),
+        }
+        self._write(learnt.architecture)
+        if history.ended != "out of time":  # such a run goes on where it is given more time
+            (self.folder / training.CHECKPOINT).unlink(missing_ok=True)
+        if history.resumed is not None:
+            self.notes.append(f"taken up after epoch {history.resumed}")
+        if not len(learnt.questions.held_out):
+            self.notes.append("too few tracks to hold any out: the last epoch is kept")
+
+    def _write(self, architecture: Any) -> None:
+        checkpoints = room("core.checkpoints")
+        tensors = {checkpoints.NETWORK + n: t for n, t in self.network.state_dict().items()}
+        rows = self.told["history"]
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        try:
+            with (self.folder / HISTORY).open("w", newline="") as file:
+                table = csv.DictWriter(file, names)
+                table.writeheader()
+                table.writerows(rows)
+            (self.folder / REPORT).write_text(report(self.asked.name, self.told), "utf-8")
+        except OSError as error:
+            raise LearnError(
+                f"{self.folder}: cannot be written: {error.strerror or error}"
+            ) from error
+        checkpoints.save(self.path, architecture, tensors, self.told)
+
+    def _read(self) -> None:
+        checkpoints, networks = room("core.checkpoints"), room("pretext.network")
+        room("pretext.backbones")  # knows the kinds of networks
+        saved = checkpoints.load(self.path)
+        if saved.architecture.kind != networks.KIND:
+            raise LearnError(f"{self.path}: is of {saved.architecture}, which is no embedding")
+        self.told = dict(saved.told)
+        for name in ("over", "side") + (("method",) if self.asked.train else ()):
+            asked = getattr(self.asked, name)
+            if self.told.get(name) != asked:
+                raise LearnError(
+                    f"{self.path}: was trained with {name}={self.told.get(name)!r}, and {asked!r} "
+                    "is asked for: choose another name=, or fresh=True with train=True"
+                )
+        if self.asked.weights is not None and self.asked.weights.module is not None:
+            backbone, _ = self._start()
+            self.network = networks.made(backbone, saved.architecture)
+            checkpoints.put(self.network, saved.part(checkpoints.NETWORK), what=str(self.path))
+        else:
+            self.network = saved.network()
+
+    def _as_it_is(self) -> None:
+        """Take the user's weights without training; the mean is that of the collection."""
+        backbones, networks = room("pretext.backbones"), room("pretext.network")
+        backbone, inner = self._start()
+        dimension = backbones.dimension_of(backbone, self.asked.side)
+        architecture = networks.described(inner, dimension, 1, 0)
+        self.network = networks.made(backbone, architecture)
+        self._pictures = self._load(self._ids)
+        networks.set_centre(self.network, self._pictures, np.arange(len(self._pictures))[:20_000])
+        pairs, probe = room("pretext.pairs"), room("pretext.probe")
+        questions = probe.asked(pairs.Known.of(self._pictures), hold_out=False)
+        self.told = {
+            "over": self.asked.over,
+            "side": self.asked.side,
+            "method": "none",
+            "history": [],
+            "probe": self._compared(questions),
+        }
+        self._write_folder()
+        self._write(architecture)
+
+    def _write_folder(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LearnError(f"{self.folder}: cannot be made: {error.strerror or error}") from error
+
+    def _start(self) -> Any:
+        weights = self.asked.weights
+        assert weights is not None
+        return room("pretext.backbones").start(
+            weights.module,
+            None if weights.weights is None else Path(weights.weights),
+            self._small,
+            size=weights.size,
+            mean=tuple(weights.mean),
+            std=tuple(weights.std),
+        )
+
+    def _view(self) -> Any:
+        """Vary pictures as asked; frames are not mirrored, since they hold text."""
+        if self.asked.view is not None:
+            return self.asked.view
+        return room("pretext.views").standard(flip=self.asked.kind != "frame")
+
+    def _load(self, ids: Ints) -> Any:
+        self.say(f"reading {len(ids):,} pictures")
+        load = room("core.pictures").load
+        return load(self._snapshot, self.asked.kind, ids, side=self.asked.side, progress=self.say)
+
+    def _labels(self) -> list[str | None] | None:
+        """Look up the human labels of the pictures, where a concept is named."""
+        if self.asked.labels is None:
+            return None
+        said = self._store.labels(self.asked.labels, self._snapshot)
+        known = dict(zip(said["detection_id"].to_pylist(), said["label"].to_pylist(), strict=True))
+        return [known.get(item) for item in self._pictures.ids.tolist()]
+
+    def _compared(self, questions: Any) -> list[dict[str, Any]]:
+        """Ask the built-in descriptor what the probe asked, and both together."""
+        if not questions.any:
+            return []
+        networks, probe = room("pretext.network"), room("pretext.probe")
+        rows = np.r_[questions.queries, questions.candidates]
+        spaces = {self.asked.name: networks.vectors(self.network, self._pictures, rows)}
+        built = self._built(self._pictures.ids[rows])
+        if built:
+            joined = _joined(list(built.values()))
+            own = spaces[self.asked.name]
+            name = TOGETHER.join(built)
+            together = TOGETHER.join([*built, self.asked.name])
+            spaces = {name: joined, **spaces, together: _joined([*built.values(), own])}
+        count = len(questions.queries)
+        asked = "held out" if len(questions.held_out) else "that it learns from"
+        return [
+            {
+                "space": name,
+                "pictures": count,
+                "asked": asked,
+                "retrieval": probe.retrieval(questions, x[:count], x[count:])["retrieval"],
+            }
+            for name, x in spaces.items()
+        ]
+
+    def _built(self, ids: Ints) -> dict[str, Floats]:
+        """Return the vectors of indexing for these items, where all of them have some."""
+        prefix = SPACE + ("frame" if self.asked.kind == "frame" else "face")
+        found = {}
+        for space in self._snapshot.tables():
+            if space.startswith(prefix):
+                known, matrix = self._snapshot.vectors(space)
+                at = np.searchsorted(known, ids).clip(0, max(len(known) - 1, 0))
+                if len(known) and (known[at] == ids).all():
+                    found[space.removeprefix(SPACE)] = matrix[at]
+        return found
+
+    def rows(self, ids: Ints) -> pa.Table:
+        """Embed items: rows of an embedding table, without those whose picture cannot be read."""
+        networks, pictures = room("pretext.network"), self._pictures
+        if pictures is None or not np.isin(ids, pictures.ids).any():
+            try:
+                pictures = self._load(ids)
+            except LearnError:  # none of them can be read, which is counted
+                return pa.table({"item_id": pa.array([], pa.int64())})
+        at = np.flatnonzero(np.isin(pictures.ids, ids))
+        vectors = networks.vectors(self.network, pictures, at)
+        size = vectors.shape[1]
+        columns = [
+            pa.array(pictures.ids[at]),
+            pa.array(pictures.videos).take(pa.array(pictures.video[at])),
+            pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), size),
+        ]
+        return pa.table(columns, schema=schema.embedding(size))
+
+
+def report(name: str, told: Mapping[str, Any]) -> str:
+    """Draw a page on how it was learnt: curves, and the probe beside the built-in descriptor."""
+    from vquery.view.page import heading, page, paragraph, table_html
+    from vquery.view.plots import lines_svg
+
+    rows = told["history"]
+    pieces = [paragraph(f"{told['method']} over {told['over']}, {len(rows)} epochs")]
+    if told["probe"]:
+        columns = list(told["probe"][0])
+        pieces += [
+            heading("nearest neighbour of the same track, at least a second away"),
+            table_html(columns, [[row[one] for one in columns] for row in told["probe"]]),
+        ]
+    if rows:
+        columns = list(dict.fromkeys(one for row in rows for one in row))
+        most = max(row["loss"] for row in rows) or 1.0
+        last = max(len(rows) - 1, 1)
+        lines = {f"loss / {most:.2f}": [(n / last, r["loss"] / most) for n, r in enumerate(rows)]}
+        for one in ("retrieval", "measure", "own_tracks", "labels"):
+            if one in columns:
+                lines[one] = [(n / last, r[one]) for n, r in enumerate(rows) if one in r]
+        pieces += [
+            heading("while it learnt"),
+            lines_svg(lines, across=f"epochs, 1 to {len(rows)}", up="value"),
+            table_html(columns, [[row.get(one) for one in columns] for row in rows]),
+        ]
+    return page(f"embedding {name!r}", *pieces)
+
+
+def _joined(spaces: Sequence[Floats]) -> Floats:
+    """Put spaces side by side, so that they count alike."""
+    from vquery.graph.tracks import joined
+
+    return joined({str(n): one for n, one in enumerate(spaces)})
+
+
+def _fingerprint(network: Any) -> str:
+    """Hash the weights; files of equal weights may differ in the order of their notes."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        found.update(name.encode())
+        found.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()
