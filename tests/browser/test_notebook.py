@@ -229,6 +229,16 @@ def test_the_timeline_goes_from_hit_to_hit(notebook: Notebook, db: Any) -> None:
     assert "0:02." in view.locator(".still figcaption").inner_text()
     view.locator(".lanes-area").hover(position={"x": 400, "y": 40})
     view.locator(".thumb img[src^='blob:']").wait_for()
+    places = """el => [".thumb", ".lanes-area"].map((name) => {
+      const box = el.shadowRoot.querySelector(name).getBoundingClientRect();
+      return { middle: (box.left + box.right) / 2, left: box.left, top: box.top,
+        bottom: box.bottom };
+    })"""
+    for x in (380, 420, 400):  # it moves with the mouse
+        view.locator(".lanes-area").hover(position={"x": x, "y": 40})
+    thumb, area = view.evaluate(places)
+    assert thumb["middle"] == pytest.approx(area["left"] + 400, abs=2)
+    assert thumb["bottom"] == pytest.approx(area["top"] - 4, abs=2)  # whatever holds the output
     notebook.bench.shot("4-timeline")
     top = page.evaluate("scrollY")
     page.evaluate("document.body.style.paddingBottom = '2000px'; document.activeElement.blur()")

@@ -20,6 +20,7 @@ export class Pointing {
     this.picture = /** @type {HTMLImageElement} */ (el("img", { alt: "" }));
     this.words = el("figcaption", {});
     timeline.thumb.replaceChildren(this.picture, this.words);
+    timeline.thumb.popover = "manual"; // above all, also where a notebook clips what is inside it
     this.picture.addEventListener("error", () => (this.picture.hidden = true));
     this.picture.addEventListener("load", () => (this.picture.hidden = false));
     this.timer = 0;
@@ -151,6 +152,7 @@ export class Pointing {
     const under = this.timeline.under(place.lane, place.us);
     this.words.textContent = under ? describe(under.lane, under.bar) : clock(place.us, 2);
     thumb.hidden = false;
+    if (thumb.showPopover && !thumb.matches(":popover-open")) thumb.showPopover();
     this.putThumb(event);
     const step = Math.max(Math.round((view.end_us - view.start_us) / STEPS_IN_VIEW), 1);
     const t_us = Math.max(0, Math.round(place.us / step) * step);
@@ -170,6 +172,8 @@ export class Pointing {
 
   hide() {
     clearTimeout(this.timer);
-    this.timeline.thumb.hidden = true;
+    const { thumb } = this.timeline;
+    if (thumb.hidePopover && thumb.matches(":popover-open")) thumb.hidePopover();
+    thumb.hidden = true;
   }
 }
