@@ -7,6 +7,7 @@ const load = (name) => import(new URL(name, folder));
 const selection = await load("selection.mjs");
 const { Layout, HEADING, GAP } = await load("layout.mjs");
 const formats = await load("formats.mjs");
+const boxes = await load("boxes.mjs");
 
 let seed = 7;
 const random = (n) => {
@@ -14,6 +15,54 @@ const random = (n) => {
   return Math.floor((seed / 2147483648) * n);
 };
 const flat = (ranges) => ranges.flatMap(([a, b]) => Array.from({ length: b - a }, (_, i) => a + i));
+
+function pulling() {
+  const share = () => random(1001) / 1000;
+  const near = (one, other) => one.forEach((side, at) => assert.ok(Math.abs(side - other[at]) < 1e-9));
+  for (let round = 0; round < 500; round++) {
+    const box = boxes.around([{ x: share(), y: share() }, { x: share(), y: share() }]);
+    assert.ok(box[0] <= box[2] && box[1] <= box[3]);
+    for (const { handle, x, y } of boxes.handlesOf(box)) {
+      const to = { x: share() * 2 - 0.5, y: share() * 2 - 0.5 };
+      const [x1, y1, x2, y2] = boxes.pulled(box, handle, { x: to.x - x, y: to.y - y });
+      assert.ok(x1 >= 0 && y1 >= 0 && x1 <= x2 && y1 <= y2 && x2 <= 1 && y2 <= 1);
+      const [left, top] = [boxes.inPicture(to.x), boxes.inPicture(to.y)];
+      if (/[we]/.test(handle)) assert.ok(Math.min(Math.abs(x1 - left), Math.abs(x2 - left)) < 1e-9);
+      else near([x1, x2], [box[0], box[2]]);
+      if (/[ns]/.test(handle)) assert.ok(Math.min(Math.abs(y1 - top), Math.abs(y2 - top)) < 1e-9);
+      else near([y1, y2], [box[1], box[3]]);
+    }
+    const [x1, y1, x2, y2] = boxes.pulled(box, "inside", { x: share() * 4 - 2, y: share() * 4 - 2 });
+    near([x2 - x1, y2 - y1], [box[2] - box[0], box[3] - box[1]]);
+    assert.ok(x1 >= -1e-9 && y1 >= -1e-9 && x2 <= 1 + 1e-9 && y2 <= 1 + 1e-9);
+  }
+  const out = [-0.2, 0.1, 0.3, 0.4]; // a box that sticks out comes in, never further out
+  near(boxes.pulled(out, "inside", { x: -0.3, y: 0 }), out);
+  near(boxes.pulled(out, "inside", { x: 0.3, y: 0 }), [0.1, 0.1, 0.6, 0.4]);
+  assert.equal(boxes.handleAt(out, { x: 0.3, y: 0.4 }, { x: 0.01, y: 0.01 }, false), "se");
+  assert.equal(boxes.handleAt(out, { x: 0.3, y: 0.2 }, { x: 0.01, y: 0.01 }, false), null);
+  assert.equal(boxes.handleAt(out, { x: 0.3, y: 0.2 }, { x: 0.01, y: 0.01 }, true), "e");
+  assert.equal(boxes.handleAt(out, { x: 0.2, y: 0.2 }, { x: 0.01, y: 0.01 }, true), "inside");
+  assert.equal(boxes.handleAt(out, { x: 0.5, y: 0.2 }, { x: 0.01, y: 0.01 }, true), null);
+}
+
+function extremePoints() {
+  const sides = { top: { x: 0.5, y: 0.1 }, left: { x: 0.2, y: 0.45 }, bottom: { x: 0.55, y: 0.8 }, right: { x: 0.9, y: 0.5 } };
+  const box = boxes.around(Object.values(sides));
+  assert.deepEqual(box, [0.2, 0.1, 0.9, 0.8]);
+  for (const side of Object.keys(sides)) {
+    const rest = Object.keys(sides).filter((one) => one !== side).map((one) => sides[one]);
+    assert.equal(boxes.missingSide(rest), side);
+    assert.equal(boxes.missingSide(rest.reverse()), side);
+    assert.equal(boxes.missingSide(rest.slice(1)), null); // of two it could be any
+  }
+  const askew = [{ x: 0.1, y: 0.1 }, { x: 0.11, y: 0.12 }, { x: 0.9, y: 0.88 }];
+  assert.equal(boxes.missingSide(askew), null);
+  const moved = boxes.carried(Object.values(sides), box, [0, 0, 0.5, 1]);
+  const now = boxes.around(moved);
+  [0, 0, 0.5, 1].forEach((side, at) => assert.ok(Math.abs(now[at] - side) < 1e-9));
+  assert.deepEqual(boxes.carried([{ x: 0.3, y: 0.5 }], [0.3, 0.2, 0.3, 0.8], [0.4, 0.2, 0.6, 0.8])[0].x, 0.4);
+}
 
 function ranges() {
   for (let round = 0; round < 300; round++) {
@@ -132,4 +181,6 @@ ranges();
 selections();
 layouts();
 words();
+pulling();
+extremePoints();
 console.log("all held");

@@ -12,6 +12,8 @@ const HANDLES = [
   ["nw", 0, 0], ["ne", 1, 0], ["se", 1, 1], ["sw", 0, 1],
   ["n", 0.5, 0], ["e", 1, 0.5], ["s", 0.5, 1], ["w", 0, 0.5],
 ];
+/** How much better than the next a guess must be to be told. */
+const CLEAR = 0.2;
 /** @type {Side[]} */
 const SIDES = ["top", "left", "bottom", "right"];
 
@@ -81,7 +83,8 @@ export function carried(points, from, to) {
 
 /**
  * The side that is still to click when three of the four extreme points are there: the one that
- * is left when each point stands for the side it lies at most. Before, it could be any.
+ * is left when each point stands for the side it lies at most. Before, it could be any; so it
+ * could where two sides are left about as well, as in a long thing that lies askew: null.
  * @param {Point[]} points @returns {Side|null}
  */
 export function missingSide(points) {
@@ -89,15 +92,14 @@ export function missingSide(points) {
   const middle = (/** @type {"x"|"y"} */ axis) => points.reduce((sum, point) => sum + point[axis] / 3, 0);
   const [x, y] = [middle("x"), middle("y")];
   const out = { top: (p) => y - p.y, left: (p) => x - p.x, bottom: (p) => p.y - y, right: (p) => p.x - x };
-  let best = { far: -Infinity, left: /** @type {Side|null} */ (null) };
-  for (const left of SIDES) {
+  const found = SIDES.map((left) => {
     const [a, b, c] = SIDES.filter((side) => side !== left);
-    for (const sides of [[a, b, c], [a, c, b], [b, a, c], [b, c, a], [c, a, b], [c, b, a]]) {
-      const far = points.reduce((sum, point, at) => sum + out[sides[at]](point), 0);
-      if (far > best.far + 1e-9) best = { far, left };
-    }
-  }
-  return best.left;
+    const ways = [[a, b, c], [a, c, b], [b, a, c], [b, c, a], [c, a, b], [c, b, a]];
+    const far = ways.map((sides) => points.reduce((sum, point, at) => sum + out[sides[at]](point), 0));
+    return { left, far: Math.max(...far) };
+  });
+  const [best, next] = found.sort((one, other) => other.far - one.far);
+  return best.far - next.far > CLEAR * best.far ? best.left : null;
 }
 
 /**
@@ -113,7 +115,8 @@ export function hint(way, points) {
   const left = 4 - points.length;
   if (left === 4) return "Click the top-most, left-most, bottom-most, right-most point, in any order.";
   const side = missingSide(points);
-  return side ? `1 point left: the ${side}-most.` : `${left} points left, of top, left, bottom and right.`;
+  if (side) return `1 point left: the ${side}-most, it seems.`;
+  return `${left === 1 ? "1 point" : `${left} points`} left, of top, left, bottom and right.`;
 }
 
 /** The smallest box at a point, for a click on it. @param {Array<{box: Box}>} boxes @param {Point} point */

@@ -56,11 +56,11 @@ export class DrawingBar {
     this.named = el("span", {}, "label");
     this.element = el(
       "div", { class: "drawing-bar", role: "group", "aria-label": "Drawing boxes", hidden: true },
-      this.hint, this.ways, el("label", {}, "class", this.kind), this.kinds, el("label", {}, this.named, this.values),
+      el("div", { class: "drawing-said" }, this.hint, this.place), this.ways, el("label", {}, "class", this.kind), this.kinds, el("label", {}, this.named, this.values),
       el("label", { title: "A track, with the boxes of the frames between (Shift B)" },
         this.onward, "continue the last box ", el("kbd", {}, "⇧ B")),
       this.button("Delete", "Del", "Delete the chosen box", this.told.erase),
-      this.button("Done", "Esc", "Stop drawing", this.told.leave), this.place,
+      this.button("Done", "Esc", "Stop drawing", this.told.leave),
     );
   }
 
