@@ -11,10 +11,15 @@ import pyarrow as pa
 
 from vquery.errors import MediaError
 from vquery.schema import BOX
+from vquery.store.settle import EMBEDDING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from vquery.store.snapshot import Snapshot
     from vquery.store.store import Store
+
+OF_FRAMES = "embedding.frame"
 
 
 def pictures(
@@ -45,12 +50,18 @@ def pictures(
     if _own_network(store):
         return found, "; without a vector, since the collection has those of a network of its own"
     describer = FaceDescriptor()
-    there = [space for space in describer.spaces if f"embedding.{space}" in snapshot.tables()]
-    vectors = describer.describe(image, box, None) if there else {}
-    for space in there:
+    spaces = _spaces(snapshot, describer.spaces)
+    vectors = describer.describe(image, box, None) if spaces else {}
+    for space in spaces:
         vector = vectors[space][0].astype(np.float32).tolist()
         found[f"vector.{space}"] = _column(vector, count, pa.list_(pa.float32()))
-    return found, "" if there else "; without a vector, since the collection has none"
+    return found, "" if spaces else "; without a vector, since those there are were made otherwise"
+
+
+def _spaces(snapshot: Snapshot, own: Iterable[str]) -> list[str]:
+    """Choose the spaces that detections have vectors in; all, where none has any."""
+    tables = {name for name in snapshot.tables() if name.startswith(EMBEDDING)} - {OF_FRAMES}
+    return [space for space in own if not tables or f"{EMBEDDING}{space}" in tables]
 
 
 def _picture(film: dict[str, Any], row: dict[str, Any]) -> Any:

@@ -131,7 +131,7 @@ class Showing:
                 raise MediaError(f"detection {detection_id} lies outside the picture")
             return encode_jpeg(cut, longest=CROP_SIDE, quality=QUALITY)
 
-        return self._kept.get((film.uri, "crop", detection_id), make)
+        return self._kept.get((film.uri, "crop", detection_id, *seen.box[row].tolist()), make)
 
     def _picture(self, film: Film, start_us: int, number: int) -> Picture:
         seeker = self._taken(film)

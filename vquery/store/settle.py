@@ -148,15 +148,18 @@ def _tables(rows: pa.Table, live: Sequence[Live]) -> dict[str, pa.Table]:
             continue
         if name == "jpeg":
             found[CROPS] = some.select(["item_id", "video", "jpeg"])
-        elif space in kinds:  # a space that was never used stays away
-            found |= _vectors(some, name, space, kinds[space])
+        else:
+            found |= _vectors(some, name, space, kinds.get(space))
     return found
 
 
-def _vectors(rows: pa.Table, name: str, space: str, kind: bytes) -> dict[str, pa.Table]:
+def _vectors(rows: pa.Table, name: str, space: str, kind: bytes | None) -> dict[str, pa.Table]:
     """Make the rows of a space; vectors of another length than those there are not of it."""
-    size = pa.ipc.read_schema(pa.py_buffer(kind)).field("vector").type.list_size
-    rows = rows.filter(pc.equal(pc.list_value_length(rows[name]), size))
+    lengths = pc.list_value_length(rows[name])
+    size = lengths[0].as_py()
+    if kind is not None:
+        size = pa.ipc.read_schema(pa.py_buffer(kind)).field("vector").type.list_size
+    rows = rows.filter(pc.equal(lengths, size))
     if not rows.num_rows:
         return {}
     flat = rows[name].combine_chunks().flatten().cast(pa.float32())

@@ -20,6 +20,7 @@ from vquery.api.tables import crop as stored_crop
 from vquery.api.timelines import Timeline
 from vquery.errors import MediaError, StoreError
 from vquery.media.playing import content_type
+from vquery.store.drawn import is_drawn
 from vquery.web import ranges, wire
 from vquery.web.wire import Refused
 
@@ -42,6 +43,8 @@ DECODERS = 2
 """Pictures that are decoded at once: more would only wait for each other."""
 KEPT = {"Cache-Control": "private, max-age=86400"}
 """The bytes of a crop or frame never change; the page is given other addresses for other ones."""
+ASKED_AGAIN = {"Cache-Control": "private, no-cache"}
+"""Of crops of drawn boxes, which people move: the browser asks whether its one is still right."""
 
 
 class Desk:
@@ -147,7 +150,7 @@ async def crop(request: Request) -> Response:
     found = await seen(request, stored)
     if found is None:
         found = await seen(request, cut, decodes=True)
-    return picture(request, found)
+    return picture(request, found, ASKED_AGAIN if is_drawn(number) else None)
 
 
 def picture(request: Request, jpeg: bytes, headers: dict[str, str] | None = None) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 from pathlib import Path
@@ -410,3 +411,58 @@ class TestExport:
         assert [row["detector"] for row in rows] == ["human", "human"]
         assert all(row["image"]["bytes"] for row in rows)
         assert written.skipped == {"interpolated box, which has no crop": 1}
+
+
+class TestPictures:
+    @pytest.fixture
+    def folder(self, tmp_path):
+        """A folder of pictures of which the third is missing, and a picture of its own."""
+        import cv2
+
+        media = tmp_path / "media"
+        (media / "walk").mkdir(parents=True)
+        rng = np.random.default_rng(1)
+        for number in (1, 2, 4, 5):
+            image = rng.integers(0, 256, (96, 128, 3), dtype=np.uint8)
+            cv2.imwrite(str(media / "walk" / f"{number:06d}.png"), image)
+        cv2.imwrite(str(media / "still.png"), image)
+        return media
+
+    def test_boxes_are_drawn_on_folders_of_pictures_and_on_single_ones(self, folder, tmp_path):
+        with vq.create(tmp_path / "pictures.vq") as db:
+            db.index(folder / "walk", images=2, faces="none", workers=1)
+            db.index(folder / "still.png", images=2, faces="none", workers=1)
+            frames = db.frames.collect().to_pylist()
+            names = {row["video"] for row in frames}
+            for name in names:
+                first = min(row["start_us"] for row in frames if row["video"] == name)
+                done = db.draw(name, first / 1e6, BOX)
+                cut = decode_jpeg(db.picture(done.detection_id))
+                assert cut.shape[:2] == (48, 48), name
+            assert len(stored(db)) == len(names) == 2
+            with db._store.snapshot() as snapshot:
+                assert len(snapshot.vectors("embedding.face")[0]) == 2
+
+    def test_no_box_is_drawn_where_a_picture_is_missing(self, folder, tmp_path):
+        with vq.create(tmp_path / "pictures.vq") as db:
+            db.index(folder, images=2, faces="none", workers=1)
+            walk = db.frames.collect().to_pylist()
+            walk = [row for row in walk if row["video"].startswith("walk")]
+            gap = next(
+                a["end_us"] for a, b in itertools.pairwise(walk) if a["end_us"] < b["start_us"]
+            )
+            with pytest.raises(LabelError, match="no frame of"):
+                db.draw(walk[0]["video"], gap / 1e6, BOX)
+            first = db.draw(walk[0]["video"], walk[0]["start_us"] / 1e6, BOX)
+            last = db.draw(
+                walk[0]["video"], walk[-1]["start_us"] / 1e6, BOX, continues=first.detection_id
+            )
+            assert last.rows == len(walk) - 1, "a box for every picture there is, and no other"
+
+    def test_a_video_without_pictures_has_nothing_to_draw_on(self, tmp_path):
+        (tmp_path / "lost.detections.csv").write_text("start,end,x1,y1,x2,y2\n1,2,.1,.1,.2,.2\n")
+        with vq.create(tmp_path / "lost.vq") as db:
+            db.index(tmp_path / "lost.detections.csv", faces="none", workers=1)
+            name = db.videos["video"][0].as_py()
+            with pytest.raises(LabelError, match="has no pictures"):
+                db.draw(name, 1.5, BOX)

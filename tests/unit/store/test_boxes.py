@@ -81,7 +81,7 @@ class TestStored:
         vector = np.arange(made.DIMENSIONS, dtype=np.float32)
         rows = made.box_rows(0)
         rows = rows.append_column("jpeg", pa.array([b"picture"]))
-        for space in ("face", "unknown"):
+        for space in ("face", "fresh"):
             values = pa.array([vector.tolist()], pa.list_(pa.float32()))
             rows = rows.append_column(f"vector.{space}", values)
         filled.draw(rows, 1, who="ann")
@@ -89,7 +89,7 @@ class TestStored:
             ids, matrix = snapshot.vectors("embedding.face")
             assert matrix[ids.tolist().index(FIRST)].tolist() == vector.tolist()
             assert snapshot.picture("picture.drawn", FIRST) == b"picture"
-            assert "embedding.unknown" not in snapshot.tables()
+            assert snapshot.vectors("embedding.fresh")[0].tolist() == [FIRST]
         filled.remove_boxes([FIRST], who="ann")
         with filled.snapshot() as snapshot:
             assert FIRST not in snapshot.vectors("embedding.face")[0]

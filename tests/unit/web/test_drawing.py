@@ -152,3 +152,20 @@ def test_drawing_needs_the_token(page):
     body = json.dumps({"video": "a.mp4", "t_us": 0, "box": BOX}).encode()
     for path in ("/api/boxes", "/api/boxes/move", "/api/boxes/remove"):
         assert page.ask("POST", path, body, {"X-VQuery-Token": None}).status == 403
+
+
+def test_crops_follow_boxes_that_move(page):
+    times = page.get("/api/frames", video="a.mp4", start_us=0, end_us=500_000)["start_us"]
+    first = draw(page)
+    last = draw(page, t_us=times[2], **{"class": None}, continues=first["detection_id"])
+    seen = overlay(page, 0, times[3]).values()
+    between = next(box["detection_id"] for box in seen if box["interpolated"])
+    crops = {}
+    for turn in ("before", "after"):
+        for item in (last["detection_id"], between):
+            answer = page.ask("GET", f"/media/crop/{item}.jpg")
+            assert (answer.status, answer.headers["cache-control"]) == (200, "private, no-cache")
+            crops[turn, item] = answer.body
+        to = [0.5, 0.1, 0.9, 0.9]
+        page.post("/api/boxes/move", {"detection_id": last["detection_id"], "box": to})
+    assert all(crops["before", i] != crops["after", i] for i in (last["detection_id"], between))
