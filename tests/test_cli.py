@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import click
+import pyarrow.compute as pc
 import pytest
 from click.testing import CliRunner, Result
 
@@ -56,7 +57,7 @@ def command(path: tuple[str, ...]) -> click.Command:
 def test_the_verbs_are_those_of_the_design():
     assert set(main.commands) == {
         *("demo", "index", "info", "query", "label", "propagate", "suggest", "undo", "export"),
-        *("check", "serve", "models"),
+        *("check", "serve", "models", "embed"),
     }
 
 
@@ -106,6 +107,9 @@ def test_version():
         ("label", "x.vq", "--from", "seeds.csv", "--value", "a"),
         ("label", "x.vq", "--undo", "--redo"),
         ("propagate", "x.vq", "--threshold", "2"),
+        ("embed", "x.vq", "--over", "shots"),
+        ("embed", "x.vq", "--fresh"),
+        ("embed", "x.vq", "--train", "--weights", "no-such.safetensors"),
         ("export", "x.vq"),
         ("export", "x.vq", "folder", "--format", "voc"),
         ("export", "x.vq", "folder", "--split", "0.8,0.2"),
@@ -354,3 +358,19 @@ def test_demo_in_json_says_nothing_else(tmp_path, monkeypatch):
     monkeypatch.setattr(api, "run_demo", small)
     report = as_json("demo", "--output", tmp_path / "demo", "--seed", 0)
     assert [stage["name"] for stage in report["stages"]][-1] == "export"
+
+
+def test_embed_learns_takes_up_and_is_taken_by_propagate(path):
+    tiny = ("--train", "--epochs", 1, "--width", 4, "--side", 16, "--batch", 16)
+    first = as_json("embed", path, *tiny)
+    assert first["embedded"] == first["total"] > 0
+    assert first["epochs"] == 1
+    again = as_json("embed", path, "--side", 16)
+    assert (again["embedded"], again["kept"]) == (0, first["total"])
+    assert "'learned' over faces: 0 embedded" in run("embed", path, "--side", 16).stdout
+    run("label", path, "--where", f"detection_id == {ANN}", "--value", "Ann")
+    assert as_json("propagate", path, "--space", "learned", "--space", "face")["labelled"] > 0
+    runs = vq.open(path).runs.filter(pc.field("command") == "propagate")
+    assert json.loads(runs["arguments"][-1].as_py())["spaces"] == ["learned", "face"]
+    assert "no embedding 'lerned'" in run("propagate", path, "--space", "lerned", code=1).stderr
+    assert "no model was trained" in run("embed", path, "--name", "mine", code=1).stderr

@@ -9,7 +9,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vquery.api.augmenting import augment as augment
     from vquery.api.collection import Collection
+    from vquery.api.embedding import Backbone, Embedded
     from vquery.api.opening import create
     from vquery.api.opening import open as open
     from vquery.api.voting import votes
@@ -130,7 +132,9 @@ if TYPE_CHECKING:
     from vquery.supervise.votes.matrix import LabelMatrix
 
 _HOMES = {
+    "vquery.api.augmenting": "augment",
     "vquery.api.collection": "Collection",
+    "vquery.api.embedding": "Backbone Embedded",
     "vquery.api.opening": "create open",
     "vquery.api.voting": "votes",
     "vquery.engine.running.cache": "Cache",
@@ -190,10 +194,12 @@ __all__ = [
     "ABSTAIN",
     "Assertion",
     "Assessment",
+    "Backbone",
     "Cache",
     "Checked",
     "Collection",
     "Decoded",
+    "Embedded",
     "ExportError",
     "IngestError",
     "Intervals",
@@ -218,6 +224,7 @@ __all__ = [
     "arg_max",
     "arg_min",
     "assess",
+    "augment",
     "before",
     "below",
     "boxes_overlap",

@@ -70,6 +70,10 @@ def _concepts(_: click.Context, __: click.Parameter, given: Sequence[str]) -> li
     return list(dict.fromkeys(given))
 
 
+def _spaces(_: click.Context, __: click.Parameter, given: Sequence[str]) -> list[str] | None:
+    return list(dict.fromkeys(given)) or None
+
+
 @main.command()
 @COLLECTION
 @click.option(
@@ -117,6 +121,15 @@ def _concepts(_: click.Context, __: click.Parameter, given: Sequence[str]) -> li
     default=1.0,
     show_default=True,
     help="Mixing weight of --edges.",
+)
+@click.option(
+    "--space",
+    "spaces",
+    multiple=True,
+    callback=_spaces,
+    metavar="NAME",
+    help="Embedding by which faces are alike, such as one of `vquery embed`; may be given again, "
+    "and several count alike. Default: those of indexing.",
 )
 @click.option(
     "--not-exclusive",

@@ -1,10 +1,11 @@
-"""What learned embeddings are worth: ``python -m tests.bench.learn.embeddings DATA [COLLECTION]``.
+"""What learned embeddings are worth: ``python -m tests.bench.learn.embeddings DATA WORK [SETS]``.
 
 On each set the built-in descriptor, what SimCLR learnt on the set's own pictures without any label
 (several seeds), both together, and rotation prediction: which share of nearest neighbours in other
 groups has the same label, and how right labels are that spread from 1, 2 and 5 a class to other
-groups. All get the same draws. No label chooses anything: epochs and rates were set by hand from
-time alone. COLLECTION is an index of ``DATA/videos``, made where it is not given.
+groups. All get the same draws. No label chooses anything: epochs are what a few minutes allow. In
+the folder WORK lie an index of ``DATA/videos`` and the checkpoints, so that what is interrupted
+goes on. SETS are names of `PLANS`; by default all.
 """
 
 from __future__ import annotations
@@ -28,40 +29,40 @@ DRAWS = 20
 SAMPLES = 2000
 BUILT, LEARNED, BOTH, ROTATION = "built-in", "learned", "both", "rotation"
 PLANS = {
-    # name → (epochs, batch, seeds)
-    "screenshots": (20, 128, 3),
-    "five signers": (20, 256, 2),
-    "digits": (15, 256, 2),
+    # name → (epochs, batch)
+    "screenshots": (12, 128),
+    "five signers": (15, 256),
+    "digits": (10, 256),
 }
+SEEDS = 3
 RATE = 2e-3
 
 
-def vectors(data: Set, method: Method, seed: int) -> np.ndarray:
-    epochs, batch, _ = PLANS[data.name]
+def vectors(data: Set, method: Method, seed: int, work: Path) -> np.ndarray:
+    epochs, batch = PLANS[data.name]
     settings = Settings(epochs=epochs, rate=RATE, seed=seed)
     recipe = Recipe(method=method, width=16, batch=batch, settings=settings)
+    place = work / f"{data.name.replace(' ', '-')}-{method}-{seed}"
     spent, started = time.process_time(), time.monotonic()
-    learnt = learn(data.pictures, recipe, view=data.view, device="cpu")
+    learnt = learn(data.pictures, recipe, view=data.view, device="cpu", folder=place)
     cpu, wall = time.process_time() - spent, time.monotonic() - started
-    shown = epochs * 2 * batch * (len(data.pictures) // batch or 1)
     print(
-        f"  {method}, seed {seed}: {cpu:.0f} s of CPU ({wall:.0f} s in all), loss "
-        f"{learnt.history.rows[-1]['loss']:.3f}, at most {shown / cpu:.0f} views/s of CPU",
+        f"  {data.name}, {method}, seed {seed}: {cpu:.0f} s of CPU, {wall:.0f} s by the clock, "
+        f"loss {learnt.history.rows[-1]['loss']:.3f}, taken up after {learnt.history.resumed}",
         flush=True,
     )
     return learnt.vectors(data.pictures)
 
 
-def spaces(data: Set) -> dict[str, list[np.ndarray]]:
+def spaces(data: Set, seeds: int, work: Path) -> dict[str, list[np.ndarray]]:
     """Vectors by kind, a list of one for each seed."""
-    seeds = PLANS[data.name][2]
-    learned = [vectors(data, "simclr", seed) for seed in range(seeds)]
+    learned = [vectors(data, "simclr", seed, work) for seed in range(seeds)]
     own = centred(data.built)
     return {
         BUILT: [data.built],
         LEARNED: learned,
         BOTH: [np.hstack([own, one]) / np.sqrt(2) for one in learned],
-        ROTATION: [vectors(data, "rotation", 0)],
+        ROTATION: [vectors(data, "rotation", 0, work)],
     }
 
 
@@ -132,20 +133,23 @@ def spread(values: np.ndarray) -> str:
     return f"{values.mean():.3f} ({values.min():.3f}–{values.max():.3f})"
 
 
-def main(folder: Path, collection: Path | None = None) -> None:
+def main(folder: Path, work: Path, *names: str) -> None:
     torch.set_num_threads(1)
+    work.mkdir(parents=True, exist_ok=True)
+    chosen = names or tuple(PLANS)
     print(f"PyTorch {torch.__version__}, one thread, {DRAWS} draws", flush=True)
-    television = sets.television(folder)
-    tell(television, spaces(television))
-    signs, stage = sets.faces(folder, collection)
-    found = spaces(signs)
-    tell(signs, found)
-    tell(stage, found)
-    digits = sets.digits()
-    tell(digits, spaces(digits))
+    signs, stage = sets.faces(folder, work / "clips.vq")
+    every = {"screenshots": sets.television(folder), "five signers": signs, "digits": sets.digits()}
+    for seeds in range(1, SEEDS + 1):
+        for name in chosen:
+            data = every[name]
+            found = spaces(data, seeds, work)
+            tell(data, found)
+            if data is signs:
+                tell(stage, found)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in {2, 3}:
-        sys.exit(str(__doc__))
-    main(*(Path(argument) for argument in sys.argv[1:]))
+    if len(sys.argv) < 3 or not {*sys.argv[3:]} <= PLANS.keys():
+        sys.exit(f"{__doc__}\n{', '.join(PLANS)}")
+    main(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:])

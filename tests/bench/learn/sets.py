@@ -7,7 +7,6 @@ of each stands beside, made of the same pixels.
 from __future__ import annotations
 
 import json
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -90,14 +89,14 @@ def digits() -> Set:
     return Set("digits", pictures, unit(found.data), truth, own, own, view)
 
 
-def faces(folder: Path, collection: Path | None = None) -> tuple[Set, Set]:
-    """Faces of all clips: who of five signs, clips apart; who of two is on stage, shots apart."""
-    if collection is None:
-        with tempfile.TemporaryDirectory() as there:
-            path = Path(there) / "clips.vq"
-            with vq.create(path) as db:
-                db.index(folder / "videos", models=folder / "models")
-            return faces(folder, path)
+def faces(folder: Path, collection: Path) -> tuple[Set, Set]:
+    """Faces of all clips: who of five signs, clips apart; who of two is on stage, shots apart.
+
+    ``collection`` is an index of the clips, made where it is not there.
+    """
+    if not collection.exists():
+        with vq.create(collection) as db:
+            db.index(folder / "videos", models=folder / "models")
     with Store.open(collection).snapshot() as snapshot:
         pictures = load(snapshot, "detection", side=SIDE)
         spaces = [snapshot.vectors(f"embedding.{name}") for name in ("face", "face_wide")]

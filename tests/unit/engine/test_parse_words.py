@@ -17,8 +17,9 @@ RUN = frozenset(
 )
 """What runs a query or looks at it: a text only builds one."""
 PYTHON_ONLY = frozenset(
-    "ABSTAIN Assertion Assessment Cache Checked Decoded LabelMatrix LabelModel Transitions"
-    " appear assess check choose_graph concept consistent corrected create decode extend_votes"
+    "ABSTAIN Assertion Assessment Backbone Cache Checked Decoded Embedded LabelMatrix LabelModel"
+    " Transitions appear assess augment check choose_graph concept consistent corrected create"
+    " decode extend_votes"
     " fit_linear flicker from_arrow from_duckdb from_pandas from_polars knn_graph label_errors"
     " leave_functions_out multibox never no_overlap open out_of_fold propagate"
     " propagate_concepts slice spread_labels stays switches udf votes".split()
