@@ -2,9 +2,9 @@
 
 Rows that a propagation or fusion replaces are kept in a second table with the run that replaced
 them, for the last `KEPT_RUNS` runs of each concept; then they are let go, but for what was
-propagated and fused last, which fusions and models draw on. One commit moves rows in both directions, so that a run is
-in force or undone and never half of each. Labels of detections and those of spans lie in tables of
-their own (`Shelf`), and one does not replace the other.
+propagated and fused last, which fusions and models draw on. One commit moves rows in both
+directions, so that a run is in force or undone and never half of each. Labels of detections and
+those of spans lie in tables of their own (`Shelf`), and one does not replace the other.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -33,6 +34,7 @@ DONE = "propagated/"
 """With the number of a run: the unit of work that put its labels in force."""
 DID = {"propagate": "propagated", "fuse": "fused", "predict": "predicted"}
 """Commands whose runs can be taken back, and what each did."""
+PREDICT = "predict"
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Undone:
     items
         Rows that came back.
     did
-        "propagated" or "fused".
+        "propagated", "fused" or "predicted".
     """
 
     run_id: int
@@ -105,7 +107,7 @@ def keep(
 
 
 def undo(store: Store, run_id: int | None) -> Undone:
-    """Take a propagation or fusion back; see `Collection.undo_run`."""
+    """Take a propagation, fusion or prediction back; see `Collection.undo_run`."""
     with store.snapshot() as snapshot:
         chosen, concept, shelf = _to_undo(store, snapshot, run_id)
         did = DID[commands(snapshot)[chosen]]
@@ -141,6 +143,24 @@ def last_propagated(
             mine = rows.filter(pc.equal(rows["run_id"], max(made)))
             return mine.sort_by("detection_id").combine_chunks()
     return pa.schema([schema.SOFT_LABEL.field(name) for name in columns]).empty_table()
+
+
+def last_made(snapshot: Snapshot, concept: str, shelf: Shelf) -> pa.Table:
+    """Read what was propagated or fused of a concept last, be it in force or below predictions."""
+    made_by = commands(snapshot)
+    names = shelf.schema.names
+    states = [snapshot.read(table, columns=names) for table in (shelf.now, shelf.before)]
+    rows = pa.concat_tables([one.select(names) for one in states])
+    rows = rows.filter(pc.equal(rows["concept"], concept))
+    made = [run for run in rows["run_id"].unique().to_pylist() if made_by.get(run) != PREDICT]
+    if not made:
+        return shelf.schema.empty_table()
+    mine = rows.filter(pc.equal(rows["run_id"], max(made)))
+    if shelf is DETECTIONS:  # a run that was replaced twice, with an undo in between, is kept twice
+        mine = mine.sort_by("detection_id").combine_chunks()
+        ids = mine["detection_id"].to_numpy()
+        return mine.filter(pa.array(np.r_[True, ids[1:] != ids[:-1]][: len(ids)]))
+    return mine.sort_by([(name, "ascending") for name in shelf.order]).combine_chunks()
 
 
 def runs(snapshot: Snapshot) -> list[dict[str, Any]]:
@@ -271,15 +291,18 @@ def _replaced_by(rows: pa.Table, run_id: int) -> pa.Table:
 
 
 def _latest(before: pa.Table, concept: str, states: int, made_by: Mapping[int, str]) -> pa.Table:
-    """Let the oldest states of a concept go, but for its last propagation; others keep theirs."""
+    """Let the oldest states of a concept go, but for what was propagated and fused last."""
     own = before.filter(pc.equal(before["concept"], concept))
     recent = sorted(own["replaced_by"].unique().to_pylist())[-states:]
-    made = [run for run in own["run_id"].unique().to_pylist() if _propagates(made_by, run)]
+    every = own["run_id"].unique().to_pylist()
+    spread = [run for run in every if _propagates(made_by, run)]
+    made = [run for run in every if made_by.get(run) != PREDICT]
+    last = {max(spread, default=0), max(made, default=0)}
     keep_ = pc.or_(
         pc.not_equal(before["concept"], concept),
         pc.or_(
             pc.is_in(before["replaced_by"], value_set=pa.array(recent, pa.int64())),
-            pc.is_in(before["run_id"], value_set=pa.array([max(made)] if made else [], pa.int64())),
+            pc.is_in(before["run_id"], value_set=pa.array(sorted(last), pa.int64())),
         ),
     )
     return before.filter(keep_)
