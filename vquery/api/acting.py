@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from vquery.store.store import Store
 
 
+ACCEPT = "accept"
+
+
 class StaleError(LabelError):
     """What an action is about was changed meanwhile."""
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery.api import correcting
+from vquery.api.covering import HALF, cover
 from vquery.api.labelling import NONE_OF_THEM
 from vquery.api.propagation.votes import NEEDED
 from vquery.api.tables import FUSED, HUMAN
@@ -117,6 +118,19 @@ def most_over(rows: pa.Table, place: Place) -> dict[str, Any] | None:
     best = int(np.argmax(over))
     found: dict[str, Any] = rows.slice(best, 1).to_pylist()[0]
     return found if over[best] > 0 else None
+
+
+def rejection(wrong: pa.Table, soft: dict[str, Any] | None, place: Place) -> dict[str, Any] | None:
+    """Find who rejected, for at least half of a span, the label that was found of it."""
+    if soft is None or not wrong.num_rows:
+        return None
+    mine = wrong.filter(pc.equal(wrong["label"], pa.scalar(soft["best"], pa.string())))
+    times = {"video": [place.video], "start_us": [place.start_us], "end_us": [place.end_us]}
+    found = cover(mine, pa.table(times))
+    if found.share[0] < HALF:
+        return None
+    row: dict[str, Any] = mine.slice(int(found.at[0]), 1).to_pylist()[0]
+    return row
 
 
 def kept_sources(soft: dict[str, Any] | None) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery.api.extents import extents
+from vquery.api.span_labels import without_rejected
 from vquery.api.tables import FUSED, HUMAN, Wanted, at_threshold, crop, labels_of, propagated
 from vquery.errors import ExportError
 from vquery.export.dense import INTERPOLATED, interpolated
@@ -17,6 +18,8 @@ from vquery.export.spans import SPAN, LabelledSpans, left_by_people
 from vquery.export.write import BOXES, FORMATS, write_export
 from vquery.schema import KEYS
 from vquery.store.drawn import BETWEEN, is_drawn
+from vquery.store.span_verdicts import rejected_spans
+from vquery.store.spans import derive_spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,7 +46,9 @@ def export(
     """Write the labels of a concept; see `Collection.export`."""
     with store.snapshot() as snapshot:
         seeds, rejected = store.labels(concept, snapshot), store.rejected(concept, snapshot)
-        spans = gather_spans(snapshot, store.span_labels(concept, snapshot), concept, threshold)
+        events = store.events(snapshot)
+        said, wrong = derive_spans(events, concept), rejected_spans(events, concept)
+        spans = gather_spans(snapshot, said, wrong, concept, threshold)
         if seeds.num_rows or propagated(snapshot, concept).num_rows:
             dense = format in BOXES and not keyframes_only
             labelled = gather(snapshot, seeds, rejected, concept, threshold, dense=dense)
@@ -95,7 +100,11 @@ def _nothing(store: Store, snapshot: Snapshot, concept: str) -> str:
 
 
 def gather_spans(
-    snapshot: Snapshot, human: pa.Table, concept: str, threshold: float | None
+    snapshot: Snapshot,
+    human: pa.Table,
+    rejected: pa.Table,
+    concept: str,
+    threshold: float | None,
 ) -> LabelledSpans:
     """Collect every labelled span of time: human labels, and what was fused where there are none.
 
@@ -103,6 +112,8 @@ def gather_spans(
     ----------
     human
         The human labels of spans of the concept in force (SEED_SPAN).
+    rejected
+        The labels that people said are wrong, and when (SEED_SPAN).
     threshold
         Least probability of a fused label; None: that of its fusion.
     """
@@ -111,6 +122,7 @@ def gather_spans(
     # where no source says anything there is only the balance of the classes, whatever the threshold
     label = pc.if_else(soft["reached"], at_threshold(snapshot, soft, threshold), None)
     soft = soft.set_column(soft.column_names.index("label"), "label", label)
+    soft, *wrong = without_rejected(soft, rejected)
     fused, dropped, cut = left_by_people(soft, human)
     rows = pa.concat_tables([_said(human), _found(fused)])
     ends = extents(snapshot)
@@ -125,6 +137,7 @@ def gather_spans(
         | {
             "human_spans": seeds.to_pylist(),
             "fused_spans_under_human_labels": {"dropped": dropped, "cut": cut},
+            "fused_spans_rejected": {"dropped": wrong[0], "cut": wrong[1]},
         },
     )
 

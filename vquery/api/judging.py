@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vquery.api import labelling
-from vquery.api.acting import Acted, acted, done, nothing
+from vquery.api import labelling, span_judging
+from vquery.api.acting import ACCEPT, Acted, acted, done, nothing
 from vquery.api.covering import touching
 from vquery.api.tables import HUMAN, Wanted, labels_of
 from vquery.errors import LabelError
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     Ints: TypeAlias = npt.NDArray[np.int64]
     Proposals: TypeAlias = Sequence[str | None] | pa.Array | pa.ChunkedArray
 
-ACCEPT = "accept"
-
 
 class Judging:
     """What a collection is told of labels that it proposed."""
@@ -52,7 +50,8 @@ class Judging:
         Parameters
         ----------
         rows
-            Detections: a relation, a table or ids.
+            Detections: a relation, a table or ids. Or spans of time: then what was fused of the
+            time that overlaps a row most is the label of the row.
         concept
             Such as "name".
         by, query
@@ -161,6 +160,12 @@ def _listed(proposals: Proposals, count: int) -> list[str | None]:
     return said
 
 
+def _spans_in(rows: Rows) -> pa.Table | None:
+    """Return rows that are spans of time as a table; None where they are detections."""
+    found = labelling.collected(rows)
+    return found if labelling.is_spans(found) else None
+
+
 def accept(
     store: Store,
     rows: Rows,
@@ -173,6 +178,10 @@ def accept(
 ) -> Acted:
     """Give each detection the label that is proposed for it; the others are left as they are."""
     labelling.check_concept(concept)
+    spans = _spans_in(rows)
+    if spans is not None:
+        said = {"who": by or labelling.login(), "query": query, "key": key}
+        return span_judging.accept(store, spans, concept, said)
     before = done(store, key, LABEL)
     if before is not None:
         return before
@@ -206,6 +215,10 @@ def reject(
 ) -> Acted:
     """Say that the label of each detection is wrong, whoever gave it, until this is undone."""
     labelling.check_concept(concept)
+    spans = _spans_in(rows)
+    if spans is not None:
+        said = {"who": by or labelling.login(), "query": query, "key": key}
+        return span_judging.reject(store, spans, concept, said)
     before = done(store, key, REJECT)
     if before is not None:
         return before
@@ -231,6 +244,10 @@ def unsure(
 ) -> Acted:
     """Say that nobody can tell: what is there of a human label is taken off."""
     labelling.check_concept(concept)
+    spans = _spans_in(rows)
+    if spans is not None:
+        said = {"who": by or labelling.login(), "query": query, "key": key}
+        return span_judging.unsure(store, spans, concept, said)
     before = done(store, key, UNSURE)
     if before is not None:
         return before

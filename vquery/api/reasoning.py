@@ -24,6 +24,7 @@ from vquery.api.evidence import (
     most_over,
     people,
     person,
+    rejection,
     rules,
     shares,
     shown,
@@ -35,6 +36,7 @@ from vquery.api.lately import Lately
 from vquery.api.propagation import keeping, running
 from vquery.api.tables import FUSED, HUMAN, Wanted, labels_of
 from vquery.errors import StoreError, VQueryError
+from vquery.store.span_verdicts import rejected_spans
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -111,11 +113,15 @@ class Reasoner:
         said = self._looker.spans(moment, concept)
         own, soft = most_over(said, place), found_for_span(moment, place, concept)
         told = [] if own is None else [person(own)]
+        events = self._looker.store.events_until(moment.last_event)
+        wrong = rejection(rejected_spans(events, concept), soft, place)
+        if wrong is not None:
+            told.append(person(wrong, rejects=True))
         told += [*fused(soft), *votes(moment, place, concept)]
         label = source = chance = None
         if own is not None:
             label, source, chance = own["label"], HUMAN, 1.0 if own["label"] else None
-        elif soft is not None and soft["label"] is not None:
+        elif soft is not None and soft["label"] is not None and wrong is None:
             label, source, chance = soft["label"], soft["source"], soft["probability"]
             source = FUSED if source == HUMAN else source
         sentence = _sentence(place, concept, label, source, told, soft)

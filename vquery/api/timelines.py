@@ -13,7 +13,9 @@ from vquery.api.labelling import NONE_OF_THEM
 from vquery.api.lanes import NO_VALUE, Spans, lane, sorted_spans
 from vquery.api.lately import Lately, weight
 from vquery.api.looking import CONFIRMED, CONFLICT, PROPOSED
+from vquery.api.span_labels import without_rejected
 from vquery.api.tables import HUMAN
+from vquery.store.span_verdicts import rejected_spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,8 +124,10 @@ class Timeline:
         called = self._looker.called(moment, video, concept)
         found = _called(seen, called, np.flatnonzero(called.state == PROPOSED))
         said = _called(seen, called, np.flatnonzero(called.human))
-        spans = _person(self._looker.spans(moment, concept), moment, video, concept)
-        return _joined(found, _fused(moment, video, concept)), _joined(said, spans)
+        wrong = rejected_spans(self._looker.store.events_until(moment.last_event), concept)
+        fused = _fused(moment, video, concept, wrong)
+        spans = _person(self._looker.spans(moment, concept), video, fused)
+        return _joined(found, fused), _joined(said, spans)
 
 
 def _detected(moment: Moment, video: str, looker: Looker) -> list[tuple[str, Spans]]:
@@ -195,19 +199,20 @@ def _valued(rows: pa.Table, column: str, state: int | None) -> Spans:
     )
 
 
-def _fused(moment: Moment, video: str, concept: str) -> Spans:
-    """Labels that a fusion gave to spans of time."""
-    columns = ["start_us", "end_us", "concept", "label", "source"]
+def _fused(moment: Moment, video: str, concept: str, wrong: pa.Table) -> Spans:
+    """Labels that a fusion gave to spans of time, without those that people rejected."""
+    columns = ["video", "start_us", "end_us", "concept", "label", "best", "source"]
     rows = moment.snapshot.read("soft_intervals", columns=columns, videos=[video])
     keep = pc.and_(pc.equal(rows["concept"], concept), pc.is_valid(rows["label"]))
     rows = rows.filter(pc.and_(keep, pc.not_equal(rows["source"], HUMAN)))
+    rows, *_ = without_rejected(rows, wrong.filter(pc.equal(wrong["video"], video)))
     return _valued(rows, "label", PROPOSED)
 
 
-def _person(every: pa.Table, moment: Moment, video: str, concept: str) -> Spans:
+def _person(every: pa.Table, video: str, found: Spans) -> Spans:
     """Labels that people gave to spans of time; against what was found they are in conflict."""
     rows = every.filter(pc.equal(every["video"], video))
-    said, found = _valued(rows, "label", CONFIRMED), _fused(moment, video, concept)
+    said = _valued(rows, "label", CONFIRMED)
     assert said.state is not None
     for at, (low, high) in enumerate(zip(said.start.tolist(), said.end.tolist(), strict=True)):
         assert said.code is not None

@@ -10,9 +10,11 @@ from vquery.store.events import (
     JUDGE,
     LABEL_SPANS,
     REJECT,
+    REJECT_SPANS,
     TRIM_SPANS,
     UNLABEL_SPANS,
     UNSURE,
+    UNSURE_SPANS,
 )
 
 if TYPE_CHECKING:
@@ -136,6 +138,7 @@ class Saying:
         who: str | None,
         query: str | None = None,
         key: str | None = None,
+        how: str | None = None,
     ) -> int:
         """Label spans of time: one action, undone as one. Returns its event_id.
 
@@ -143,7 +146,7 @@ class Saying:
         ----------
         rows : pyarrow.Table (n,)
             ``video, start_us, end_us``; where earlier labels overlap them they are cut.
-        concept, label, who, query, key
+        concept, label, who, query, key, how
             As for `label`.
 
         Raises
@@ -152,7 +155,7 @@ class Saying:
             If there are no rows, a span cannot be, or two labels overlap.
         """
         found = spans.span_rows(rows, label)
-        payload = {"concept": labels.concept_name(concept)}
+        payload = {"concept": labels.concept_name(concept)} | ({} if how is None else {"how": how})
         return self._events.append(LABEL_SPANS, payload, who=who, query=query, rows=found, key=key)
 
     def unlabel_spans(
@@ -185,3 +188,37 @@ class Saying:
         found = spans.trim_rows(old, new, label)
         payload = {"concept": labels.concept_name(concept)}
         return self._events.append(TRIM_SPANS, payload, who=who, rows=found, key=key)
+
+    def reject_spans(
+        self,
+        rows: pa.Table,
+        concept: str,
+        label: labels.Labels,
+        *,
+        who: str | None,
+        query: str | None = None,
+        key: str | None = None,
+    ) -> int:
+        """Say that labels of spans are wrong, without saying what is right. Returns the event_id.
+
+        A human label that is rejected is taken off; see `span_verdicts.rejected_spans`.
+        """
+        found = spans.span_rows(rows, label, several=True)
+        if found["label"].null_count:
+            raise LabelError("only a label can be rejected; some of these rows have none")
+        payload = {"concept": labels.concept_name(concept)}
+        return self._events.append(REJECT_SPANS, payload, who=who, query=query, rows=found, key=key)
+
+    def unsure_spans(
+        self,
+        rows: pa.Table,
+        concept: str,
+        *,
+        who: str | None,
+        query: str | None = None,
+        key: str | None = None,
+    ) -> int:
+        """Say that nobody can tell; labels that are there are taken off. Returns the event_id."""
+        found = spans.span_rows(rows, None).drop_columns("label")
+        payload = {"concept": labels.concept_name(concept)}
+        return self._events.append(UNSURE_SPANS, payload, who=who, query=query, rows=found, key=key)

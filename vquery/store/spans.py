@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +10,15 @@ import pyarrow.compute as pc
 
 from vquery import schema
 from vquery.errors import LabelError
-from vquery.store.events import ON_SPANS, TRIM_SPANS, UNLABEL_SPANS, Event, by_concept
+from vquery.store.events import (
+    ON_SPANS,
+    REJECT_SPANS,
+    TRIM_SPANS,
+    UNLABEL_SPANS,
+    UNSURE_SPANS,
+    Event,
+    by_concept,
+)
 from vquery.store.labels import one_array
 
 if TYPE_CHECKING:
@@ -23,12 +31,15 @@ if TYPE_CHECKING:
     Ints = npt.NDArray[np.int64]
 
 SPAN_ROWS = pa.schema([*schema.TIME_FIELDS, ("label", pa.string())])
-"""The rows of a "label spans" event; an "unlabel spans" event has the spans alone."""
+"""The rows of an event that labels or rejects; one that unlabels or doubts has spans alone."""
+SAYS, TAKES, REJECTS, DOUBTS = range(4)
+"""What a row of an action does: gives its label, takes any off, rejects its label, cannot tell."""
+OF_ACTION = {UNLABEL_SPANS: TAKES, REJECT_SPANS: REJECTS, UNSURE_SPANS: DOUBTS}
 TRIM_ROWS = pa.schema([*SPAN_ROWS, ("removes", pa.bool_())])
 """The rows of a "trim spans" event: the span as it was, which is taken off, then as it is."""
 
 
-def span_rows(spans: pa.Table, label: Labels) -> pa.Table:
+def span_rows(spans: pa.Table, label: Labels, *, several: bool = False) -> pa.Table:
     """Return the rows of one label action on spans, sorted; those of one label do not overlap.
 
     O(n log n).
@@ -40,6 +51,8 @@ def span_rows(spans: pa.Table, label: Labels) -> pa.Table:
         touch stay two. An instant is labelled as the microsecond that it lasts.
     label : str, None or sequence (n,)
         One label for all, or one each; None says "none of them".
+    several
+        Whether there may be two labels at one time, as of those that are rejected.
 
     Raises
     ------
@@ -73,7 +86,8 @@ def span_rows(spans: pa.Table, label: Labels) -> pa.Table:
         schema=SPAN_ROWS,
     )
     merged = _merged(rows)
-    _refuse_contradictions(merged)
+    if not several:
+        _refuse_contradictions(merged)
     return merged
 
 
@@ -110,7 +124,7 @@ def _check(spans: pa.Table) -> None:
 
 def _merged(rows: pa.Table) -> pa.Table:
     """Unite the spans of one label and video that overlap."""
-    video, code = _codes(rows["video"]), _codes(rows["label"])
+    video, code = codes(rows["video"]), codes(rows["label"])
     start, end = (rows[name].to_numpy() for name in ("start_us", "end_us"))
     order = np.lexsort((end, start, code, video))
     group = np.r_[True, (np.diff(video[order]) != 0) | (np.diff(code[order]) != 0)].cumsum()
@@ -130,7 +144,7 @@ def _merged(rows: pa.Table) -> pa.Table:
 
 def _refuse_contradictions(rows: pa.Table) -> None:
     """Of spans that overlap, sorted and no two of one label, two neighbours overlap too."""
-    video = _codes(rows["video"])
+    video = codes(rows["video"])
     start, end = (rows[name].to_numpy() for name in ("start_us", "end_us"))
     clash = np.flatnonzero((video[1:] == video[:-1]) & (start[1:] < end[:-1]))
     if len(clash):
@@ -146,7 +160,8 @@ def derive_spans(events: Iterable[Event], concept: str | None = None) -> pa.Tabl
     """Return the labels of spans in force, by concept, video and start: schema SEED_SPAN.
 
     The latest action that is not undone wins at each moment: what it covers of earlier spans is
-    cut away, so that no two spans of a concept overlap. Depends on the events alone.
+    cut away, so that no two spans of a concept overlap; a rejection cuts away the label that it
+    rejects alone. Depends on the events alone.
     O(n log n) for n labelled spans, and the moments that later actions cover once more.
 
     Parameters
@@ -166,45 +181,88 @@ def derive_spans(events: Iterable[Event], concept: str | None = None) -> pa.Tabl
 
 def _painted(concept: str, acts: list[Event]) -> pa.Table:
     """Paint the spans of one concept over one another, in the order of the actions."""
+    layers = layers_of(acts)
+    video, label = codes(layers.rows["video"]), codes(layers.rows["label"])
+    return shown(layers, on_top(layers, video, label), SAYS, concept, acts)
+
+
+class Layers(NamedTuple):
+    """The rows of actions in their order, which action each is of, and what it does."""
+
+    rows: pa.Table
+    act: Ints
+    kind: Ints
+
+    def take(self, mask: npt.NDArray[np.bool_]) -> Layers:
+        """Keep some rows."""
+        return Layers(self.rows.filter(pa.array(mask)), self.act[mask], self.kind[mask])
+
+
+class Shown(NamedTuple):
+    """Which row is on top from one time to another, all (n,)."""
+
+    row: Ints
+    start: Ints
+    end: Ints
+
+
+def layers_of(acts: list[Event]) -> Layers:
+    """Bring actions on spans, of which there is at least one, to rows."""
     tables = [_rows(event) for event in acts]
-    rows = pa.concat_tables(tables).combine_chunks()
     act = np.repeat(np.arange(len(acts)), [table.num_rows for table in tables])
-    removes = np.concatenate([_removes(event) for event in acts])
-    place, time = _borders(rows)
-    n = rows.num_rows
-    on_top = np.full(len(time), -1, np.int64)
+    kind = np.concatenate([_kinds(event) for event in acts])
+    return Layers(pa.concat_tables(tables).combine_chunks(), act, kind)
+
+
+def on_top(layers: Layers, group: Ints, label: Ints | None = None) -> Shown:
+    """Lay rows over one another within groups: what is seen from above.
+
+    With the labels of the rows, a rejection covers the label that it rejects alone.
+    """
+    place, time = _borders(layers.rows, group)
+    n = layers.rows.num_rows
+    top = np.full(len(time), -1, np.int64)
+    says = layers.kind == SAYS
     for at in range(n):
-        on_top[place[at] : place[n + at]] = at
-    opens = np.flatnonzero(np.r_[True, np.diff(on_top) != 0])
-    row = on_top[opens]
+        under = top[place[at] : place[n + at]]
+        if label is not None and layers.kind[at] == REJECTS:
+            under[(under >= 0) & says[under] & (label[under] == label[at])] = at
+        else:
+            under[:] = at
+    opens = np.flatnonzero(np.r_[True, np.diff(top) != 0])
     closes = np.r_[opens[1:], len(time) - 1]
-    keep = (row >= 0) & ~removes[row]
-    row, opens, closes = row[keep], opens[keep], closes[keep]
-    names, which = rows["video"], pa.array(act[row])
+    seen = np.flatnonzero(top[opens] >= 0)
+    return Shown(top[opens[seen]], time[opens[seen]], time[closes[seen]])
+
+
+def shown(layers: Layers, top: Shown, kind: int, concept: str, acts: list[Event]) -> pa.Table:
+    """Return what is on top and does one thing, as schema SEED_SPAN."""
+    keep = layers.kind[top.row] == kind
+    row, which = top.row[keep], pa.array(layers.act[top.row[keep]])
     columns = [
-        names.take(pa.array(row)),
-        pa.array(time[opens]),
-        pa.array(time[closes]),
+        layers.rows["video"].take(pa.array(row)),
+        pa.array(top.start[keep]),
+        pa.array(top.end[keep]),
         pa.repeat(pa.scalar(concept, pa.string()), len(row)),
-        rows["label"].take(pa.array(row)),
+        layers.rows["label"].take(pa.array(row)),
         pa.array([event.who for event in acts], pa.string()).take(which),
         pa.array([event.at_us for event in acts], pa.int64()).take(which),
     ]
     return schema.sort_intervals(pa.table(columns, schema=schema.SEED_SPAN))
 
 
-def _borders(rows: pa.Table) -> tuple[Ints, Ints]:
-    """Give the borders of all spans numbers, by video and time.
+def _borders(rows: pa.Table, group: Ints) -> tuple[Ints, Ints]:
+    """Give the borders of all spans numbers, by group and time.
 
     Returns
     -------
     (ndarray, ndarray)
         The number of each start, then of each end (2n,); the time of each number.
     """
-    video = np.tile(_codes(rows["video"]), 2)
+    group = np.tile(group, 2)
     time = np.concatenate([rows["start_us"].to_numpy(), rows["end_us"].to_numpy()])
-    order = np.lexsort((time, video))
-    fresh = np.r_[True, (np.diff(video[order]) != 0) | (np.diff(time[order]) != 0)]
+    order = np.lexsort((time, group))
+    fresh = np.r_[True, (np.diff(group[order]) != 0) | (np.diff(time[order]) != 0)]
     place = np.empty(len(time), np.int64)
     place[order] = fresh.cumsum() - 1
     first = order[fresh]
@@ -214,22 +272,23 @@ def _borders(rows: pa.Table) -> tuple[Ints, Ints]:
 def _rows(event: Event) -> pa.Table:
     rows = event.rows
     assert rows is not None
-    if event.action == UNLABEL_SPANS:
+    if event.action in (UNLABEL_SPANS, UNSURE_SPANS):
         return rows.append_column("label", pa.nulls(rows.num_rows, pa.string())).cast(SPAN_ROWS)
     return rows.select(SPAN_ROWS.names).cast(SPAN_ROWS)
 
 
-def _removes(event: Event) -> npt.NDArray[np.bool_]:
-    """Tell which rows of an action take labels off."""
+def _kinds(event: Event) -> Ints:
+    """Tell what each row of an action does."""
     rows = event.rows
     assert rows is not None
     if event.action == TRIM_SPANS:
-        return np.asarray(rows["removes"].to_numpy())
-    return np.full(rows.num_rows, event.action == UNLABEL_SPANS)
+        return np.where(rows["removes"].to_numpy(), TAKES, SAYS)
+    return np.full(rows.num_rows, OF_ACTION.get(event.action, SAYS))
 
 
-def _codes(column: pa.ChunkedArray | pa.Array) -> Ints:
+def codes(column: pa.ChunkedArray | pa.Array) -> Ints:
+    """Give the values of a column numbers, -1 for null."""
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
-    codes = column.dictionary_encode().indices
-    return np.asarray(pc.fill_null(codes, -1).to_numpy(zero_copy_only=False)).astype(np.int64)
+    found = column.dictionary_encode().indices
+    return np.asarray(pc.fill_null(found, -1).to_numpy(zero_copy_only=False)).astype(np.int64)

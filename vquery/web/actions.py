@@ -112,10 +112,8 @@ async def _judged(request: Request, act: Callable[..., Acted], *, proposing: boo
 
     def work() -> dict[str, Any]:
         chosen, said = _chosen(workbench, given, key)
-        if chosen.ids is None:
-            raise Refused(400, "these rows are no detections, so nothing is proposed: label them")
-        rows: Any = chosen.ids
-        if proposing:
+        rows: Any = chosen.spans() if chosen.ids is None else chosen.ids
+        if proposing and chosen.ids is not None:
             rows, said["proposals"] = _proposals(chosen)
         return answer(act(workbench.store, rows, given["concept"], **said))
 

@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 
 from vquery.api.labelling import NONE_OF_THEM
 from vquery.api.tables import FUSED, HUMAN, PROPAGATED, propagated
-from vquery.store.spans import derive_spans
 from vquery.store.verdicts import unsure
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from vquery.api.moment import Moment
+    from vquery.api.span_labels import SpanLabels
     from vquery.store.events import Event
     from vquery.store.snapshot import Snapshot
 
@@ -254,41 +254,32 @@ def _true(condition: pa.Array) -> pa.Array:
     return pc.fill_null(condition, fill_value=False)
 
 
-@dataclass(frozen=True, eq=False)
 class LabelledSpans:
-    """All that is said of spans about one concept; they do not overlap within human or found."""
+    """COLUMNS of spans, by what is said of the time that they cover."""
 
-    human: pa.Table
-    found: pa.Table
-
-    @classmethod
-    def of(cls, moment: Moment, events: Sequence[Event], concept: str) -> LabelledSpans:
-        """Read what people said of spans, and what was fused."""
-        names = ["video", "start_us", "end_us", "label", "probability", "margin", "source"]
-        soft = moment.snapshot.read("soft_intervals", columns=["concept", *names])
-        mine = soft.filter(pc.equal(soft["concept"], concept)).select(names)
-        keys = [("video", "ascending"), ("start_us", "ascending")]
-        return cls(derive_spans(events, concept).sort_by(keys), mine.sort_by(keys))
+    def __init__(self, known: SpanLabels) -> None:
+        self._known = known
 
     def column(self, rows: pa.Table, name: str) -> pa.ChunkedArray:
         """Return one of COLUMNS."""
         return self.beside(rows)[name]
 
     def beside(self, rows: pa.Table) -> pa.Table:
-        """Return COLUMNS for each row, by what is said of its middle."""
-        by_hand, at = _covering(self.human, rows), _covering(self.found, rows)
-        human, told = pa.array(by_hand >= 0), _at(self.human["label"], by_hand)
-        guessed = _at(self.found["label"], at)
-        own = _true(pc.equal(_at(self.found["source"], at), HUMAN))
+        """Return COLUMNS for each row."""
+        looked = self._known.look(rows)
+        found, at = self._known.found, looked.at
+        human, told = pa.array(looked.by_hand >= 0), _at(self._known.human["label"], looked.by_hand)
+        guessed = _at(found["label"], at)
+        own = _true(pc.equal(_at(found["source"], at), HUMAN))
         source = pc.if_else(pc.is_valid(guessed), pa.scalar(FUSED), pa.scalar(None, pa.string()))
         columns = [
             pc.if_else(human, told, guessed),
             pc.if_else(human, pa.scalar(HUMAN), source),
-            pc.if_else(human, _sure(told), _at(self.found["probability"], at)),
-            _margin(_at(self.found["margin"], at), human),
-            pa.nulls(rows.num_rows, pa.string()),
+            pc.if_else(human, _sure(told), _at(found["probability"], at)),
+            _margin(_at(found["margin"], at), human),
+            looked.rejected,
             pc.and_(human, pc.and_not(_other(told, guessed), own)),
-            pa.array(np.zeros(rows.num_rows, bool)),
+            pa.array(looked.doubted),
         ]
         return pa.table(columns, schema=COLUMNS)
 
@@ -296,30 +287,3 @@ class LabelledSpans:
 def _at(column: pa.ChunkedArray, place: Ints) -> pa.Array:
     found = column.combine_chunks().take(pa.array(place, mask=place < 0))
     return found.dictionary_decode() if pa.types.is_dictionary(found.type) else found
-
-
-def _covering(spans: pa.Table, rows: pa.Table) -> Ints:
-    """Find the span that the middle of each row lies in, -1 where there is none.
-
-    >>> spans = pa.table({"video": ["a", "b"], "start_us": [0, 5], "end_us": [10, 9]})
-    >>> rows = pa.table({"video": ["a", "b", "b"], "start_us": [4, 0, 6], "end_us": [8, 2, 6]})
-    >>> _covering(spans, rows).tolist()
-    [0, -1, 1]
-    """
-    if not spans.num_rows:
-        return np.full(rows.num_rows, -1)
-    videos = spans["video"].combine_chunks().unique()
-    start, end = spans["start_us"].to_numpy(), spans["end_us"].to_numpy()
-    reach = int(max(end.max(), 1)) + 1  # a video's times lie side by side, one after the other
-    of_span = pc.index_in(spans["video"].combine_chunks(), value_set=videos).to_numpy()
-    code = pc.fill_null(pc.index_in(rows["video"], value_set=videos), -1).to_numpy()
-    first, last = rows["start_us"].to_numpy(), rows["end_us"].to_numpy()
-    middle = np.clip(first + (last - first) // 2, 0, reach - 1)
-    place = np.searchsorted(
-        of_span * reach + start, code.astype(np.int64) * reach + middle, "right"
-    )
-    place -= 1
-    at = np.maximum(place, 0)
-    inside = (place >= 0) & (of_span[at] == code) & (middle >= start[at])
-    inside &= (middle < end[at]) | (start[at] == end[at])
-    return np.where(inside, at, -1)

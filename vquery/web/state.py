@@ -11,6 +11,7 @@ from vquery.api.collection import Collection
 from vquery.api.concept_files import ConceptFiles
 from vquery.api.labelling import login
 from vquery.api.lately import Lately
+from vquery.api.span_labels import SpanLabels
 from vquery.web.folders import Folder
 from vquery.web.jobs import Jobs
 from vquery.web.labelled import Found, Labelled, LabelledSpans
@@ -104,7 +105,7 @@ class Workbench:
             events = self.store.events_until(moment.last_event)
             made: Labelled | LabelledSpans
             if not detections:
-                made = LabelledSpans.of(moment, events, concept)
+                made = LabelledSpans(SpanLabels.of(moment.snapshot, events, concept))
             else:
                 made = Labelled.of(moment, events, concept, self._found(moment, concept))
             self._labelled[detections, concept] = now, made

@@ -74,9 +74,18 @@ class TestLabels:
         assert spans["label"].to_pylist() == ["ad", "ad"]
         assert spans["detection_id"].null_count == 2
         given = {"selection": some(shots, (0, 2)), "concept": "kind"}
-        for way in ("accept", "reject", "unsure"):
-            said = page.post(f"/api/{way}", given, status=400)["error"]
-            assert "no detections" in said
+        assert [row["label_source"] for row in rows(page, shots, "kind")[:2]] == ["human"] * 2
+        assert page.post("/api/accept", given)["event"] is None  # people have said it already
+        done = page.post("/api/reject", given)
+        assert (done["labelled"], done["event"]) == (2, 2)
+        row = rows(page, shots, "kind")[0]
+        assert (row["label"], row["rejected"], row["unsure"]) == (None, "ad", False)
+        assert page.post("/api/unsure", given)["labelled"] == 2
+        row = rows(page, shots, "kind")[0]
+        assert (row["label"], row["rejected"], row["unsure"]) == (None, "ad", True)
+        assert page.post("/api/undo")["sentence"].startswith("undone: unsure of 'kind'")
+        page.post("/api/undo")
+        assert rows(page, shots, "kind")[0]["label"] == "ad"
 
     def test_labels_are_taken_off_detections_and_spans(self, workbench, page, faces):
         label(page, some(faces, (0, 3)))
