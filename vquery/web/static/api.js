@@ -95,18 +95,19 @@ export function dropPicture(image) {
  */
 async function ask(path, options) {
   let response;
+  let text;
   try {
     response = await transport.ask(path, options);
+    text = await response.text();
   } catch (error) {
     if (isAbort(error)) throw error;
     throw new ApiError(0, transport.unreached);
   }
-  const text = await response.text();
   let data = null;
   try {
     data = text ? JSON.parse(text) : null;
   } catch {
-    data = null;
+    if (response.ok) throw new ApiError(response.status, "The answer of the server is no JSON: reload the page.");
   }
   if (!response.ok) {
     const said = data?.error ?? `The server answered ${response.status} ${response.statusText}.`;

@@ -84,7 +84,7 @@ function watchOthers() {
     busy = true;
     try {
       const { last_event } = await get("/api/events", { after: state.collection.last_event, limit: 1 });
-      if (last_event !== state.collection.last_event) dispatch("labels", {});
+      if (!reached || last_event !== state.collection.last_event) dispatch("labels", {});
       if (!reached) note("The server answers again.", "done");
       reached = true;
     } catch (error) {

@@ -50,8 +50,12 @@ class History {
     }
   }
 
-  more() {
-    return this.page(this.events.at(-1).event - 1);
+  async more() {
+    try {
+      await this.page(this.events.at(-1).event - 1);
+    } catch (error) {
+      this.fail(sentence(error));
+    }
   }
 
   /** Read the actions up to a number. @param {number} last */

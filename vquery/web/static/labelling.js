@@ -120,7 +120,7 @@ async function newConcept() {
 }
 
 /** Show another concept's labels; the selection stays where its rows are known. @param {string} concept */
-function changeConcept(concept) {
+export function changeConcept(concept) {
   if (state.collection) remember(`concept:${state.collection.path}`, concept);
   const selection = firmSelection();
   const lost = selection.basis !== null && !choice.sameBasis(selection.basis, choice.BY_ROW);

@@ -10,6 +10,9 @@ const AGAIN_MS = 3000;
 
 /** @typedef {import("./store.js").Row} Row */
 
+/** Whether it may go better later: the server was not reached, or was at fault. @param {*} error */
+const passing = (error) => error.status === 0 || error.status >= 500;
+
 export class Pages {
   /**
    * @param {{result: string, sort: string, descending: boolean, concept: string, total: number}} what
@@ -95,6 +98,7 @@ export class Pages {
       if (this.pages.has(page)) this.stale.add(page);
       if (!isAbort(error) && !this.closed) {
         this.refused.set(page, Date.now());
+        if (passing(error)) setTimeout(() => this.closed || this.load(), AGAIN_MS + PAUSE_MS);
         this.tell.failed(/** @type {Error} */ (error));
       }
     } finally {

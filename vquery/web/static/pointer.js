@@ -48,7 +48,7 @@ function press(grid, event) {
     window.removeEventListener("pointermove", move);
     window.removeEventListener("pointerup", end);
     window.removeEventListener("pointercancel", end);
-    if (!lasso.end()) click(grid, positionOf(target), last, onTick(target));
+    if (!lasso.end() && last.type === "pointerup") click(grid, positionOf(target), last, onTick(target));
   };
   window.addEventListener("pointermove", move);
   window.addEventListener("pointerup", end);

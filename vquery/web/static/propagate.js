@@ -4,6 +4,7 @@ import { post, runJob } from "./api.js";
 import { el, openDialog } from "./dialogs.js";
 import { conceptField, field, input, percent, sentence, showResult, table, Working } from "./fields.js";
 import { count, counted } from "./formats.js";
+import { changeConcept } from "./labelling.js";
 import { dispatch, note, state } from "./store.js";
 
 const LABELS_SHOWN = 12;
@@ -105,6 +106,7 @@ class Preview {
   /** @param {*} preview */
   look(preview) {
     this.dialog?.close();
+    if (this.concept.value !== state.concept) changeConcept(this.concept.value);
     showResult(preview.result, `preview: what propagating ${this.concept.value} would change`);
     note("These would change. Press g again to keep the propagation or to leave it.");
   }

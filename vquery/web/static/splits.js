@@ -14,6 +14,7 @@ function mountSplit(id, { property, least, most, start, across }) {
   const bar = /** @type {HTMLElement} */ (document.getElementById(id));
   const root = /** @type {HTMLElement} */ (document.getElementById("workbench"));
   let size = remembered(`split:${id}`, start);
+  let chosen = size; // where a window grows again after it was too small for it
   const set = (/** @type {number} */ wanted) => {
     size = Math.round(Math.max(least, Math.min(wanted, most())));
     root.style.setProperty(property, `${size}px`);
@@ -21,7 +22,7 @@ function mountSplit(id, { property, least, most, start, across }) {
     bar.setAttribute("aria-valuemin", String(least));
     bar.setAttribute("aria-valuemax", String(Math.round(most())));
   };
-  const keep = () => remember(`split:${id}`, size);
+  const keep = () => remember(`split:${id}`, (chosen = size));
   set(size);
   bar.addEventListener("pointerdown", (event) => {
     bar.setPointerCapture(event.pointerId);
@@ -46,7 +47,7 @@ function mountSplit(id, { property, least, most, start, across }) {
     set(size + (event.key === larger ? STEP : -STEP));
     keep();
   });
-  window.addEventListener("resize", () => set(size));
+  window.addEventListener("resize", () => set(chosen));
 }
 
 export function mountSplits() {

@@ -98,6 +98,7 @@ export function dispatch(event, patch = {}) {
       listener(state, patch);
     } catch (error) {
       console.error(event, error);
+      if (event !== "note") note(`A part of the page failed (${event}): ${error}. Reload it.`, "error");
     }
   }
 }

@@ -3,7 +3,8 @@
 import { post, runJob } from "./api.js";
 import { el, openDialog } from "./dialogs.js";
 import { conceptField, field, input, select, showResult, Working } from "./fields.js";
-import { note, remember, remembered } from "./store.js";
+import { changeConcept } from "./labelling.js";
+import { note, remember, remembered, state } from "./store.js";
 
 /** @type {Array<[string, string]>} */
 const STRATEGIES = [
@@ -28,6 +29,7 @@ export function openSuggest() {
         { concept: concept.value, n, strategy: strategy.value }), options));
     if (!found) return false;
     dialog.close();
+    if (concept.value !== state.concept) changeConcept(concept.value); // that is what keys label then
     showResult(found.result, `suggestions for ${concept.value} by ${strategy.value}`);
     note("Suggestions: 1–9 label, Y accepts, N rejects, U leaves the item as unsure.");
     return true;

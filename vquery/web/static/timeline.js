@@ -1,6 +1,6 @@
 /** The timeline: one lane for each source of labels, around what the player shows. */
 
-import { get, isAbort, post } from "./api.js";
+import { get, isAbort, isGone, post } from "./api.js";
 import { el } from "./dialogs.js";
 import { FrameTable } from "./frames.js";
 import { focusPosition } from "./grid.js";
@@ -166,7 +166,8 @@ export class Timeline {
       this.chosenAgain();
       this.draw();
     } catch (error) {
-      if (!isAbort(error)) this.say(error instanceof Error ? error.message : String(error));
+      if (isGone(error) && result === state.result?.id) dispatch("gone");
+      else if (!isAbort(error)) this.say(error instanceof Error ? error.message : String(error));
     }
   }
 

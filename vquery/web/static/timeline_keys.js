@@ -12,7 +12,7 @@ let moves = Promise.resolve();
 /** @param {import("./timeline.js").Timeline} timeline */
 export function timelineKeys(timeline) {
   const nudge = (/** @type {"start_us"|"end_us"} */ edge, /** @type {number} */ direction) => {
-    moves = moves.then(() => moveEdge(timeline, edge, direction)).catch((error) => note(String(error), "error"));
+    moves = moves.then(() => moveEdge(timeline, edge, direction)).catch((error) => note(error.message, "error"));
   };
   const key = (/** @type {string[]} */ keys, /** @type {string} */ text, /** @type {() => void} */ run) =>
     bind({ keys, text, group: GROUP, scope: "timeline", run });
