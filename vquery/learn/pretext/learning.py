@@ -9,7 +9,7 @@ import numpy as np
 
 from vquery.errors import LearnError
 from vquery.learn.core.device import seed_torch
-from vquery.learn.core.training import Settings, Task, train
+from vquery.learn.core.training import Settings, train
 from vquery.learn.pretext import backbones, network, views
 from vquery.learn.pretext.contrast import ACROSS, HIDDEN, PROJECTED, TEMPERATURE, Contrast
 from vquery.learn.pretext.pairs import Known
@@ -160,13 +160,12 @@ def learn(
         "batch": recipe.batch,
         "told": {"method": recipe.method, **_facts(pictures), **(told or {})},
     }
-    task: Task[Any]
+    how: dict[str, Any] = {"device": device, "folder": folder, "fresh": fresh, "progress": progress}
     if recipe.method == "simclr":
         common |= {"across": recipe.across, "temperature": recipe.temperature}
-        task = Contrast(made, architecture, pictures, known, **common)
+        history = train(Contrast(made, architecture, pictures, known, **common), settings, **how)
     else:
-        task = Rotation(made, architecture, pictures, known, **common)
-    history = train(task, settings, device=device, folder=folder, fresh=fresh, progress=progress)
+        history = train(Rotation(made, architecture, pictures, known, **common), settings, **how)
     chosen = np.random.default_rng(settings.seed).permutation(rows)[:CENTRED_ON]
     network.set_centre(made, pictures, np.sort(chosen))
     return Learnt(made, architecture, history, questions)
