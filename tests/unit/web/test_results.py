@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
+import time
 from itertools import pairwise
 
 import numpy as np
@@ -14,6 +15,7 @@ from tests.unit.web.conftest import serve
 from vquery.api.tables import Wanted, labels_of
 from vquery.errors import SchemaError
 from vquery.store.labels import label_rows
+from vquery.web.labelled import COLUMNS
 from vquery.web.orders import GROUPS
 from vquery.web.results import Results
 from vquery.web.selection import selected
@@ -84,6 +86,28 @@ def test_labels_of_a_page_are_those_of_the_collection(labelled):
     assert {"human", "propagated", None} <= set(told)
 
 
+def test_a_column_alone_is_what_it_is_among_the_others(labelled):
+    ids = labelled.workbench.db.faces.collect()["detection_id"].to_numpy()
+    backwards = pa.table({"detection_id": [*ids[::-1], 7]})  # the last one is no detection
+    for rows_ in (pa.table({"detection_id": ids}), backwards, backwards.slice(0, 0)):
+        beside = labelled.workbench.beside(rows_, "name")
+        assert beside.schema == COLUMNS
+        for name in COLUMNS.names:
+            alone = labelled.workbench.column(rows_, "name", name)
+            assert alone.to_pylist() == beside[name].to_pylist(), name
+    assert beside.num_rows == 0
+    assert labelled.workbench.beside(backwards, "name")["conflict"].to_pylist().count(True) == 3
+
+
+def test_what_a_page_asks_for_first_is_read_before_it_asks(labelled):
+    started = labelled.workbench.jobs._register.all()[0]
+    assert started.kind == "warm"
+    until = time.monotonic() + 60
+    while started.state == "running" and time.monotonic() < until:
+        time.sleep(0.01)
+    assert (started.state, started.error) == ("done", None)
+
+
 def test_conflicts_doubts_and_margins(labelled):
     found = rows(labelled.client, labelled.client.run("faces")["id"])
     against = [one for one in found if one["conflict"]]
@@ -108,7 +132,7 @@ def test_a_label_given_shows_at_once(labelled):
     assert [one["label"] for one in rows(labelled.client, result, concept="mood")] == [None] * 3
 
 
-def test_spans_have_the_labels_of_their_middle(labelled):
+def test_spans_have_the_labels_of_what_covers_them(labelled):
     result = labelled.client.run("shots")
     found = rows(labelled.client, result["id"], concept="kind")
     assert [one["label"] for one in found] == ["news", "news", None, None]
