@@ -6,11 +6,22 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from tests.browser.conftest import FRAMES, HEIGHT, RATE, WIDTH
+from tests.browser.conftest import (
+    FRAMES,
+    HEIGHT,
+    HOSTILE,
+    LEFT,
+    RATE,
+    RIGHT,
+    WIDTH,
+    film,
+    serving,
+)
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Bench, Served
@@ -336,6 +347,89 @@ def test_a_drawn_box_is_found_labelled_and_exported(bench: Bench, served: Served
     wanted = [x1 * WIDTH, y1 * HEIGHT, (x2 - x1) * WIDTH, (y2 - y1) * HEIGHT]
     assert found[0]["bbox"] == pytest.approx(wanted, abs=2)
     assert row["detection_id"] > 0
+
+
+def test_what_the_server_does_not_take_is_tried_again(bench: Bench, served: Served) -> None:
+    ready(bench)
+    bench.press("b", "+")
+    bench.type(HOSTILE)
+    bench.press("Enter")
+    label = bench.page.locator(".drawing-bar [aria-label='Label of the box']")
+    assert label.input_value() == HOSTILE
+    bench.page.route("**/api/boxes", lambda route: route.abort())
+    drag(bench, (0.2, 0.2), (0.4, 0.6))
+    bench.says("The server does not answer")
+    bench.wait(".drawing-hint:has-text('Not saved: Enter tries again')")
+    assert drawn(served) == []
+    bench.page.unroute("**/api/boxes")
+    bench.press("Enter")
+    wait_for(bench, served, 1)
+    bench.wait(f".boxes-layer .box-text:has-text('{HOSTILE[:12]}')")
+    assert bench.page.locator(".boxes-layer img").count() == 0  # it is text, no markup
+    offered = "[...document.querySelectorAll('#drawing-classes option')].map(one => one.value)"
+    assert {"face", "object"} <= set(bench.page.evaluate(offered))
+    assert {each.split(" ")[-1] for each in bench.problems} == {"net::ERR_FAILED"}
+    bench.problems.clear()
+
+
+def test_points_are_of_one_frame_and_a_slip_makes_no_box(bench: Bench, served: Served) -> None:
+    ready(bench)
+    bench.press("b", "d")
+    click(bench, *EXTREME[:2])
+    bench.press(".")
+    bench.says("Another frame is on show")
+    at(bench, 1)
+    assert bench.page.locator(".draw-point").count() == 0
+    bench.press("d")
+    click(bench, (0.5, 0.05))  # no drag, and on no box
+    drag(bench, (0.3, 0.3), (0.3, 0.8))
+    bench.says("That box has no width")
+    bench.press("Shift+ArrowLeft", "Enter", "Escape")
+    bench.says("The box in the making was dropped")
+    assert bench.page.evaluate("document.activeElement.id") == "cells"
+    assert drawn(served) == []
+
+
+def test_a_box_drawn_while_another_process_writes_appears_after_it(
+    bench: Bench, served: Served
+) -> None:
+    ready(bench)
+    bench.press("b")
+    with served.workbench.store.writer("index news"):
+        drag(bench, (0.2, 0.2), (0.4, 0.6))
+        bench.says("index news")
+        bench.wait(".draw-handle.se")
+        bench.page.wait_for_timeout(4000)  # it is looked for meanwhile, and stays chosen
+        assert bench.page.locator(".draw-handle.se").count() == 1
+        assert bench.page.locator(".boxes-layer .box.drawn").count() == 0
+    served.workbench.db.draw("b.webm", 0, (0.1, 0.1, 0.2, 0.2))  # whoever writes next brings it up
+    bench.wait(".boxes-layer .box.drawn.chosen")
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Index a video that browsers do not play, so that its frames are shown as pictures."""
+    from vquery.api.collection import Collection
+
+    (tmp_path / "media").mkdir()
+    film(tmp_path / "media" / "e.mkv", ({"Ann": LEFT}, {"Ann": RIGHT}))
+    with Collection.create(tmp_path / "pictures.vq") as db:
+        assert not db.index(tmp_path / "media", workers=1).failed
+    return tmp_path / "pictures.vq"
+
+
+def test_single_pictures_are_drawn_on_as_well(pictures: Path, opener: Callable[..., Bench]) -> None:
+    with serving(pictures) as served:
+        bench = opener(served.address).open()
+        ready(bench, "e.mkv")
+        bench.wait("img.screen")
+        steps(bench, 0, 2)
+        bench.press("b")
+        drag(bench, (0.25, 0.3), (0.6, 0.9))
+        (row,) = wait_for(bench, served, 1)
+        assert box_of(row) == pytest.approx((0.25, 0.3, 0.6, 0.9), abs=near(bench))
+        assert (row["video"], row["frame"]) == ("e.mkv", 2)
+        bench.page.goto("about:blank")
 
 
 def test_pictures_with_bars_beside_them_are_drawn_on_exactly(

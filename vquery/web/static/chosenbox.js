@@ -14,6 +14,7 @@ import { carried, pulled } from "./boxes.js";
 import { note, state } from "./store.js";
 
 const SAVE_MS = 500;
+const LOOK_MS = 3000;
 
 /** @param {Point[]} points */
 export const pairs = (points) => points.map(({ x, y }) => [x, y]);
@@ -31,6 +32,9 @@ export class ChosenBox {
     /** @type {Chosen|null} */
     this.now = null;
     this.timer = 0;
+    this.waiter = 0;
+    /** Whether the page heard of the labels that came with what was drawn. */
+    this.heard = false;
   }
 
   get video() {
@@ -61,6 +65,8 @@ export class ChosenBox {
   drawn(said, video, points) {
     const { detection_id, box, start_us, end_us, waiting } = said;
     this.set({ detection_id, video, box, points, start_us, end_us, waiting, round: this.overlay.round });
+    this.heard = false;
+    this.waiter = setTimeout(() => this.await(), LOOK_MS);
   }
 
   /** @param {Boxed} one @returns {Chosen} */
@@ -77,7 +83,22 @@ export class ChosenBox {
     if (!now || !this.here || this.timer || this.told.busy()) return;
     const found = boxes.find((one) => one.detection_id === now.detection_id);
     if (found) this.now = this.recorded(found);
-    else if (this.overlay.round > now.round + (now.waiting ? 1 : 0)) this.set(null);
+    else if (!now.waiting && this.overlay.round > now.round) this.set(null);
+  }
+
+  /** Look again for a box that waits for another process to end its writing. */
+  await() {
+    clearTimeout(this.waiter);
+    if (!this.now?.waiting) return;
+    this.overlay.reset();
+    this.waiter = setTimeout(() => this.await(), LOOK_MS);
+  }
+
+  /** Labels changed: a box that waits may have been undone, which nothing on show tells. */
+  changed() {
+    const { now } = this;
+    if (now?.waiting && this.heard) this.set(null);
+    this.heard = true;
   }
 
   /** Show it with a handle moved from where it was. @param {Chosen} from @param {Handle} handle @param {Point} by */

@@ -17,7 +17,7 @@ import { DrawingLayer } from "./drawinglayer.js";
 import { send } from "./labelling.js";
 import { clock } from "./lanes.js";
 import { byId, root } from "./root.js";
-import { note, state } from "./store.js";
+import { note, state, subscribe } from "./store.js";
 
 const CLICK_PX = 3;
 const REACH_PX = 6;
@@ -68,6 +68,7 @@ export class Drawing {
     element.addEventListener("pointerleave", () => this.press || !this.led || this.hover(null));
     this.player.addEventListener("time", () => this.timeChanged());
     this.player.addEventListener("state", () => this.videoChanged());
+    subscribe("labels", () => this.chosen.changed());
     this.overlay.told = (boxes) => {
       this.chosen.refresh(boxes);
       const empty = !this.layer.element.childElementCount && !this.drawn().length;

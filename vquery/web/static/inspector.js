@@ -37,7 +37,7 @@ class Inspector {
   constructor(element) {
     this.layer = svg("svg", { class: "boxes-layer", "aria-hidden": "true" });
     this.message = el("p", { class: "stage-message", role: "status" });
-    this.picture = el("div", { class: "picture" }, this.layer);
+    this.picture = el("div", { class: "on-show" }, this.layer);
     this.stage = el("div", { class: "stage" }, this.picture, this.message);
     this.player = new Player(this.picture, async (video, start_us, end_us) =>
       (await get("/api/frames", { video, start_us, end_us })).start_us,
