@@ -29,17 +29,18 @@ DRAWS = 20
 SAMPLES = 2000
 BUILT, LEARNED, BOTH, ROTATION = "built-in", "learned", "both", "rotation"
 PLANS = {
-    # name → (epochs, batch)
-    "screenshots": (12, 128),
-    "five signers": (15, 256),
-    "digits": (10, 256),
+    # name → (epochs of SimCLR, of rotation, which shows twice as many pictures in each; batch)
+    "screenshots": (12, 12, 128),
+    "five signers": (10, 4, 256),
+    "digits": (10, 4, 256),
 }
 SEEDS = 3
 RATE = 2e-3
 
 
 def vectors(data: Set, method: Method, seed: int, work: Path) -> np.ndarray:
-    epochs, batch = PLANS[data.name]
+    simclr, rotation, batch = PLANS[data.name]
+    epochs = simclr if method == "simclr" else rotation
     settings = Settings(epochs=epochs, rate=RATE, seed=seed)
     recipe = Recipe(method=method, width=16, batch=batch, settings=settings)
     place = work / f"{data.name.replace(' ', '-')}-{method}-{seed}"
