@@ -147,6 +147,27 @@ def test_a_key_takes_labels_off_again(bench: Bench, served: Served) -> None:
     assert labelled(served) == ["Ann", "Ann", "Ann"]
 
 
+def test_enter_suggests_and_keys_then_label_what_was_suggested_for(
+    bench: Bench, served: Served
+) -> None:
+    db, page = served.workbench.db, bench.page
+    ids = db.query(QUERY).collect()["detection_id"]
+    db.label(ids[:2], "name", "Ann", by="tester")
+    db.label(ids[2:4], "role", "guest", by="tester")
+    until(bench, "document.querySelector('#labels option[value=role]') !== null")
+    assert page.input_value("#labels select") == "name"
+    bench.tool("s")
+    page.select_option("dialog select", "role")
+    page.focus("dialog input")
+    bench.press("Enter")
+    bench.says("Suggestions")
+    bench.shown()
+    assert page.input_value("#labels select") == "role"
+    bench.press("1")
+    bench.wait("#labels .chip:has-text('guest') small:text-is('3')")
+    assert len(db.labels("name")) == 2
+
+
 def test_a_result_that_the_server_let_go_is_asked_for_again(bench: Bench, served: Served) -> None:
     page = bench.page
     bench.query(QUERY, 120)

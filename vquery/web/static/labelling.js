@@ -252,7 +252,7 @@ export function mountLabelling() {
   };
   const tell = () => {
     aim.textContent = aimText();
-    for (const button of judge.children) button.toggleAttribute("disabled", !state.result?.detections);
+    for (const button of judge.children) button.toggleAttribute("disabled", !state.result?.total);
   };
   for (const event of ["collection", "concept", "palette"]) subscribe(event, fill);
   for (const event of ["result", "focus", "selection"]) subscribe(event, tell);
