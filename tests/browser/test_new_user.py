@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from tests.browser.conftest import Bench, Served
 
-README = Path(__file__).parents[2] / "README.md"
 QUERY = "faces.filter(name == 'Bernie')"
 
 
