@@ -12,7 +12,15 @@ from vquery.learn.augment.base import Batch, Transformation
 from vquery.learn.augment.detail import Blur, Cutout, Noise, Sharpen
 from vquery.learn.augment.keeping import is_label_preserving
 from vquery.learn.augment.mixing import Mixup, TimeJitter
-from vquery.learn.augment.policies import Compose, Nothing, OneOf, RandAugment, hand, views
+from vquery.learn.augment.policies import (
+    Compose,
+    Nothing,
+    OneOf,
+    RandAugment,
+    hand,
+    operations,
+    views,
+)
 from vquery.learn.augment.preserving import Preserving
 from vquery.learn.augment.shape import Crop, Flip, Rotate, Shear, Shift
 from vquery.learn.augment.tone import (
@@ -55,5 +63,6 @@ __all__ = [
     "hand",
     "is_label_preserving",
     "losses_of",
+    "operations",
     "views",
 ]

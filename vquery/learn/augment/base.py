@@ -134,8 +134,11 @@ class Transformation:
 
     def _run(self, batch: Batch, generator: torch.Generator) -> Batch:
         checked(batch, self.name)
-        with torch.no_grad():
-            return self.apply(batch, generator) if len(batch.pictures) else batch
+        if not len(batch.pictures):
+            return batch
+        # a network may compute in fewer digits; colours are worth all of theirs
+        with torch.no_grad(), torch.autocast(batch.pictures.device.type, enabled=False):
+            return self.apply(batch, generator)
 
     def apply(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Change each item of a batch by its chance."""
@@ -149,7 +152,8 @@ class Transformation:
 
     def whole(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Change all items of a batch."""
-        return batch._replace(pictures=self.change(batch.pictures, generator))
+        changed = self.change(batch.pictures, generator)
+        return batch._replace(pictures=changed.to(batch.pictures.dtype))
 
     def change(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Change all of some pictures."""

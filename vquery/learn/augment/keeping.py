@@ -76,14 +76,20 @@ def is_label_preserving(
     beside
         Other transformations by name; by default some mild ones.
     embed
-        Maps pictures float (m, 3, h, w) to vectors (m, d), such as a network that was trained; by
-        default the built-in descriptor and coarse colours.
+        Maps pictures float (m, 3, h, w) on the CPU to vectors (m, d), such as a network that was
+        trained; by default the built-in descriptor and coarse colours. What it does not see it
+        cannot find to move.
     folds, draws
         Of groups; of the transformation, for each item.
     tolerance
         Share of changed labels that is taken for none.
     seed
         Of all that is random.
+
+    Returns
+    -------
+    Preserving
+        Intervals are of draws of whole groups; with fewer than about ten they are too narrow.
 
     Raises
     ------

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from vquery.metrics.bootstrap import Interval
 
 KEEPS, MOVES, NEW, UNTOLD = "keeps", "moves", "new", "too few"
+SAID = {
+    KEEPS: "keeps labels",
+    MOVES: "moves labels",
+    NEW: "keeps labels, but a model has to see it in training",
+    UNTOLD: "there is too little to tell",
+}
 LEAST = 10
 """Items of a class that the model must be right about before anything is said of it."""
 
@@ -63,7 +69,9 @@ class Kept(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Preserving:
-    """The outcome of `is_label_preserving`; true where no label was found to move.
+    """The outcome of `is_label_preserving`; true where labels were found to be kept.
+
+    It is false where one moves, and where there is too little to tell.
 
     Attributes
     ----------
@@ -87,7 +95,17 @@ class Preserving:
     of: str
 
     def __bool__(self) -> bool:
-        return not any(one.verdict == MOVES for one in self.rows)
+        return self.verdict not in (MOVES, UNTOLD)
+
+    @property
+    def verdict(self) -> str:
+        """The worst that was found: "moves", "too few" of all, "new" or "keeps"."""
+        found = {one.verdict for one in self.rows}
+        if MOVES in found:
+            return MOVES
+        if self.rows[0].verdict == UNTOLD:
+            return UNTOLD
+        return NEW if NEW in found else KEEPS
 
     @property
     def table(self) -> pa.Table:
@@ -106,7 +124,7 @@ class Preserving:
         return pa.table(columns)
 
     def __str__(self) -> str:
-        lines = [f"{self.name}: {'keeps labels' if self else 'moves labels'}"]
+        lines = [f"{self.name}: {SAID[self.verdict]}"]
         for one in self.rows:
             others = ", ".join(f"{name} {_share(f)}" for name, f in one.beside.items())
             lines.append(

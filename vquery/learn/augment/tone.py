@@ -63,7 +63,9 @@ class Colour(Transformation):
         turn = either_way(span("hue", self.hue), n, generator, device)
         colours = _hue(2 * math.pi * turn) @ _saturation(saturation)
         middle = bright * grey(x).mean((1, 2, 3))
-        changed = torch.einsum("nij,njhw->nihw", colours * (bright * contrast)[:, None, None], x)
+        changed = torch.einsum(
+            "nij,njhw->nihw", (colours * (bright * contrast)[:, None, None]).to(x.dtype), x
+        )
         return (changed + per_item((1 - contrast) * middle)).clamp_(0, 1)
 
 
@@ -98,12 +100,12 @@ class Grey(Transformation):
 
 @dataclass(frozen=True)
 class Solarize(Transformation):
-    """Turn bright colours round: those at or above a threshold.
+    """Turn bright colours round: those at or above a threshold below 1.
 
     Parameters
     ----------
     above
-        From 0 to 1, drawn between the two.
+        From 0, where all are turned, to 1, where none is; drawn between the two.
     """
 
     above: tuple[float, float] = (0.0, 1.0)
@@ -115,7 +117,7 @@ class Solarize(Transformation):
     def change(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Turn round what is above each one's threshold."""
         above = per_item(between(self.above, len(x), generator, x.device))
-        return torch.where(x >= above, 1 - x, x)
+        return torch.where((x >= above) & (above < 1), 1 - x, x)
 
 
 @dataclass(frozen=True)

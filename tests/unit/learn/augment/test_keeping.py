@@ -110,6 +110,14 @@ def test_a_rare_class_is_not_judged():
     assert "moves labels" not in str(found)
 
 
+def test_too_little_to_tell_is_no_proof():
+    items, species, _ = birds(8)
+    found = measured(au.Nothing(), items, species)
+    assert not found
+    assert found.verdict == "too few"
+    assert "too little to tell" in str(found)
+
+
 def test_vectors_are_moved_by_a_function_of_vectors():
     rng = np.random.default_rng(0)
     code = np.arange(60) % 2

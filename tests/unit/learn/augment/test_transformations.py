@@ -55,6 +55,23 @@ def test_each_is_seeded_stays_in_range_and_leaves_its_input(tf):
     assert first.max() <= 1
 
 
+@pytest.mark.parametrize("tf", EVERY, ids=lambda tf: tf.name)
+def test_each_keeps_the_type_of_numbers(tf):
+    x = some()
+    exact, plain = tf(x.double(), seeded(1)), tf(x, seeded(1))
+    assert exact.dtype == torch.float64
+    if tf.name not in {"Noise", "RandAugment"} and "Noise" not in tf.name:
+        # noise is drawn in the type of the pictures
+        assert (exact - plain).abs().flatten(1).median(1).values.max() < 1e-3
+
+
+def test_a_network_in_fewer_digits_does_not_coarsen_colours():
+    x = some()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        out = au.views()(x, seeded(1))
+    assert torch.equal(out, au.views()(x, seeded(1)))
+
+
 @pytest.mark.parametrize(
     "tf",
     [one for one in EVERY if one.name not in {"Autocontrast", "Equalize", "Grey", "Flip"}],
@@ -157,6 +174,7 @@ def test_noise_has_its_strength():
 def test_tones_are_those_of_their_definitions():
     ramp = (torch.arange(256.0) / 255).expand(1, 3, 1, 256)
     assert torch.equal(au.Solarize((0, 0))(ramp, seeded()), 1 - ramp)
+    assert torch.equal(au.Solarize((1, 1))(ramp, seeded()), ramp)
     posterized = au.Posterize((4, 4))(ramp, seeded()) * 255
     assert torch.equal(posterized.round()[0, 0, 0], torch.arange(256) // 16 * 16.0)
     half = 0.25 + 0.5 * ramp
@@ -214,6 +232,12 @@ def test_time_jitter_shows_its_own_track_near_in_time():
         near = (video == video[row]) & (track == track[row]) & (abs(seconds - seconds[row]) <= 1.5)
         wanted = set(np.flatnonzero(near)) - {row} if track[row] != ALONE else set()
         assert set(chosen[:, row]) == (wanted or {row})
+
+
+def test_time_jitters_of_other_pictures_are_others():
+    one, two = (au.TimeJitter(items([0], [0], [0])) for _ in range(2))
+    assert one != two
+    assert repr(one) == "TimeJitter(p=1.0, seconds=2.0)"
 
 
 def test_time_jitter_goes_on_with_the_rows_that_it_chose():
