@@ -16,7 +16,7 @@ SEEN = """selector => [...document.querySelectorAll(selector)]
 def held(bench: Bench, pattern: str) -> Callable[[], None]:
     """Keep answers back until the returned function is called."""
     waiting: list[Any] = []
-    bench.page.route(pattern, lambda route: waiting.append(route))  # noqa: PLW0108
+    bench.page.route(pattern, lambda route: waiting.append(route))
 
     def let_go() -> None:
         for route in waiting:
