@@ -57,7 +57,7 @@ def command(path: tuple[str, ...]) -> click.Command:
 def test_the_verbs_are_those_of_the_design():
     assert set(main.commands) == {
         *("demo", "index", "info", "query", "label", "propagate", "suggest", "undo", "export"),
-        *("check", "serve", "models", "embed"),
+        *("check", "serve", "models", "embed", "train", "predict"),
     }
 
 
@@ -365,9 +365,9 @@ def test_embed_learns_takes_up_and_is_taken_by_propagate(path):
     first = as_json("embed", path, *tiny)
     assert first["embedded"] == first["total"] > 0
     assert first["epochs"] == 1
-    again = as_json("embed", path, "--side", 16)
+    again = as_json("embed", path)
     assert (again["embedded"], again["kept"]) == (0, first["total"])
-    assert "'learned' over faces: 0 embedded" in run("embed", path, "--side", 16).stdout
+    assert "'learned' over faces: 0 embedded" in run("embed", path).stdout
     run("label", path, "--where", f"detection_id == {ANN}", "--value", "Ann")
     assert as_json("propagate", path, "--space", "learned", "--space", "face")["labelled"] > 0
     runs = vq.open(path).runs.filter(pc.field("command") == "propagate")

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from vquery.api.augmenting import augment as augment
     from vquery.api.collection import Collection
     from vquery.api.embedding import Backbone, Embedded
+    from vquery.api.ends import EndModel, FewShot
+    from vquery.api.learnt.trained import Trained, compare_runs
     from vquery.api.opening import create
     from vquery.api.opening import open as open
     from vquery.api.voting import votes
@@ -112,6 +114,7 @@ if TYPE_CHECKING:
     from vquery.graph.extension import extend_votes
     from vquery.graph.items import knn_graph
     from vquery.graph.propagate import propagate, propagate_concepts
+    from vquery.media.networks import OnnxClassifier
     from vquery.notebook.making import grid, timeline
     from vquery.supervise.assertions.appear import appear
     from vquery.supervise.assertions.checked import Checked, check, corrected
@@ -135,6 +138,8 @@ _HOMES = {
     "vquery.api.augmenting": "augment",
     "vquery.api.collection": "Collection",
     "vquery.api.embedding": "Backbone Embedded",
+    "vquery.api.ends": "EndModel FewShot",
+    "vquery.api.learnt.trained": "Trained compare_runs",
     "vquery.api.opening": "create open",
     "vquery.api.voting": "votes",
     "vquery.engine.running.cache": "Cache",
@@ -169,6 +174,7 @@ _HOMES = {
     "vquery.graph.items": "knn_graph",
     "vquery.graph.propagate": "propagate propagate_concepts",
     "vquery.notebook.making": "grid timeline",
+    "vquery.media.networks": "OnnxClassifier",
     "vquery.supervise.linear": "fit_linear leave_functions_out",
     "vquery.supervise.spread": "spread_labels",
     "vquery.supervise.assertions.appear": "appear",
@@ -200,7 +206,9 @@ __all__ = [
     "Collection",
     "Decoded",
     "Embedded",
+    "EndModel",
     "ExportError",
+    "FewShot",
     "IngestError",
     "Intervals",
     "LabelError",
@@ -210,9 +218,11 @@ __all__ = [
     "LockedError",
     "MediaError",
     "MissingDependencyError",
+    "OnnxClassifier",
     "QueryError",
     "SchemaError",
     "StoreError",
+    "Trained",
     "Transitions",
     "UnknownColumnError",
     "UnknownMethodError",
@@ -232,6 +242,7 @@ __all__ = [
     "check",
     "choose_graph",
     "coalesce",
+    "compare_runs",
     "concat",
     "concept",
     "consistent",

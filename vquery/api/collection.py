@@ -17,6 +17,7 @@ from vquery.api.outside import Outside
 from vquery.api.relations import FACE, Detections, detections_of, relation, table_names
 from vquery.api.supervised import Supervised
 from vquery.api.tables import crop
+from vquery.api.training import Training
 from vquery.api.voting import Voting
 from vquery.store.store import Store
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class Collection(
-    Supervised, Judging, Drawing, Voting, Checking, Fusing, Assessing, Learned, Outside
+    Supervised, Judging, Drawing, Voting, Checking, Fusing, Assessing, Learned, Training, Outside
 ):
     """Videos and everything known of them, in one folder ``NAME.vq``.
 

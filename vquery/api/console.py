@@ -37,6 +37,9 @@ LISTED = 10
 NAMED_GAPS = 5
 """Components without a seed that are named; more of them are in the JSON."""
 
+AGAIN = {"propagated": "propagate", "fused": "fuse", "predicted": "train"}
+"""What to do again where labels have changed since."""
+
 
 def _bars(*columns: Any) -> Progress:
     """Make progress bars that show on a terminal and are silent in a pipe."""
@@ -197,7 +200,7 @@ def info_text(facts: Mapping[str, Any]) -> str:
         lines.append(f"  neighbour lists kept to be searched faster: {size:,.1f} MB")
     spans = [(f"spans of {concept!r}", one) for concept, one in facts["fused_spans"].items()]
     for what, found in [*((repr(c), one) for c, one in facts["propagated"].items()), *spans]:
-        again = "propagate" if found["how"] == "propagated" else "fuse"
+        again = AGAIN[found["how"]]
         late = "" if found["up_to_date"] else f" (human labels have changed since: {again} again)"
         count = f"{found['labelled']:,} of {found['items']:,}"
         lines.append(f"  {found['how']} {what}: {count}{late}")

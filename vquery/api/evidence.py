@@ -15,7 +15,7 @@ from vquery.api import correcting
 from vquery.api.covering import HALF, cover
 from vquery.api.labelling import NONE_OF_THEM
 from vquery.api.propagation.votes import NEEDED
-from vquery.api.tables import FUSED, HUMAN
+from vquery.api.tables import FUSED, HUMAN, PREDICTED, PROPAGATED
 from vquery.schema import US_PER_S
 from vquery.view.clock import clock
 
@@ -143,6 +143,13 @@ def is_fused(soft: dict[str, Any]) -> bool:
     return soft["source"] == FUSED or any("source" in one for one in kept_sources(soft))
 
 
+def found_by(soft: dict[str, Any]) -> str:
+    """Say what made a label that no person gave: a model, a fusion or a propagation."""
+    if any("version" in one for one in kept_sources(soft)):
+        return PREDICTED
+    return FUSED if is_fused(soft) else PROPAGATED
+
+
 def fused(soft: dict[str, Any] | None) -> list[dict[str, Any]]:
     """Tell what the sources of a fusion added, as it was kept."""
     told = []
@@ -153,7 +160,8 @@ def fused(soft: dict[str, Any] | None) -> list[dict[str, Any]]:
         kind = KINDS.get(name, "vote")
         against = "for" if weight >= 0 else "against"
         assert soft is not None
-        text = f"{name}: {weight:+.2f} log-odds {against} {shown(soft['best'])!r}"
+        of = f", version {one['version']}" if "version" in one else ""
+        text = f"{name}{of}: {weight:+.2f} log-odds {against} {shown(soft['best'])!r}"
         told.append(said(kind, name, weight, soft["best"], text))
     return told
 

@@ -10,7 +10,16 @@ import pyarrow.compute as pc
 
 from vquery.api.extents import extents
 from vquery.api.span_labels import without_rejected
-from vquery.api.tables import FUSED, HUMAN, Wanted, at_threshold, crop, labels_of, propagated
+from vquery.api.tables import (
+    FUSED,
+    HUMAN,
+    PREDICTED,
+    Wanted,
+    at_threshold,
+    crop,
+    labels_of,
+    propagated,
+)
 from vquery.errors import ExportError
 from vquery.export.dense import INTERPOLATED, interpolated
 from vquery.export.items import ITEM, Labelled
@@ -153,11 +162,13 @@ def _said(human: pa.Table) -> pa.Table:
 
 
 def _found(fused: pa.Table) -> pa.Table:
-    """Give fused spans the columns of SPAN; what people said once and no more counts as fused."""
+    """Give fused spans the columns of SPAN; what people said once and no more counts as found."""
     names = (*KEYS, "label", "probability", "calibrated", "why", "run_id")
     columns = {name: fused[name] for name in names}
     n = fused.num_rows
-    return _spans(columns | {"label_source": pa.repeat(pa.scalar(FUSED), n)}, n)
+    model = pc.any(pc.equal(fused["source"], PREDICTED)).as_py()
+    source = pa.repeat(pa.scalar(PREDICTED if model else FUSED), n)
+    return _spans(columns | {"label_source": source}, n)
 
 
 def _spans(columns: dict[str, Any], n: int) -> pa.Table:

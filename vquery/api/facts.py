@@ -115,5 +115,6 @@ def html(store: Store) -> str:
     for concept, labels in facts["human_spans"].items():
         rows += [[f"human {concept}, spans: {label}", count] for label, count in labels.items()]
     rows += [[f"{one['how']} {c}", one["labelled"]] for c, one in facts["propagated"].items()]
-    rows += [[f"fused {c}, spans", one["labelled"]] for c, one in facts["fused_spans"].items()]
+    spans = facts["fused_spans"].items()
+    rows += [[f"{one['how']} {c}, spans", one["labelled"]] for c, one in spans]
     return fragment(heading(store.path.name), table_html(["what", "rows"], rows))

@@ -17,6 +17,7 @@ import numpy as np
 from vquery.api.evidence import (
     TOP,
     Place,
+    found_by,
     found_for,
     found_for_span,
     fused,
@@ -34,7 +35,7 @@ from vquery.api.evidence import (
 from vquery.api.labelling import NONE_OF_THEM
 from vquery.api.lately import Lately
 from vquery.api.propagation import keeping, running
-from vquery.api.tables import FUSED, HUMAN, Wanted, labels_of
+from vquery.api.tables import HUMAN, Wanted, labels_of
 from vquery.errors import StoreError, VQueryError
 from vquery.store.span_verdicts import rejected_spans
 
@@ -123,7 +124,7 @@ class Reasoner:
             label, source, chance = own["label"], HUMAN, 1.0 if own["label"] else None
         elif soft is not None and soft["label"] is not None and wrong is None:
             label, source, chance = soft["label"], soft["source"], soft["probability"]
-            source = FUSED if source == HUMAN else source
+            source = found_by(soft) if source == HUMAN else source
         sentence = _sentence(place, concept, label, source, told, soft)
         return _answer(place, label, source, chance, sentence, told)
 
@@ -219,7 +220,7 @@ def _sentence(
     if source == HUMAN:
         return f"{here}: {shown(label)}; {told[0]['text'] if told else 'said by a person'}"
     if label is not None and soft is not None:
-        made = "fused" if is_fused(soft) else "propagated"
+        made = found_by(soft)
         return f"{here}: {label}, {made}, probability {soft['probability']:.2f}"
     wrong = [one["label"] for one in told if one["kind"] == "person"]
     if wrong:

@@ -305,7 +305,8 @@ class Supervised:
             label among them; "margin": where the two most probable labels are closest; "density":
             the same, where many look alike; "disagreement": where this solution and other sources
             (saved relations with ``detection_id`` and ``vote``) contradict each other; "mixed":
-            coverage, times how unsure the labels are.
+            coverage, times how unsure the labels are; "fewshot": what `few_shot` of the labels so
+            far is least sure of, and finds most alike, in turn (needs PyTorch, and no graph).
         concept
             What is to be labelled; it need not have labels yet.
         over
@@ -331,5 +332,9 @@ class Supervised:
         from vquery.api.propagation import running
         from vquery.api.propagation.suggesting import suggest
 
+        if strategy == "fewshot":
+            from vquery.api.learnt import few
+
+            return few.suggest(self._store, n, concept, self._over(over), spaces)
         say = progress or running.quiet
         return suggest(self._store, n, strategy, concept, self._over(over), say, spaces)

@@ -28,6 +28,7 @@ INT64 = pa.int64()
 HUMAN = "human"
 PROPAGATED = "propagated"
 FUSED = "fused"
+PREDICTED = "predicted"
 CROPS = "picture.detection"
 PUBLIC_DETECTION = pa.schema(
     [field for field in schema.DETECTION if field.name not in {"frame", "shot_id", "source"}]
@@ -242,8 +243,7 @@ def labels_of(
     human, told = pc.is_valid(by_hand), said["label"].take(by_hand)
     sure = pc.if_else(pc.is_valid(told), 1.0, pa.scalar(None, pa.float32())).cast(pa.float32())
     source = soft["source"].take(at)
-    fused = pc.any(pc.equal(soft["source"], FUSED)).as_py()
-    source = pc.if_else(pc.equal(source, HUMAN), FUSED if fused else PROPAGATED, source)
+    source = pc.if_else(pc.equal(source, HUMAN), found_as(soft["source"]), source)
     found = [
         pc.if_else(human, told, at_threshold(snapshot, soft, wanted.threshold).take(at)),
         pc.if_else(human, sure, soft["probability"].take(at)),
@@ -251,6 +251,16 @@ def labels_of(
     ]
     detailed = Wanted(wanted.concept, detail=True)
     return pa.table(found, schema=pa.schema(detailed.fields()))
+
+
+def found_as(source: pa.ChunkedArray | pa.Array) -> str:
+    """Say what a person's label counts as once it is taken back: as the others of its run do.
+
+    >>> found_as(pa.array(["human", "fused"])), found_as(pa.array(["human"]))
+    ('fused', 'propagated')
+    """
+    there = source.unique().to_pylist()
+    return next((one for one in (PREDICTED, FUSED) if one in there), PROPAGATED)
 
 
 def propagated(snapshot: Snapshot, concept: str, videos: list[str] | None = None) -> pa.Table:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery.api.labelling import NONE_OF_THEM
-from vquery.api.tables import FUSED, HUMAN, PROPAGATED, propagated
+from vquery.api.tables import FUSED, HUMAN, PREDICTED, found_as, propagated
 from vquery.store.verdicts import unsure
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Found:
         names = ["label", "best", "probability", "margin", "source"]
         rows = soft.select(["detection_id", *names]).take(pa.array(order)).combine_chunks()
         source, by_person = rows["source"], _true(pc.equal(rows["source"], HUMAN))
-        spread = FUSED if pc.any(pc.equal(source, FUSED)).as_py() else PROPAGATED
+        spread = found_as(source)
         whence = pc.if_else(by_person, pa.scalar(spread), source)
         rows = rows.append_column("whence", whence).combine_chunks()
         by_hand = by_person.to_numpy()
@@ -271,7 +271,11 @@ class LabelledSpans:
         human, told = pa.array(looked.by_hand >= 0), _at(self._known.human["label"], looked.by_hand)
         guessed = _at(found["label"], at)
         own = _true(pc.equal(_at(found["source"], at), HUMAN))
-        source = pc.if_else(pc.is_valid(guessed), pa.scalar(FUSED), pa.scalar(None, pa.string()))
+        source = pc.if_else(
+            pc.is_valid(guessed),
+            pa.scalar(PREDICTED if found_as(found["source"]) == PREDICTED else FUSED),
+            pa.scalar(None, pa.string()),
+        )
         columns = [
             pc.if_else(human, told, guessed),
             pc.if_else(human, pa.scalar(HUMAN), source),

@@ -195,7 +195,7 @@ class EndModel:
     def _fit_linear(self, given: Targets) -> Floats:
         """Choose the penalty on left-out groups, and solve for all items; returns logits."""
         own, number = self.options, int(self.fold_.max()) + 1
-        penalties = list(PENALTIES) if own.penalty is None else [own.penalty]
+        penalties = list(PENALTIES[::2]) if own.penalty is None else [own.penalty]
         logits = np.full((len(penalties), given.n, len(given.classes)), np.nan)
         for fold in range(number if number > 1 else 0):
             rows, held = self.fold_ != fold, np.flatnonzero(self.fold_ == fold)

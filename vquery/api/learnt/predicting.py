@@ -1,0 +1,307 @@
+"""Predictions of an end model over a collection, kept as soft labels; see `Collection.predict`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vquery import schema
+from vquery.api.fusion import items as described
+from vquery.api.labelling import check_concept
+from vquery.api.learnt.items import Seen, detections, items_of, seen
+from vquery.api.learnt.trained import Trained, shown
+from vquery.api.propagation import keeping
+from vquery.api.relations import FACE
+from vquery.api.tables import HUMAN, PREDICTED
+from vquery.engine.bring import any_table
+from vquery.errors import LearnError, QueryError
+from vquery.supervise.soft import lead
+from vquery.view.page import fragment, heading, table_html
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vquery.api.fusion.items import Items
+    from vquery.engine.intervals import Intervals
+    from vquery.store.snapshot import Snapshot
+    from vquery.store.store import Store
+
+    Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+TINY = 1e-6
+ONNX = ".onnx"
+
+
+class Predicted:
+    """What a model says of items, with what people said in its place.
+
+    Attributes
+    ----------
+    concept, model, version
+        What is told, and by which model.
+    table
+        Schema SOFT_LABEL for detections, SOFT_INTERVAL for spans; ``source`` is "predicted", or
+        "human" where a person decided.
+    probability, classes
+        Of all classes, (n, k), NaN where the model saw nothing; by item, before people.
+    run_id
+        The run that kept it; None where it was not kept.
+    """
+
+    def __init__(
+        self,
+        concept: str,
+        model: str,
+        version: str,
+        items: Items,
+        classes: tuple[str | None, ...],
+        probability: Floats,
+        human: described.Human,
+        labels: tuple[str | None, ...],
+        threshold: float,
+        run_id: int | None,
+    ) -> None:
+        self.concept, self.model, self.version = concept, model, version
+        self.classes, self.probability, self.run_id = classes, probability, run_id
+        self._items, self._human, self._labels = items, human, labels
+        self._threshold = threshold
+        self.table = self._table()
+
+    def _table(self) -> pa.Table:
+        items, n = self._items, self._items.n
+        reached: np.ndarray[Any, np.dtype[np.bool_]] = np.asarray(
+            np.isfinite(self.probability).all(1)
+        )
+        chance = np.where(reached[:, None], self.probability, 0.0)
+        names = np.empty(len(self.classes), object)
+        names[:] = self.classes
+        best, sure = names[chance.argmax(1)], chance.max(1, initial=0.0)
+        margin = lead(chance)
+        best[~reached] = None
+        said = self._human.codes >= 0
+        told = np.empty(len(self._labels), object)
+        told[:] = self._labels
+        best[said] = told[self._human.codes[said]]
+        sure, margin = np.where(said, 1.0, sure), np.where(said, 1.0, margin)
+        label = best.copy()
+        label[~(said | (reached & (sure >= self._threshold)))] = None
+        columns = {
+            "concept": pa.repeat(pa.scalar(self.concept), n),
+            "label": pa.array(label, pa.string()),
+            "best": pa.array(best, pa.string()),
+            "probability": pa.array(sure, pa.float32()),
+            "margin": pa.array(margin, pa.float32()),
+            "reached": pa.array(reached | said),
+            "calibrated": pa.repeat(pa.scalar(value=True), n),
+            "source": pa.array(np.where(said, HUMAN, PREDICTED), pa.string()),
+            "why": self._why(chance, reached),
+            "run_id": pa.repeat(pa.scalar(self.run_id, pa.int64()), n),
+            "video": items.table["video"],
+        }
+        if items.kind == described.SPANS:
+            more = {name: items.table[name] for name in ("start_us", "end_us", "item")}
+            return schema.conform(pa.table(columns | more), schema.SOFT_INTERVAL, what="predicted")
+        columns["detection_id"] = items.table["detection_id"]
+        return schema.conform(pa.table(columns), schema.SOFT_LABEL, what="predicted")
+
+    def _why(self, chance: Floats, reached: Any) -> pa.Array:
+        """Name the model, its version, and the log-odds of its best class over the next one."""
+        clipped = np.clip(np.sort(chance, axis=1), TINY, 1 - TINY)
+        second = clipped[:, -2] if chance.shape[1] > 1 else TINY
+        odds = np.round(np.log(clipped[:, -1]) - np.log(second), 2)
+        source = {"source": f"model {self.model}", "version": self.version}
+        return pa.array(
+            [
+                json.dumps([{**source, "weight": float(one)}]) if there else "[]"
+                for one, there in zip(odds, reached, strict=True)
+            ],
+            pa.string(),
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """Count labels, as plain values."""
+        table = self.table
+        given = table["label"].value_counts().to_pylist()
+        labels = {one["values"]: one["counts"] for one in given if one["values"] is not None}
+        labelled = sum(labels.values())
+        reached = pc.sum(table["reached"]).as_py() or 0
+        return {
+            "concept": self.concept,
+            "model": self.model,
+            "version": self.version,
+            "over": self._items.kind,
+            "items": table.num_rows,
+            "labelled": labelled,
+            "unsure": reached - labelled,
+            "without_features": table.num_rows - reached,
+            "human": int((self._human.codes >= 0).sum()),
+            "labels": dict(sorted(labels.items(), key=lambda one: -one[1])),
+        }
+
+    def why(self, item: int) -> dict[str, Any]:
+        """Say why an item has its label: the model, its version, and what it says of each class.
+
+        Raises
+        ------
+        LearnError
+            If the item took no part.
+        """
+        at = np.flatnonzero(self._items.numbers == item)
+        if not len(at):
+            raise LearnError(f"item {item!r} took no part in this prediction")
+        row = self.table.slice(int(at[0]), 1).to_pylist()[0]
+        chance = self.probability[at[0]].tolist()
+        return {
+            "item": int(item),
+            "label": row["label"],
+            "source": row["source"],
+            "model": self.model,
+            "version": self.version,
+            "run_id": self.run_id,
+            "probabilities": dict(zip(map(shown, self.classes), chance, strict=True)),
+        }
+
+    def __repr__(self) -> str:
+        told = self.summary()
+        labels = ", ".join(f"{name} {count:,}" for name, count in told["labels"].items())
+        return (
+            f"<Predicted {self.concept!r} by {self.model!r}: {told['labelled']:,} of "
+            f"{told['items']:,} {told['over']} labelled ({labels or 'none'}), "
+            f"{told['human']:,} by people>"
+        )
+
+    def _repr_html_(self) -> str:
+        told = self.summary()
+        rows: list[list[object]] = [[name, count] for name, count in told["labels"].items()]
+        rows += [["unsure", told["unsure"]], ["nothing to see", told["without_features"]]]
+        title = f"{self.concept}, predicted by {self.model} over {told['items']:,} {told['over']}"
+        return fragment(heading(title), table_html(["label", "items"], rows))
+
+
+def predict(
+    store: Store, name: str, over: Any, concept: str | None, threshold: float, *, keep: bool
+) -> Predicted:
+    """Predict and keep; see `Collection.predict`."""
+    _check(threshold)
+    found = Trained.read(store.path, name)
+    concept = found.concept if concept is None else concept
+    check_concept(concept)
+    with store.snapshot() as snapshot:
+        items = _items(snapshot, over, found, concept)
+        chance = _chances(snapshot, items, found)
+        said = described.labels_in(
+            store.labels(concept, snapshot), store.span_labels(concept, snapshot)
+        )
+        labels = tuple(dict.fromkeys([*found.told["classes"], *said]))
+        codes = {label: code for code, label in enumerate(labels)}
+        human = described.said_of(store, snapshot, items, concept, codes)
+        until = snapshot.last_event
+    made = (
+        concept,
+        name,
+        found.version,
+        items,
+        tuple(found.told["classes"]),
+        chance,
+        human,
+        labels,
+    )
+    if not keep:
+        return Predicted(*made, threshold, None)
+    shelf = keeping.SPANS if items.kind == described.SPANS else keeping.DETECTIONS
+    arguments = {
+        "concept": concept, "model": name, "version": found.version, "threshold": threshold,
+        "over": items.kind, "items": items.n, "last_event": until,
+    }  # fmt: skip
+    with store.writer(keeping.PREDICT, arguments) as writer:
+        result = Predicted(*made, threshold, int(writer.run_id))
+        keeping.keep(store, writer, concept, result.table, shelf)
+        writer.finish(result.summary())
+    return result
+
+
+def _check(threshold: float) -> None:
+    if not 0 <= threshold <= 1:
+        raise QueryError(f"threshold= must be from 0 to 1, got {threshold!r}")
+
+
+def _items(snapshot: Snapshot, over: Any, found: Trained, concept: str) -> Items:
+    kind = found.told["over"]
+    if over is not None:
+        items = items_of(over, snapshot)
+        if items.kind != kind:
+            raise LearnError(f"{found.name!r} was trained on {kind}; over= gives {items.kind}")
+        return items
+    if kind == described.DETECTIONS:
+        rows = snapshot.read("detections", columns=["detection_id", "class"])
+        ids = rows.filter(pc.equal(rows["class"], FACE))["detection_id"].to_numpy()
+        return detections(snapshot, ids if len(ids) else rows["detection_id"].to_numpy())
+    spans = keeping.last_made(snapshot, concept, keeping.SPANS)
+    if not spans.num_rows:
+        spans = snapshot.read("shots", columns=["video", "start_us", "end_us"])
+    names = [name for name in ("video", "start_us", "end_us", "item") if name in spans.column_names]
+    return items_of(spans.select(names), snapshot)
+
+
+def _chances(snapshot: Snapshot, items: Items, found: Trained) -> Floats:
+    chance = np.full((items.n, len(found.told["classes"])), np.nan)
+    if items.n:
+        view = seen(snapshot, items, found.told["spaces"] or None, found.told["side"])
+        chance[view.there] = found.model.predict_proba(view.x)
+    return chance
+
+
+def classified(
+    store: Store,
+    model: str | Path,
+    over: Any,
+    threshold: float,
+    spaces: Sequence[str] | None,
+    options: dict[str, Any],
+) -> Intervals:
+    """Ask a model, or an ONNX file, for votes; see `Collection.classified`."""
+    _check(threshold)
+    with store.snapshot() as snapshot:
+        if str(model).endswith(ONNX):
+            from vquery.media.networks import OnnxClassifier
+
+            network = OnnxClassifier(Path(model), **options)
+            items = _over(snapshot, over)
+            view = seen(snapshot, items, spaces, network.side)
+            classes, chance = network.classes_, network.predict_proba(view.x)
+        else:
+            found = Trained.read(store.path, str(model))
+            items = _items(snapshot, over, found, found.concept)
+            view = seen(snapshot, items, found.told["spaces"] or None, found.told["side"])
+            classes, chance = tuple(found.told["classes"]), found.model.predict_proba(view.x)
+    return _votes(items, view, classes, chance, threshold, Path(str(model)).stem)
+
+
+def _over(snapshot: Snapshot, over: Any) -> Items:
+    if over is not None:
+        return items_of(over, snapshot)
+    rows = snapshot.read("detections", columns=["detection_id", "class"])
+    ids = rows.filter(pc.equal(rows["class"], FACE))["detection_id"].to_numpy()
+    return detections(snapshot, ids)
+
+
+def _votes(
+    items: Items,
+    view: Seen,
+    classes: Sequence[Any],
+    chance: Floats,
+    threshold: float,
+    name: str,
+) -> Intervals:
+    rows = items.table.take(pa.array(np.flatnonzero(view.there)))
+    best, sure = chance.argmax(1), chance.max(1, initial=0.0)
+    votes = [None if classes[at] is None else str(classes[at]) for at in best]
+    rows = rows.append_column("vote", pa.array(votes, pa.string()))
+    rows = rows.append_column("probability", pa.array(sure))
+    keep = pa.array((sure >= threshold) & np.array([one is not None for one in votes], bool))
+    return any_table(rows.drop_columns("item").filter(keep), name)
