@@ -117,6 +117,10 @@ class Asked:
         check_name(self.name)
         if self.side < 16:
             raise LearnError(f"embed(side=) must be at least 16 pixels, got {self.side!r}")
+        if self.fresh and not self.train:
+            raise LearnError("embed(fresh=True) trains anew, and train=False trains nothing")
+        if self.labels is not None and self.over == "frames":
+            raise LearnError("embed(labels=) takes labels of detections, and frames are embedded")
 
     @property
     def kind(self) -> Literal["detection", "frame"]:

@@ -56,6 +56,7 @@ class Model:
         self.network: Any = None
         self._store, self._snapshot, self._ids = store, snapshot, ids
         self._pictures: Any = None
+        self._side = asked.side
         self._small = {"width": asked.recipe.get("width", 16), "blocks": [1, 1, 1, 1]}
 
     @property
@@ -148,7 +149,8 @@ class Model:
         if saved.architecture.kind != networks.KIND:
             raise LearnError(f"{self.path}: is of {saved.architecture}, which is no embedding")
         self.told = dict(saved.told)
-        for name in ("over", "side") + (("method",) if self.asked.train else ()):
+        self._side = int(self.told["side"])
+        for name in ("over", *(("side", "method") if self.asked.train else ())):
             asked = getattr(self.asked, name)
             if self.told.get(name) != asked:
                 raise LearnError(
@@ -210,7 +212,7 @@ class Model:
     def _load(self, ids: Ints) -> Any:
         self.say(f"reading {len(ids):,} pictures")
         load = room("core.pictures").load
-        return load(self._snapshot, self.asked.kind, ids, side=self.asked.side, progress=self.say)
+        return load(self._snapshot, self.asked.kind, ids, side=self._side, progress=self.say)
 
     def _labels(self) -> list[str | None] | None:
         """Look up the human labels of the pictures, where a concept is named."""

@@ -22,7 +22,7 @@ from tests.bench.learn.sets import APART_S, Set
 from vquery.graph.items import knn_graph
 from vquery.learn.core.training import Settings
 from vquery.learn.pretext.learning import Method, Recipe, learn
-from vquery.learn.pretext.probe import centred, purity
+from vquery.learn.pretext.probe import purity
 
 COUNTS = (1, 2, 5)
 DRAWS = 20
@@ -58,11 +58,10 @@ def vectors(data: Set, method: Method, seed: int, work: Path) -> np.ndarray:
 def spaces(data: Set, seeds: int, work: Path) -> dict[str, list[np.ndarray]]:
     """Vectors by kind, a list of one for each seed."""
     learned = [vectors(data, "simclr", seed, work) for seed in range(seeds)]
-    own = centred(data.built)
     return {
         BUILT: [data.built],
         LEARNED: learned,
-        BOTH: [np.hstack([own, one]) / np.sqrt(2) for one in learned],
+        BOTH: [data.joined(one) for one in learned],
         ROTATION: [vectors(data, "rotation", 0, work)],
     }
 

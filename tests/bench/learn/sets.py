@@ -53,6 +53,8 @@ class Set:
         Pictures of one lane that lie within `APART_S` of each other are no neighbours.
     view
         How pictures are varied.
+    spaces
+        How many spaces ``built`` is made of.
     """
 
     name: str
@@ -62,11 +64,17 @@ class Set:
     group: np.ndarray
     lane: np.ndarray
     view: Transformation
+    spaces: int = 1
 
     @property
     def rows(self) -> np.ndarray:
         """Rows that have a label."""
         return np.flatnonzero([one is not None for one in self.truth])
+
+    def joined(self, learned: np.ndarray) -> np.ndarray:
+        """Both kinds of vectors, each space counting alike, as `db.propagate` joins them."""
+        share = 1 / (self.spaces + 1)
+        return np.hstack([self.built * np.sqrt(1 - share), learned * np.sqrt(share)])
 
     def only(self, name: str, truth: np.ndarray, group: np.ndarray) -> Set:
         """The same pictures with other labels."""
@@ -111,7 +119,7 @@ def faces(folder: Path, collection: Path) -> tuple[Set, Set]:
     clips = np.array(pictures.videos)[pictures.video]
     nobody = np.full(len(clips), None, object)
     everyone = Set(
-        "faces", pictures, built, nobody, pictures.video, pictures.video, views.standard()
+        "faces", pictures, built, nobody, pictures.video, pictures.video, views.standard(), 2
     )
     signs = everyone.only("five signers", signers(folder, pictures, clips), pictures.video)
     return signs, everyone.only("two on stage", *stage(clips, frame, boxes))

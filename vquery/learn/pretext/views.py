@@ -1,7 +1,8 @@
 """How a picture is varied so that what shows the same comes out alike.
 
 A view is any transformation of `vquery.learn.augment`, or a function like one: it takes pictures,
-float (n, 3, h, w) from 0 to 1, and a generator of random numbers, and returns as many pictures.
+float (n, 3, h, w) from 0 to 1, and a generator of random numbers on the CPU, and returns as many
+pictures.
 """
 
 from __future__ import annotations

@@ -36,6 +36,8 @@ def test_a_space_of_its_own_takes_part_where_it_is_named(db):
         "history.csv",
         "report.html",
     }
+    assert "<svg" in (found.folder / "report.html").read_text()
+    assert len((found.folder / "history.csv").read_text().splitlines()) == 3
     db.label([int(ids[0])], "name", "Ann")
     usual, learned = db.propagate("name"), db.propagate("name", spaces=["learned"])
     both = db.propagate("name", spaces=["face", "learned"])
@@ -51,7 +53,7 @@ def test_the_same_seed_gives_the_same_vectors(db, path, tmp_path):
     with vq.open(other) as again:
         assert (db.embed(**TINY).vectors()[1] == again.embed(**TINY).vectors()[1]).all()
         changed = again.embed(**TINY, seed=1, fresh=True)
-        assert not np.allclose(db.embed(train=False, side=16).vectors()[1], changed.vectors()[1])
+        assert not np.allclose(db.embed(train=False).vectors()[1], changed.vectors()[1])
 
 
 def test_only_new_items_are_embedded_later(db, sample, tmp_path):
@@ -68,7 +70,7 @@ def test_only_new_items_are_embedded_later(db, sample, tmp_path):
     shutil.copy(sample / "b.csv", more / "c.csv")
     db.index(more, workers=1)
     old = before.vectors()
-    later = db.embed(train=False, side=16)
+    later = db.embed(train=False)
     assert later.counts["kept"] == before.counts["total"]
     assert later.counts["embedded"] > 0
     ids, vectors = later.vectors()
@@ -97,6 +99,8 @@ def test_frames_have_spaces_of_their_own(db):
         ({"epochs": 0}, "epochs must be at least 1"),
         ({"batch": 1}, "batch must be at least 2"),
         ({"across": 2}, "across is a share"),
+        ({"train": False, "fresh": True}, "fresh=True. trains anew, and train=False"),
+        ({"over": "frames", "labels": "name"}, "takes labels of detections"),
         ({"train": False}, "no model was trained of this name"),
         ({"weights": "no-such.safetensors"}, "no-such.safetensors: cannot be read"),
         ({"device": "abacus"}, "PyTorch knows no such device"),
