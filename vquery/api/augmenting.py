@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -27,10 +28,24 @@ if TYPE_CHECKING:
     Labels = npt.NDArray[np.object_]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "augment":
-        return room("augment")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+class Later(ModuleType):
+    """Stands for a part of the room of learning, which is entered when something of it is used.
+
+    >>> Later("augment", "").Flip().name
+    'Flip'
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        return getattr(room(self.__name__), name)
+
+    def __dir__(self) -> list[str]:
+        return dir(room(self.__name__))
+
+
+if not TYPE_CHECKING:
+    augment = Later("augment", "Transformations of pictures: see `vquery.learn.augment`.")
 
 
 def is_label_preserving(

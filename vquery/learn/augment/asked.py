@@ -58,7 +58,7 @@ def items_of(x: Any, labels: Any, groups: Any, folds: int, seed: int) -> Items:
     if folds < 2:
         raise LearnError(f"folds must be at least 2, got {folds!r}")
     shown = x if isinstance(x, Pictures) else _tensor(x)
-    said = np.array([None if one is None else str(one) for one in labels], object)
+    said = np.array([None if _nothing(one) else str(one) for one in labels], object)
     if said.shape != (len(shown),):
         raise LabelError(f"labels must be {len(shown)}, one an item; got {len(said)}")
     labelled = np.flatnonzero([one is not None for one in said])
@@ -84,6 +84,10 @@ def items_of(x: Any, labels: Any, groups: Any, folds: int, seed: int) -> Items:
         len(labelled) - len(rows),
         of,
     )
+
+
+def _nothing(label: Any) -> bool:
+    return label is None or bool(label != label)  # NaN, as tables write what is missing
 
 
 def _tensor(x: Any) -> torch.Tensor:

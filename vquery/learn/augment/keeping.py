@@ -133,7 +133,7 @@ def is_label_preserving(
     warnings = tuple(one for one in told if one is not None)
     for one in warnings:
         logger.warning(one)
-    return Preserving(name, rows, warnings, items.unlabelled, items.of)
+    return Preserving(name, rows, warnings, items.unlabelled, items.left_out, items.of)
 
 
 @dataclass(frozen=True, eq=False)

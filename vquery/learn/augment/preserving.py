@@ -84,6 +84,8 @@ class Preserving:
         told.
     unlabelled
         Items that have no label and were left out.
+    left_out
+        Labelled items that were not looked at, since there are more than enough.
     of
         Of what groups are: "videos", "tracks" or "groups".
     """
@@ -92,6 +94,7 @@ class Preserving:
     rows: tuple[Kept, ...]
     warnings: tuple[str, ...]
     unlabelled: int
+    left_out: int
     of: str
 
     def __bool__(self) -> bool:

@@ -1,5 +1,8 @@
 """Whether a transformation keeps labels: colours and sides that decide, and those that do not."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -93,7 +96,8 @@ def test_folds_are_of_videos_or_tracks():
 
 def test_items_without_a_label_are_left_out_and_counted():
     items, species, _ = birds()
-    labels = [None if row % 3 == 0 else str(one) for row, one in enumerate(species)]
+    labels = [(None, str(one), str(one))[row % 3] for row, one in enumerate(species)]
+    labels[3] = float("nan")
     found = measured(au.Nothing(), items, labels)
     assert found.unlabelled == 30
     assert found.rows[0].items == 60
@@ -186,6 +190,29 @@ def test_a_collection_measures_its_own_labels(path):
         assert {row.label for row in found.rows[1:]} == {"Ann", "none of them"}
         with pytest.raises(LabelError, match="nothing of the concept 'mood' is labelled"):
             db.is_label_preserving(vq.augment.Flip(), "mood")
+
+
+def test_labels_that_were_found_count_where_they_are_asked_for(path):
+    with vq.open(path) as db:
+        faces = db.faces.to_arrow().sort_by("detection_id")
+        told = dict(zip(faces["track"].to_pylist(), faces["detection_id"].to_pylist(), strict=True))
+        for number, one in enumerate(told.values()):
+            db.label([one], "name", f"person {number % 2}")
+        db.propagate("name", threshold=0.0)
+        nothing = vq.augment.Nothing()
+        human, found = (
+            db.is_label_preserving(nothing, "name", labels=labels, beside={}, draws=1)
+            for labels in ("human", "found")
+        )
+        assert human.rows[0].items == len(told)
+        assert human.rows[0].items < found.rows[0].items <= faces.num_rows
+        with pytest.raises(LabelError, match="labels= must be 'human' or 'found'"):
+            db.is_label_preserving(nothing, "name", labels="all")
+
+
+def test_the_name_alone_needs_no_torch():
+    code = "import sys; from vquery import augment; assert 'torch' not in sys.modules; augment.Flip"
+    subprocess.run([sys.executable, "-c", code + "; assert 'torch' in sys.modules"], check=True)
 
 
 def test_labelled_spans_are_measured_on_frames(path):
