@@ -33,6 +33,8 @@ SIDE = 16
 MIRROR = {"five signers"}
 WIDTH, BATCH, EPOCHS, STEPS = 8, 64, 15, 10
 RATE = 3e-3
+ASKED = 400
+"""Pictures of a set that are asked whether transformations keep their labels."""
 FIELDS = ("set", "policy", "seed", "accuracy", "cpu_s")
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Generator]
@@ -176,8 +178,8 @@ def report(kept: Path) -> None:
 def keeps(data: Set) -> None:
     """Ask of some transformations whether they keep the labels of a set."""
     rows = data.rows
-    if len(rows) > 1000:
-        rows = np.sort(np.random.default_rng(0).choice(rows, 1000, replace=False))
+    if len(rows) > ASKED:
+        rows = np.sort(np.random.default_rng(0).choice(rows, ASKED, replace=False))
     asked = {
         "Flip": au.Flip(p=1.0),
         "upside down": au.Rotate((180.0, 180.0)),
@@ -218,11 +220,13 @@ def main(folder: Path, kept: Path, names: list[str]) -> None:
         "screenshots": lambda: television(folder),
         "five signers": lambda: faces(folder, kept / "clips.vq")[0],
     }
+    sets = []
     for name in names or made:
-        data = made[name]()
-        run(data, kept / "augmentation.csv")
-        keeps(data)
+        sets.append(made[name]())
+        run(sets[-1], kept / "augmentation.csv")
     report(kept / "augmentation.csv")
+    for data in sets:
+        keeps(data)
 
 
 if __name__ == "__main__":
