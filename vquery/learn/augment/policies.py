@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import torch
+
 from vquery.errors import LearnError
 from vquery.learn.augment.base import Batch, Transformation, draw
 from vquery.learn.augment.detail import Blur, Cutout, Noise, Sharpen
@@ -21,7 +23,6 @@ from vquery.learn.augment.tone import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import torch
 
 TOP = 10
 """Magnitudes of RandAugment end here."""
@@ -104,12 +105,14 @@ class OneOf(Transformation):
         """Apply to each item the part that is drawn for it."""
         drawn = draw(len(batch.pictures), generator, batch.pictures.device)
         which = (drawn * len(self.parts)).long().clamp_(max=len(self.parts) - 1)
-        found = batch
-        for number, part in enumerate(self.parts):
-            at = (which == number).nonzero()[:, 0]
-            if len(at):
-                found = found.put(at, part.apply(batch.take(at), generator))
-        return found
+        order = which.argsort(stable=True)
+        counts = which.bincount(minlength=len(self.parts)).tolist()
+        shares = [
+            part.apply(batch.take(at), generator)
+            for part, at in zip(self.parts, torch.split(order, counts), strict=True)
+            if len(at)
+        ]
+        return _joined(shares).take(order.argsort())
 
 
 @dataclass(frozen=True)
@@ -224,3 +227,11 @@ def _parts(given: Sequence[Transformation], name: str) -> tuple[Transformation, 
         if not isinstance(one, Transformation):
             raise LearnError(f"{name} takes transformations, got {one!r}")
     return tuple(given)
+
+
+def _joined(shares: Sequence[Batch]) -> Batch:
+    """Put batches one after another; all have labels and rows, or none has."""
+    pictures = torch.cat([one.pictures for one in shares])
+    labels = [one.labels for one in shares if one.labels is not None]
+    rows = [one.rows for one in shares if one.rows is not None]
+    return Batch(pictures, torch.cat(labels) if labels else None, torch.cat(rows) if rows else None)
