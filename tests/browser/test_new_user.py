@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from tests.browser.conftest import Bench, Served
 
+README = Path(__file__).parents[2] / "README.md"
 QUERY = "faces.filter(name == 'Bernie')"
 
 
@@ -50,6 +51,7 @@ def test_the_readme_leads_to_a_hundred_confirmed_labels(
     bench.shot("1-opened")
 
     bench.press("/")  # 1. the faces that are said to be Bernie
+    assert QUERY in README.read_text("utf-8")  # these are the steps that people are told
     bench.type(QUERY)
     bench.press("Enter")
     bench.wait("#cells:focus")
