@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 FORMAT = 1
 PICKLES = (b"PK\x03\x04", b"\x80")
 """How a file of ``torch.save`` begins, the present one and that before PyTorch 1.6."""
+HEADER_AT = 8
+"""Safetensors begin with the length of their header, of which any byte may be any, and the header
+with a brace (https://github.com/huggingface/safetensors#format)."""
 NETWORK = "network."
 
 
@@ -122,13 +125,33 @@ def load(path: Path, expected: Architecture | None = None) -> Saved:
     return Saved(path, architecture, tensors, told)
 
 
+def _is_pickle(start: bytes) -> bool:
+    r"""Tell a pickle by the first bytes of a file.
+
+    >>> _is_pickle(b"\x80\x02\x8a\x0alfc\x9cF\xf9")
+    True
+    >>> _is_pickle((0x280).to_bytes(8, "little") + b"{")
+    False
+    """
+    return start.startswith(PICKLES) and start[HEADER_AT : HEADER_AT + 1] != b"{"
+
+
+def _is_pickle(start: bytes) -> bool:
+    """Tell by the first nine bytes; safetensors begin with a length of eight, which may be any.
+
+    >>> _is_pickle(b"\\x80\\x02}q"), _is_pickle(b"\\x80\\x02" + bytes(6) + b"{")
+    (True, False)
+    """
+    return start.startswith(PICKLES) and start[8:9] != b"{"
+
+
 def _tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     try:
         with path.open("rb") as file:
-            start = file.read(4)
+            start = file.read(HEADER_AT + 1)
     except OSError as error:
         raise LearnError(f"{path}: cannot be read: {error.strerror or error}") from error
-    if start.startswith(PICKLES):
+    if _is_pickle(start):
         raise LearnError(
             f"{path}: is a pickle, which could run anything; checkpoints are safetensors. Weights "
             "of your own network are given as weights=, and are loaded as tensors only"
@@ -152,7 +175,7 @@ def foreign(path: Path) -> dict[str, torch.Tensor]:
     """
     try:
         with path.open("rb") as file:
-            pickled = file.read(4).startswith(PICKLES)
+            pickled = _is_pickle(file.read(HEADER_AT + 1))
     except OSError as error:
         raise LearnError(f"{path}: cannot be read: {error.strerror or error}") from error
     if not pickled:
