@@ -17,7 +17,7 @@ from vquery.learn.ends.options import HEADS, WEIGHTS, Kind, Options
 from vquery.learn.ends.start import begin_from, width_of
 from vquery.learn.ends.targets import items_of, targets
 from vquery.learn.ends.task import HELD_OUT, EndTask, logits_of
-from vquery.supervise.linear import PENALTIES, LinearModel, fit_linear_path
+from vquery.supervise.linear import PENALTIES, PLAIN_PENALTY, LinearModel, fit_linear_path
 from vquery.supervise.soft import softmax
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Say = Callable[[str], None]
 
+FEW_TO_CHOOSE = 50
+"""Labelled items below which left-out ones choose no penalty: few choose worse than no choice."""
 LEAST_FOLDS = 3
 """With fewer, there is no fold to stop by beside the one that is left out."""
 
@@ -51,8 +53,8 @@ class EndModel:
     ----------
     kind
         "linear" (one convex solution, the same each time; its penalty is the strongest that
-        left-out groups allow), "mlp" (hidden layers on vectors), or "network" (a small residual
-        network on pictures).
+        left-out groups allow, or a plain one below 50 labelled items), "mlp" (hidden layers on
+        vectors), or "network" (a small residual network on pictures).
     hidden, width, blocks, dropout
         Units of the hidden layers of "mlp"; channels and blocks of "network"; units left out a
         step.
@@ -196,6 +198,8 @@ class EndModel:
         """Choose the penalty on left-out groups, and solve for all items; returns logits."""
         own, number = self.options, int(self.fold_.max()) + 1
         penalties = list(PENALTIES[::2]) if own.penalty is None else [own.penalty]
+        if own.penalty is None and (given.weight > 0).sum() < FEW_TO_CHOOSE:
+            penalties = [PLAIN_PENALTY]
         logits = np.full((len(penalties), given.n, len(given.classes)), np.nan)
         for fold in range(number if number > 1 else 0):
             rows, held = self.fold_ != fold, np.flatnonzero(self.fold_ == fold)
@@ -215,8 +219,6 @@ class EndModel:
                 for penalty, loss in zip(penalties, mean, strict=True)
             ]
         elif len(penalties) > 1:
-            from vquery.supervise.linear import PLAIN_PENALTY
-
             penalties = [PLAIN_PENALTY]
         self.penalty_ = float(penalties[chosen])
         (solved,) = _path(given, np.arange(given.n), [self.penalty_])
