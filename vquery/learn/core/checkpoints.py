@@ -136,15 +136,6 @@ def _is_pickle(start: bytes) -> bool:
     return start.startswith(PICKLES) and start[HEADER_AT : HEADER_AT + 1] != b"{"
 
 
-def _is_pickle(start: bytes) -> bool:
-    """Tell by the first nine bytes; safetensors begin with a length of eight, which may be any.
-
-    >>> _is_pickle(b"\\x80\\x02}q"), _is_pickle(b"\\x80\\x02" + bytes(6) + b"{")
-    (True, False)
-    """
-    return start.startswith(PICKLES) and start[8:9] != b"{"
-
-
 def _tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     try:
         with path.open("rb") as file:
