@@ -209,6 +209,7 @@ class Collection(
         *,
         every: float = 0.0,
         faces: Literal["auto", "yunet", "haar", "none"] = "auto",
+        ensemble: bool = False,
         models: Path | str | None = None,
         embedding: Path | str | None = None,
         images: float | str | None = None,
@@ -230,6 +231,9 @@ class Collection(
         faces
             Face detector. "auto" takes YuNet where weights are found, else the one that ships
             with OpenCV, and none for videos with a file of detections beside them.
+        ensemble
+            Look for faces in each picture as it is, mirrored, larger and smaller, and keep those
+            that two of these agree on: more faces are found, in about 7 times the time.
         models, embedding
             Folder with weights; ONNX file that embeds crops.
         images
@@ -260,6 +264,7 @@ class Collection(
             folder,
             every=every,
             faces=faces,
+            ensemble=ensemble,
             models=models,
             embedding=embedding,
             images=images,

@@ -21,6 +21,8 @@ class Settings:
     faces
         "auto" (YuNet when weights are found, else Haar; none for videos with detections beside
         them), "yunet", "haar" or "none".
+    ensemble
+        Whether the detector looks at each picture several times; see `vquery.media.ensemble`.
     models
         Folder to look for weights in, before the usual places.
     embedding
@@ -35,6 +37,7 @@ class Settings:
     models: str | None = None
     embedding: str | None = None
     images_fps: str | None = None
+    ensemble: bool = False
 
 
 @dataclass(frozen=True)

@@ -149,6 +149,8 @@ class _Run:
         """
         facts: dict[str, Any] = dataclasses.asdict(self.settings)
         del facts["models"], facts["images_fps"]
+        if not facts["ensemble"]:
+            del facts["ensemble"]  # as in collections that knew of none
         if self.settings.embedding is not None:
             facts["embedding"] = content_sha256(Path(self.settings.embedding))
         now = json.dumps(facts, sort_keys=True)
@@ -156,9 +158,9 @@ class _Run:
         if others:
             before = json.loads(min(others))
             differs = ", ".join(
-                f"{name} was {before.get(name)!r} and is {value!r}"
-                for name, value in facts.items()
-                if before.get(name) != value
+                f"{name} was {before.get(name, False)!r} and is {facts.get(name, False)!r}"
+                for name in {**facts, **before}
+                if before.get(name, False) != facts.get(name, False)
             )
             raise StoreError(
                 f"{self.writer.root}: indexed with other settings ({differs}). "

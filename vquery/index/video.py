@@ -18,7 +18,8 @@ from vquery.index.rows import DetectionRows, Sample
 from vquery.index.sampling import Every
 from vquery.media import models
 from vquery.media.descriptors import FaceDescriptor, FrameDescriptor, OnnxDescriptor
-from vquery.media.faces import Haar, YuNet, open_face_detector
+from vquery.media.ensemble import FLOOR, Ensemble
+from vquery.media.faces import SCORE, Haar, YuNet, open_face_detector
 from vquery.media.shots import ShotDetector
 from vquery.media.tables import boundary_frame, frames_table, shots_table, transitions_table
 
@@ -53,19 +54,25 @@ def open_detector(settings: Settings) -> FaceDetector | None:
     MediaError
         If YuNet is asked for and its weights are not found.
     """
-    folder = Path(settings.models) if settings.models else None
     if settings.faces == "none":
         return None
+    if settings.ensemble:
+        return Ensemble(_open(settings, FLOOR), score=SCORE)
+    return _open(settings, SCORE)
+
+
+def _open(settings: Settings, score: float) -> FaceDetector:
+    folder = Path(settings.models) if settings.models else None
     if settings.faces == "haar":
-        return Haar()
+        return Haar(score=score)
     if settings.faces == "yunet":
         found = models.find("yunet", folder)
         if found is None:
             raise MediaError(
                 "no YuNet weights found: run `vquery models get yunet`, or set VQUERY_MODELS"
             )
-        return YuNet(found)
-    return open_face_detector(folder)
+        return YuNet(found, score=score)
+    return open_face_detector(folder, score)
 
 
 class Look:

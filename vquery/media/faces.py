@@ -25,6 +25,8 @@ FREE_INPUT_PX = 640
 YUNET_NMS_IOU = 0.3
 MAX_FACES = 5000
 LANDMARKS = 5
+SCORE = 0.7
+"""Lowest score of a face, unless another one is asked for."""
 CASCADE = "haarcascade_frontalface_alt2.xml"
 HAAR_SIDE_PX = 640
 HAAR_FACE_PX = 24
@@ -76,7 +78,7 @@ class FaceDetector(Protocol):
         ...
 
 
-def open_face_detector(models_dir: Path | None = None, score: float = 0.7) -> FaceDetector:
+def open_face_detector(models_dir: Path | None = None, score: float = SCORE) -> FaceDetector:
     """Open the best face detector there is on this machine.
 
     Parameters
@@ -116,7 +118,7 @@ class YuNet:
     Research 20 (2023).
     """
 
-    def __init__(self, path: Path, *, score: float = 0.7, refused: tuple[str, ...] = ()) -> None:
+    def __init__(self, path: Path, *, score: float = SCORE, refused: tuple[str, ...] = ()) -> None:
         self.name = f"yunet:{path.name}"
         self.note = f"faces are found by {path.name}"
         if refused:
@@ -187,7 +189,7 @@ class Haar:
 
     name = "haar:frontalface"
 
-    def __init__(self, *, score: float = 0.7, refused: tuple[str, ...] = ()) -> None:
+    def __init__(self, *, score: float = SCORE, refused: tuple[str, ...] = ()) -> None:
         self.note = (
             "faces are found by OpenCV's built-in frontal-face cascade: faces in profile, and many "
             "others, are missed, and boxes may hit nothing; `vquery models get yunet` "

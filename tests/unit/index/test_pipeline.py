@@ -191,6 +191,30 @@ def test_other_settings_are_refused_and_name_the_difference(
     index(settings={"models": "/elsewhere"})
 
 
+def test_looking_several_times_is_a_setting_of_the_collection(
+    index: Index, store: Store, videos: Path, make_film: Film
+) -> None:
+    make_film(videos / "a.avi", frames=3)
+    report = index(settings={"faces": "haar", "ensemble": True})
+    assert report.detectors == {"haar:frontalface x4": 1}
+    assert any("2 looks agree" in note for note in report.notes)
+    make_film(videos / "b.avi", frames=3, seed=1)
+    with pytest.raises(StoreError, match=r"\(ensemble was True and is False\)"):
+        index(settings={"faces": "haar"})
+    assert index(settings={"faces": "haar", "ensemble": True}).indexed == 1
+
+
+def test_a_collection_that_knew_of_no_looks_goes_on(
+    index: Index, store: Store, videos: Path, make_film: Film
+) -> None:
+    make_film(videos / "a.avi", frames=3)
+    index()
+    (unit,) = store.units("settings/")
+    assert "ensemble" not in unit
+    with pytest.raises(StoreError, match=r"\(ensemble was False and is True\)"):
+        index(settings={"ensemble": True})
+
+
 def test_captions_may_come_later_change_and_get_company(
     index: Index, store: Store, videos: Path, make_film: Film
 ) -> None:
