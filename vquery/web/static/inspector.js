@@ -17,7 +17,12 @@ import { WhyPanel } from "./why.js";
 /** @typedef {import("./store.js").Row} Row */
 
 const SETTLED_MS = 90;
-const SOURCES = { human: "said by a person", propagated: "propagated", fused: "from votes" };
+const SOURCES = {
+  human: "said by a person",
+  propagated: "propagated",
+  fused: "from votes",
+  predicted: "predicted by a model",
+};
 
 /** @param {HTMLElement} element */
 export function mount(element) {

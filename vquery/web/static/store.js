@@ -19,7 +19,7 @@
  * @property {[number, number, number, number]} [box] x1, y1, x2, y2 in shares of the picture
  * @property {number|null} [score]
  * @property {string|null} label
- * @property {"human"|"propagated"|"fused"|null} label_source
+ * @property {"human"|"propagated"|"fused"|"predicted"|null} label_source
  * @property {number|null} [probability]
  * @property {number|null} [margin]
  * @property {?string} [rejected] labels that a person rejected for it
