@@ -221,6 +221,26 @@ def test_spans_are_seen_by_their_frames(world):
     assert db.undo_run().did == "predicted"
 
 
+def test_soft_labels_of_spans_are_those_of_the_very_same_spans(path):
+    """Other spans have the same numbers: by number, labels would be of other times."""
+    from vquery.api.learnt.labels import known_of
+
+    with vq.open(path) as db:
+        video = db.videos["video"][0].as_py()
+        start = np.arange(8) * 250_000
+        items = pa.table({"item": np.arange(8), "video": [video] * 8, "start_us": start,
+                          "end_us": start + 250_000})  # fmt: skip
+        votes = np.repeat([[0], [1]], 4, 0).astype(np.int16)
+        db.fuse("part", LabelMatrix(votes, ("early", "late"), ("clock",), items))
+        with db._store.snapshot() as snapshot:
+            whole = known_of(db._store, snapshot, "part", None, human_only=False)
+            later = items.slice(4).drop_columns("item")
+            some = known_of(db._store, snapshot, "part", later, human_only=False)
+    assert whole.by == some.by == "fused"
+    assert (some.soft == whole.soft[4:]).all()
+    assert (some.soft.argmax(1) == whole.classes.index("late")).all()
+
+
 def _frame_schema(dimensions):
     from vquery.schema import embedding
 

@@ -17,6 +17,7 @@ from vquery.api.fusion import items as described
 from vquery.api.learnt.items import detections, items_of
 from vquery.api.propagation import keeping
 from vquery.errors import LabelError
+from vquery.schema import KEYS
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -168,14 +169,8 @@ def _believe(
     weight: Floats,
 ) -> None:
     """Write soft labels into rows: what is left of 1 is of nobody, or of all others alike."""
-    if items.kind == described.SPANS:
-        key, own = made["item"].to_numpy(), items.numbers
-    else:
-        key, own = made["detection_id"].to_numpy(), items.numbers
-    order = np.argsort(key, kind="stable")
-    place = np.minimum(np.searchsorted(key, own, sorter=order), max(len(key) - 1, 0))
-    row = order[place]
-    there = key[row] == own
+    row = _rows_of(items, made)
+    there = row >= 0
     reached = pc.fill_null(made["reached"], fill_value=False).to_numpy(zero_copy_only=False)[row]
     chance = np.clip(pc.fill_null(made["probability"], 0.0).to_numpy()[row].astype(float), 0, 1)
     best = np.array([codes[one] for one in made["best"].to_pylist()])[row]
@@ -193,6 +188,21 @@ def _believe(
     top = np.sort(chances, axis=1)
     lead = top[:, -1] - (top[:, -2] if chances.shape[1] > 1 else 0)
     weight[usable] = lead[usable]
+
+
+def _rows_of(items: Items, made: pa.Table) -> Ints:
+    """Find the row of each item, -1 where it has none: by detection, or by the very same span."""
+    if items.kind == described.SPANS:
+        known = {key: at for at, key in enumerate(_spans(made))}
+        return np.array([known.get(key, -1) for key in _spans(items.table)], np.int64)
+    key = made["detection_id"].to_numpy()
+    order = np.argsort(key, kind="stable")
+    place = np.minimum(np.searchsorted(key, items.numbers, sorter=order), len(key) - 1)
+    return np.where(key[order[place]] == items.numbers, order[place], -1)
+
+
+def _spans(table: pa.Table) -> zip[tuple[object, ...]]:
+    return zip(*(table[name].to_pylist() for name in KEYS), strict=True)
 
 
 def _refused(

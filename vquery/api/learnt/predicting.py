@@ -65,8 +65,11 @@ class Predicted:
         labels: tuple[str | None, ...],
         threshold: float,
         run_id: int | None,
+        *,
+        calibrated: bool = True,
     ) -> None:
         self.concept, self.model, self.version = concept, model, version
+        self.calibrated = calibrated
         self.classes, self.probability, self.run_id = classes, probability, run_id
         self._items, self._human, self._labels = items, human, labels
         self._threshold = threshold
@@ -97,7 +100,7 @@ class Predicted:
             "probability": pa.array(sure, pa.float32()),
             "margin": pa.array(margin, pa.float32()),
             "reached": pa.array(reached | said),
-            "calibrated": pa.repeat(pa.scalar(value=True), n),
+            "calibrated": pa.repeat(pa.scalar(self.calibrated), n),
             "source": pa.array(np.where(said, HUMAN, PREDICTED), pa.string()),
             "why": self._why(chance, reached),
             "run_id": pa.repeat(pa.scalar(self.run_id, pa.int64()), n),
@@ -212,14 +215,15 @@ def predict(
         labels,
     )
     if not keep:
-        return Predicted(*made, threshold, None)
+        return Predicted(*made, threshold, None, calibrated=found.told["calibrated"])
     shelf = keeping.SPANS if items.kind == described.SPANS else keeping.DETECTIONS
     arguments = {
         "concept": concept, "model": name, "version": found.version, "threshold": threshold,
         "over": items.kind, "items": items.n, "last_event": until,
     }  # fmt: skip
     with store.writer(keeping.PREDICT, arguments) as writer:
-        result = Predicted(*made, threshold, int(writer.run_id))
+        run = int(writer.run_id)
+        result = Predicted(*made, threshold, run, calibrated=found.told["calibrated"])
         keeping.keep(store, writer, concept, result.table, shelf)
         writer.finish(result.summary())
     return result
