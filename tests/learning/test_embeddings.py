@@ -32,4 +32,4 @@ def test_screenshots_find_their_like_in_other_segments(data):
         for x in (television.built, learnt.vectors(television.pictures))
     )
     assert usual == pytest.approx(0.884, abs=0.005)
-    assert found >= 0.93
+    assert found >= usual + 0.015
