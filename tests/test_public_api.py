@@ -29,6 +29,7 @@ TREE = {
     "MediaError": "VQueryError",
     "LabelError": "VQueryError ValueError",
     "LearnError": "VQueryError ValueError",
+    "PipelineError": "VQueryError ValueError",
     "ExportError": "VQueryError",
     "MissingDependencyError": "VQueryError ImportError",
 }

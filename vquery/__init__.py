@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         LockedError,
         MediaError,
         MissingDependencyError,
+        PipelineError,
         QueryError,
         SchemaError,
         StoreError,
@@ -116,6 +117,7 @@ if TYPE_CHECKING:
     from vquery.graph.propagate import propagate, propagate_concepts
     from vquery.media.networks import OnnxClassifier
     from vquery.notebook.making import grid, timeline
+    from vquery.pipeline.pipeline import Pipeline
     from vquery.supervise.assertions.appear import appear
     from vquery.supervise.assertions.checked import Checked, check, corrected
     from vquery.supervise.assertions.consistent import consistent
@@ -151,7 +153,7 @@ _HOMES = {
     "vquery.engine.sources": "from_arrow",
     "vquery.errors": (
         "ExportError IngestError LabelError LearnError LockedError MediaError "
-        "MissingDependencyError QueryError SchemaError StoreError UnknownColumnError "
+        "MissingDependencyError PipelineError QueryError SchemaError StoreError UnknownColumnError "
         "UnknownMethodError VQueryError"
     ),
     "vquery.expr.aggregates": (
@@ -175,6 +177,7 @@ _HOMES = {
     "vquery.graph.propagate": "propagate propagate_concepts",
     "vquery.notebook.making": "grid timeline",
     "vquery.media.networks": "OnnxClassifier",
+    "vquery.pipeline.pipeline": "Pipeline",
     "vquery.supervise.linear": "fit_linear leave_functions_out",
     "vquery.supervise.spread": "spread_labels",
     "vquery.supervise.assertions.appear": "appear",
@@ -219,6 +222,8 @@ __all__ = [
     "MediaError",
     "MissingDependencyError",
     "OnnxClassifier",
+    "Pipeline",
+    "PipelineError",
     "QueryError",
     "SchemaError",
     "StoreError",

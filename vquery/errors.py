@@ -104,6 +104,10 @@ class LearnError(VQueryError, ValueError):
     """A model that cannot be trained, loaded or applied."""
 
 
+class PipelineError(VQueryError, ValueError):
+    """A pipeline whose file cannot be, or that cannot be run."""
+
+
 class ExportError(VQueryError):
     """An export that cannot be written."""
 

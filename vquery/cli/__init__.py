@@ -5,7 +5,7 @@ Results go to standard output, everything else to standard error. Exit codes: 0 
 at once.
 """
 
-from vquery.cli import check, collections, ends, labels, learn, serve
+from vquery.cli import check, collections, ends, labels, learn, pipeline, serve
 from vquery.cli.group import main
 
-__all__ = ["check", "collections", "ends", "labels", "learn", "main", "serve"]
+__all__ = ["check", "collections", "ends", "labels", "learn", "main", "pipeline", "serve"]

@@ -18,7 +18,7 @@ RUN = frozenset(
 """What runs a query or looks at it: a text only builds one."""
 PYTHON_ONLY = frozenset(
     "ABSTAIN Assertion Assessment Backbone Cache Checked Decoded Embedded EndModel FewShot"
-    " LabelMatrix LabelModel OnnxClassifier Trained compare_runs"
+    " LabelMatrix LabelModel OnnxClassifier Pipeline Trained compare_runs"
     " Transitions appear assess augment check choose_graph concept consistent corrected create"
     " decode extend_votes"
     " fit_linear flicker from_arrow from_duckdb from_pandas from_polars knn_graph label_errors"

@@ -1,0 +1,126 @@
+"""What a pipeline remembers in its collection: the inputs and outcome of each step, file hashes."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from vquery.errors import LockedError
+from vquery.store import disk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FOLDER, FILE, LOCK = "pipeline", "state.json", "lock"
+FORMAT = 1
+BLOCK = 1 << 20
+
+
+class State:
+    """The steps that were done, and what they were done with.
+
+    Attributes
+    ----------
+    steps
+        Step → ``inputs`` (name → fingerprint or value), ``outcome``, ``seconds``.
+    files
+        Hashes of files.
+    tuned
+        Best values of searches, by their space.
+    """
+
+    def __init__(self, collection: Path) -> None:
+        self.folder = collection / FOLDER
+        self.steps: dict[str, dict[str, Any]] = {}
+        self.tuned: dict[str, Any] = {}
+        found = _read(self.folder / FILE)
+        if found.get("format") == FORMAT:
+            self.steps, self.tuned = found["steps"], found["tuned"]
+        self.files = Files(found.get("files", {}))
+
+    def write(self) -> None:
+        """Keep it, as a whole or not at all."""
+        told = {
+            "format": FORMAT,
+            "steps": self.steps,
+            "tuned": self.tuned,
+            "files": self.files.known,
+        }
+        with disk.guarded(self.folder, "keeping the state of a pipeline"):
+            self.folder.mkdir(exist_ok=True)
+            fresh = self.folder / f"{FILE}.new"
+            with fresh.open("w", encoding="utf-8") as out:
+                json.dump(told, out, indent=1, default=str)
+                out.flush()
+                os.fsync(out.fileno())
+            fresh.replace(self.folder / FILE)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Read what is kept; what cannot be read counts as nothing, so that all steps run anew."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+@contextmanager
+def locked(collection: Path) -> Iterator[None]:
+    """Let one pipeline at a time work on a collection.
+
+    Raises
+    ------
+    LockedError
+        If another one does.
+    """
+    with disk.guarded(collection, "taking the lock of the pipeline"):
+        (collection / FOLDER).mkdir(exist_ok=True)
+        handle = os.open(collection / FOLDER / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LockedError(
+                f"{collection}: another `vquery run` or `vquery loop` is at work on it; wait for "
+                "it to finish"
+            ) from None
+        yield
+    finally:
+        os.close(handle)
+
+
+class Files:
+    """Hashes of files; a file of the same size and time is not read again."""
+
+    def __init__(self, known: dict[str, list[Any]]) -> None:
+        self.known = known
+
+    def of(self, path: Path) -> str | None:
+        """Hash of the content; None where there is no file."""
+        try:
+            facts = path.stat()
+        except OSError:
+            return None
+        stamp = [facts.st_size, facts.st_mtime_ns]
+        held = self.known.get(str(path))
+        if held is not None and held[:2] == stamp:
+            return str(held[2])
+        made = hashlib.sha256()
+        with path.open("rb") as file:
+            while block := file.read(BLOCK):
+                made.update(block)
+        self.known[str(path)] = [*stamp, made.hexdigest()[:16]]
+        return made.hexdigest()[:16]
+
+    def folder(self, path: Path) -> dict[str, str]:
+        """Hashes of all files below a folder (or of the one file), by relative path."""
+        if path.is_file():
+            return {path.name: self.of(path) or ""}
+        every = sorted(one for one in path.rglob("*") if one.is_file())
+        return {one.relative_to(path).as_posix(): self.of(one) or "" for one in every}

@@ -1,0 +1,200 @@
+"""Steps at the end: judge by labels that were put aside, check, export."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from vquery.api import labelling
+from vquery.api.proving import Bound, Rules, prove
+from vquery.errors import PipelineError
+from vquery.pipeline.quality import judge
+from vquery.pipeline.steps.base import Step
+from vquery.pipeline.steps.labels import in_force
+from vquery.pipeline.world import short
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from vquery.pipeline.steps.base import Outcome
+    from vquery.pipeline.world import World
+
+MANIFEST = "manifest.json"
+KINDS = (("under", "fail_under"), ("over", "fail_over"), ("violations", "max_violations"))
+
+
+def truth_of(world: World, paths: list[str]) -> dict[int, str | None]:
+    """Read labels of files and the detections that they are of."""
+    found: dict[int, str | None] = {}
+    for path in paths:
+        ids, values = labelling.match_file(world.at(path), world.store)
+        found |= dict(zip(ids.tolist(), values, strict=True))
+    return found
+
+
+class Test(Step):
+    """Judge the labels in force by those of a file, which no other step reads."""
+
+    __test__ = False
+
+    def __init__(self, concept: str, paths: list[str], needs: tuple[str, ...]) -> None:
+        super().__init__(f"test {concept}", needs, {})
+        self.concept, self.paths = concept, paths
+
+    def inputs(self, world: World) -> dict[str, str]:
+        """Hash the files, and fingerprint what is judged."""
+        found = {f"file {one}": world.hashes.of(world.at(one)) or "none" for one in self.paths}
+        found[f"labels of {self.concept!r}"] = world.said(self.concept)
+        return found | {"labels in force": in_force(world, self.concept)}
+
+    def waits(self, world: World, waiting: Collection[str]) -> str | None:
+        """There must be something to judge."""
+        del world
+        held = [one for one in self.needs if one in waiting]
+        return f"{held[0]} waits" if held else None
+
+    def run(self, world: World) -> Outcome:
+        """Judge."""
+        figures = judge(world.db, self.concept, truth_of(world, self.paths)).to_dict()
+        return {"version": short(figures), **figures}
+
+    def told(self, outcome: Outcome) -> str:
+        """Tell the accuracy with its interval."""
+        own = outcome["by_people"]
+        circle = f"; {own:,} of them people labelled themselves" if own else ""
+        return (
+            f"accuracy {outcome['accuracy']:.3f} ({_bound(outcome['accuracy_low'])} to "
+            f"{_bound(outcome['accuracy_high'])}) of {outcome['items']:,}, "
+            f"{outcome['coverage']:.0%} labelled{circle}"
+        )
+
+
+class Check(Step):
+    """Look for what cannot be, and hold figures to thresholds."""
+
+    def __init__(self, settings: dict[str, Any], needs: tuple[str, ...]) -> None:
+        super().__init__("check", needs, settings)
+
+    def inputs(self, world: World) -> dict[str, str]:
+        """Hash the files; fingerprint labels, tables and soft labels of all concepts."""
+        files = self._files(world)
+        found = {f"file {one.name}": world.hashes.of(one) or "none" for one in files}
+        soft = {one: in_force(world, one) for one in world.concepts()}
+        found |= {f"labels in force of {name!r}": one for name, one in soft.items()}
+        return found | {"indexed": world.indexed(), "what people said": world.said()}
+
+    def run(self, world: World) -> Outcome:
+        """Check; what is missed is told, and nothing is changed."""
+        from vquery.api.proving_report import write
+
+        bounds = [
+            Bound(kind, name, float(limit))
+            for kind, key in KINDS
+            for name, limit in self.settings.get(key, {}).items()
+        ]
+        proof = prove(world.db, Rules.of(self._files(world)))
+        missed = [str(one) for one in proof.missed(bounds)]
+        if "report" in self.settings:
+            world.at(self.settings["report"]).write_text(write(proof, bounds), encoding="utf-8")
+        told = {"missed": missed, "violations": proof.violations, "metrics": proof.metrics}
+        return {"version": short(told), **told}
+
+    def lost(self, world: World, outcome: Outcome) -> str | None:
+        """Look whether the report is there."""
+        del outcome
+        report = self.settings.get("report")
+        if report is not None and not world.at(report).is_file():
+            return f"{report} is gone"
+        return None
+
+    def told(self, outcome: Outcome) -> str:
+        """Tell what was missed."""
+        found = "; ".join(outcome["missed"]) or "no threshold was missed"
+        return f"{outcome['violations']['all']:,} violations; {found}"
+
+    def _files(self, world: World) -> list[Path]:
+        named = self.settings.get("files")
+        return list(world.files) if named is None else [world.at(one) for one in named]
+
+
+class Export(Step):
+    """Write a training set; one that this pipeline wrote before is replaced as a whole."""
+
+    def __init__(self, name: str, settings: dict[str, Any], needs: tuple[str, ...]) -> None:
+        super().__init__(f"export {name}", needs, settings)
+        self.folder = settings.get("folder", name)
+        self.concept = settings["labels"]
+        self._before: Outcome | None = None
+
+    def inputs(self, world: World) -> dict[str, str]:
+        """Fingerprint what is exported."""
+        return {
+            "indexed": world.indexed(),
+            f"labels of {self.concept!r}": world.said(self.concept),
+            "labels in force": in_force(world, self.concept),
+        }
+
+    def waits(self, world: World, waiting: Collection[str]) -> str | None:
+        """There must be something to export."""
+        held = [one for one in self.needs if one in waiting]
+        if held and not (world.there and len(world.db.labels(self.concept))):
+            return f"{held[0]} waits"
+        return None
+
+    def after(self, outcome: Outcome | None) -> None:
+        """Say what was written last time."""
+        self._before = outcome
+
+    def run(self, world: World) -> Outcome:
+        """Write beside the folder, then take its place."""
+        target = world.at(self.folder)
+        self._check_ours(world, target)
+        fresh = target.with_name(f".{target.name}.new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        options = {name: one for name, one in self.settings.items() if name != "folder"}
+        target.parent.mkdir(parents=True, exist_ok=True)
+        written = world.db.export(fresh, **options)
+        if target.exists():
+            old = target.with_name(f".{target.name}.old")
+            shutil.rmtree(old, ignore_errors=True)
+            target.rename(old)
+            fresh.rename(target)
+            shutil.rmtree(old)
+        else:
+            fresh.rename(target)
+        return {
+            "version": self._manifest(world),
+            "folder": str(target),
+            "labels": written.total,
+            "left_out": sum(written.skipped.values()),
+        }
+
+    def _check_ours(self, world: World, target: Path) -> None:
+        if not target.exists():
+            return
+        ours = self._before is not None and self._before["version"] == self._manifest(world)
+        if not ours:
+            raise PipelineError(
+                f"exports: {target} exists and is not what this pipeline wrote; move it away, or "
+                "give another folder"
+            )
+
+    def lost(self, world: World, outcome: Outcome) -> str | None:
+        """Look whether what was written is there."""
+        if not world.at(self.folder).exists():
+            return f"{self.folder} is gone"
+        return None if self._manifest(world) == outcome["version"] else f"{self.folder} was changed"
+
+    def _manifest(self, world: World) -> str:
+        return world.hashes.of(world.at(self.folder) / MANIFEST) or "none"
+
+    def told(self, outcome: Outcome) -> str:
+        """Count labels."""
+        return (
+            f"{outcome['labels']:,} labels in {outcome['folder']}, {outcome['left_out']:,} left out"
+        )
+
+
+def _bound(value: float | None) -> str:
+    return "?" if value is None else f"{value:.3f}"

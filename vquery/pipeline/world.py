@@ -1,0 +1,181 @@
+"""What steps read and act on: the collection, files beside the pipeline, functions, human words."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from functools import cached_property
+from pathlib import Path, PurePath
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vquery.api import concepts
+from vquery.api.collection import Collection
+from vquery.engine.concept import ABSTAIN, REGISTRY
+from vquery.errors import PipelineError
+from vquery.store.store import Store
+from vquery.supervise.votes.sameness import Sameness, content
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from vquery.pipeline.state import Files
+
+MADE = ("propagated/", "undone/")
+"""How the names of units of work begin that are results, not what was brought in."""
+SHORT = 12
+
+
+class World:
+    """A collection and what lies beside it, as steps see them.
+
+    Parameters
+    ----------
+    path
+        Of the collection, which need not exist yet.
+    base
+        Folder that relative paths start from.
+    files
+        Python files with concepts and label functions; they are run when one is asked for.
+    hashes
+        Hashes of files that have not changed.
+    say
+        Told in a few words what is being done.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        base: Path,
+        files: Sequence[Path],
+        hashes: Files,
+        say: Callable[[str], None],
+    ) -> None:
+        self.path, self.base, self.files, self.hashes, self.say = path, base, files, hashes, say
+        self.where = str(base)
+        self.videos: tuple[str, ...] | None = None
+        self.given: dict[str, Any] = {}
+        self._db: Collection | None = None
+
+    @property
+    def there(self) -> bool:
+        """Whether the collection exists."""
+        return self.path.is_dir()
+
+    @property
+    def db(self) -> Collection:
+        """The collection; made where it is not there yet."""
+        if self._db is None:
+            self._db = Collection.open(self.path) if self.there else Collection.create(self.path)
+        return self._db
+
+    @property
+    def store(self) -> Store:
+        """The store of the collection."""
+        _ = self.db
+        return Store.open(self.path)
+
+    def close(self) -> None:
+        """Let go of the collection."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    def at(self, path: str | Path) -> Path:
+        """Find a path of the pipeline file."""
+        return self.base / path
+
+    @cached_property
+    def functions(self) -> dict[str, Callable[..., Any]]:
+        """Functions of the Python files, by name; their concepts are registered."""
+        return {name: one for file in self.files for name, one in concepts.load(file).items()}
+
+    def function(self, name: Any) -> Any:
+        """Find what a name means: a function or concept; else it is taken for a table."""
+        if not isinstance(name, str):
+            return name
+        if name in self.functions:
+            return self.functions[name]
+        return REGISTRY[name] if name in REGISTRY else name  # noqa: SIM401 - it has no get()
+
+    def print_of(self, value: Any) -> str:
+        """Fingerprint of a function, of what it encloses and of the globals it names."""
+        return Lasting().of(value).hex()[:SHORT]
+
+    def indexed(self) -> str:
+        """Fingerprint of all that was brought in: videos, captions, detections, drawn boxes."""
+        units = [one for one in self.store.units() if not one.startswith(MADE)]
+        with self.db._store.snapshot() as snapshot:
+            drawn = snapshot.count("drawn")
+            videos = snapshot.videos()["video"].to_pylist()
+        return short([units, videos, drawn])
+
+    def said(self, *names: str) -> str:
+        """Fingerprint of what people said of some concepts; without any, of all."""
+        found = []
+        for name in names or (None,):
+            tables = (self.store.labels(name), self.store.span_labels(name))
+            rejected = self.store.rejected(name)
+            found += [_digest(one) for one in (*tables, rejected)]
+        return short(found)
+
+    def concepts(self) -> list[str]:
+        """Name what people labelled."""
+        return sorted(set(self.db.labels()["concept"].to_pylist()))
+
+    def corrections(self) -> str:
+        """Fingerprint of the corrections in force."""
+        with self.db._store.snapshot() as snapshot:
+            rows = snapshot.read("corrections", columns=["run_id"])
+        return str(pc.max(rows["run_id"]).as_py())
+
+    def over(self, name: str) -> Any:
+        """Give the items that a task is about, of the videos that take part."""
+        if self.videos is None or name in ("tracks", "segments"):
+            return name if name in ("tracks", "segments") else self.db[name]
+        from vquery.expr.placeholders import row
+
+        return self.db[name].filter(row.video.isin(list(self.videos)))
+
+
+class Lasting(Sameness):
+    """Fingerprints that are the same in another process; what cannot be seen never is.
+
+    >>> import re
+    >>> Lasting().of(re.compile("a")) == Lasting().of(re.compile("b"))
+    False
+    """
+
+    def _of_data(self, value: Any) -> bytes:
+        if value is ABSTAIN:
+            return self._tagged("abstain", [])
+        if isinstance(value, re.Pattern):
+            return self._tagged("pattern", [self.of(value.pattern), self.of(value.flags)])
+        if isinstance(value, PurePath):
+            return self._tagged("path", [self.of(str(value))])
+        if isinstance(value, type):
+            own = {name: one for name, one in vars(value).items() if isinstance(one, FunctionType)}
+            return self._tagged("class", [self.of(value.__qualname__), self.of(own)])
+        return super()._of_data(value)
+
+
+def short(value: Any) -> str:
+    """Fingerprint of plain values."""
+    return hashlib.sha256(json.dumps(value, default=str).encode()).hexdigest()[:SHORT]
+
+
+def rows_print(table: pa.Table, leave: Iterable[str] = ("run_id", "why")) -> str:
+    """Fingerprint of rows, without what differs between equal results."""
+    return _digest(table, leave)
+
+
+def _digest(table: pa.Table, leave: Iterable[str] = ("at_us",)) -> str:
+    there = [name for name in leave if name in table.column_names]
+    found = content(table.drop_columns(there))
+    if found is None:
+        raise PipelineError(f"rows of {', '.join(table.column_names)} cannot be told apart")
+    return found.hex()[:SHORT]
