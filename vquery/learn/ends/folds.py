@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 COOLEST, HOTTEST = 0.05, 20.0
+FEW_GROUPS = 10
 FEW = 20
 """Items below which a temperature is not learnt."""
 
@@ -72,6 +73,9 @@ def temperature(logits: Floats, soft: Floats, weight: Floats) -> float:
 def strongest(losses: Floats, given: Targets) -> int:
     """Choose among models from strong to weak penalties by what left-out items say.
 
+    With fewer than `FEW_GROUPS` groups nobody knows the standard error, and it would let penalties
+    pass that leave nothing but the balance of the classes: the best is taken then.
+
     Parameters
     ----------
     losses
@@ -86,6 +90,8 @@ def strongest(losses: Floats, given: Targets) -> int:
     weight, group = given.weight[rows], np.unique(given.group[rows], return_inverse=True)[1]
     mean = (losses[:, rows] * weight).sum(1) / weight.sum()
     best = int(mean.argmin())
+    if group.max() + 1 < FEW_GROUPS:
+        return best
     for at, each in enumerate(losses[:, rows]):
         apart = np.bincount(group, weight * (each - losses[best, rows]))
         error = np.sqrt((apart**2).sum()) / weight.sum()

@@ -265,9 +265,7 @@ class EndModel:
             network.fit_scale(torch.from_numpy(given.x[rows]))
         if self.start is not None:
             begin_from(network, self.start)
-        task = EndTask(
-            network, self.architecture_, given, rows, held, batch=own.batch, augment=augment
-        )
+        task = self._task(network, given, rows, held, augment)
         settings = Settings(
             epochs=epochs or own.epochs,
             rate=own.rate,
@@ -288,6 +286,19 @@ class EndModel:
         self.histories_[part] = history
         self.curves_ += [{"part": part, **row} for row in history.rows]
         return network, history
+
+    def _task(
+        self,
+        network: torch.nn.Module,
+        given: Targets,
+        rows: Ints,
+        held: Ints,
+        augment: Augment | None,
+    ) -> EndTask:
+        return EndTask(
+            network, self.architecture_, given, rows, held,
+            batch=self.options.batch, augment=augment,
+        )  # fmt: skip
 
     def _architecture(self, given: Targets) -> Architecture:
         own, classes = self.options, len(given.classes)
