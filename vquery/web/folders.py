@@ -24,8 +24,10 @@ class Folder:
     def __init__(self) -> None:
         sweep(Path(tempfile.gettempdir()))
         self.path = Path(tempfile.mkdtemp(prefix=PREFIX))
-        self._held = os.open(self.path / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        made = self.path / f"{LOCK}.new"  # held before it has its name: none is ever seen free
+        self._held = os.open(made, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        made.rename(self.path / LOCK)
 
     def remove(self) -> None:
         """Remove it; again does nothing."""

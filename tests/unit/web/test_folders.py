@@ -60,3 +60,18 @@ def test_what_is_not_known_to_be_ours_is_left(parent, monkeypatch):
         assert sweep(parent) == []
     assert sweep(parent) == [dead]
     assert len(list(parent.iterdir())) == 4
+
+
+def test_a_server_that_starts_at_the_same_time_leaves_the_folder(parent, monkeypatch):
+    real = folders.fcntl.flock
+
+    def sweeps_first(*given):
+        monkeypatch.setattr(folders.fcntl, "flock", real)
+        assert sweep(parent) == []
+        real(*given)
+
+    monkeypatch.setattr(folders.fcntl, "flock", sweeps_first)
+    mine = Folder()
+    assert sweep(parent) == []
+    assert [path.name for path in mine.path.iterdir()] == ["lock"]
+    mine.remove()

@@ -11,6 +11,7 @@ import pytest
 
 from tests.unit.web.conftest import serve
 from vquery.web import workers
+from vquery.web.folders import LOCK
 
 FILE = """
 import time
@@ -279,7 +280,7 @@ def test_a_result_of_more_rows_than_are_kept_says_so(tmp_path, monkeypatch):
 def test_temporary_files_do_not_stay(workbench):
     for _ in range(3):
         workbench.client.run("faces")
-    assert list(workbench.workbench.folder.iterdir()) == []
+    assert [path.name for path in workbench.workbench.folder.iterdir()] == [LOCK]
     assert workbench.workbench.folder.stat().st_mode & 0o077 == 0
 
 
