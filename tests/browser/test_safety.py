@@ -5,11 +5,13 @@ from __future__ import annotations
 import http.server
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.browser.conftest import HOSTILE
+from tests.browser.conftest import CAST, HOSTILE, film
+from vquery.api.collection import Collection
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Bench, Served
@@ -28,6 +30,10 @@ TRY = """async ({address, face, simple, token}) => {
 }"""
 READ = """address => fetch(address + "api/collection").then(
   answer => answer.text(), () => "refused")"""
+PICTURE = """async () => {
+  const answer = await fetch("/media/crop/1000000001.jpg");
+  return [answer.status, ...new Uint8Array(await answer.arrayBuffer())].join();
+}"""
 FRAME = """address => new Promise(done => {
   const frame = document.createElement("iframe");
   frame.onload = () => { try { done(String(frame.contentDocument?.body?.textContent ?? null)); }
@@ -98,6 +104,31 @@ def test_a_browser_without_the_token_is_told_how_to_get_in(browser: Any, served:
     page.wait_for_selector("#workbench")
     assert page.url == served.root  # no token to be seen, or kept in the history
     assert page.evaluate("document.cookie") == ""
+    page.context.close()
+
+
+def test_pictures_of_one_collection_are_not_shown_for_the_next_at_its_address(
+    browser: Any, path: Path, tmp_path: Path
+) -> None:
+    from vquery.web.serving import Server
+    from vquery.web.state import Workbench
+
+    media = tmp_path / "media"
+    media.mkdir()
+    film(media / "z.webm", CAST["c.webm"])
+    with Collection.create(tmp_path / "other.vq") as db:
+        db.index(media, workers=1)
+    page, port, seen = browser.new_context().new_page(), 0, []
+    for collection in (path, tmp_path / "other.vq", path):
+        server = Server(Workbench(collection), port=port)
+        with server.in_thread():
+            page.goto(server.entrance)
+            page.wait_for_selector("#workbench")
+            seen += [page.evaluate(PICTURE) for _ in range(2)]
+            page.goto("about:blank")
+        port = server.port
+    assert seen[0] == seen[1] == seen[4] == seen[5]
+    assert seen[2] == seen[3] != seen[0]
     page.context.close()
 
 

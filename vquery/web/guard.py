@@ -43,6 +43,7 @@ POLICY = "; ".join(
     ]
 )
 HEADERS = {
+    "Vary": "Cookie",  # whose token is new with every run: what one run gave is not of the next one
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",

@@ -42,7 +42,7 @@ MOST_FRAMES = 12
 DECODERS = 2
 """Pictures that are decoded at once: more would only wait for each other."""
 KEPT = {"Cache-Control": "private, max-age=86400"}
-"""The bytes of a crop or frame never change; the page is given other addresses for other ones."""
+"""Crops and frames do not change while a server runs; the next one's are kept apart (`guard`)."""
 ASKED_AGAIN = {"Cache-Control": "private, no-cache"}
 """Of crops of drawn boxes, which people move: the browser asks whether its one is still right."""
 

@@ -172,6 +172,20 @@ def test_the_printed_address_gives_a_cookie_that_lets_in(workbench, site):
     assert client.ask("POST", START, TEXT, known).status == 403  # that takes the token itself
 
 
+@pytest.mark.parametrize("other", ['state={"a": 1}', "two words=1", "bare", 'a="open', "b[1]=2"])
+def test_cookies_of_other_programs_shut_nobody_out(workbench, other):
+    client, token = workbench.client, workbench.workbench.token
+    held = f"{other}; vquery-{client.port}=of another run; vquery-{client.port}={token}; {other}"
+    known = {"X-VQuery-Token": None, "Cookie": held}
+    assert client.ask("GET", "/api/collection", headers=known).status == 200
+
+
+@pytest.mark.parametrize("where", ["/", "/media/crop/1000000001.jpg", "/static/app.js"])
+def test_what_browsers_keep_is_of_this_run_alone(workbench, where):
+    answer = workbench.client.ask("GET", where)
+    assert (answer.status, answer.headers["vary"]) == (200, "Cookie")
+
+
 def test_a_link_to_the_page_comes_with_no_cookie_and_is_led_on(workbench):
     link = {"X-VQuery-Token": None, "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
     answer = workbench.client.ask("GET", "/", headers=link)
