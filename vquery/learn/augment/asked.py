@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     Change = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 
 AT_ONCE = 256
+FEW = 20
+"""Groups up to which each is a fold of its own."""
 MOST = 2_000
 """Items, drawn once, that are looked at; more would change little and cost much."""
 
@@ -71,8 +73,10 @@ def items_of(x: Any, labels: Any, groups: Any, folds: int, seed: int) -> Items:
             f"to tell whether labels move there must be two classes; got {classes.tolist()}"
         )
     group, of = _groups(shown, groups, rows, folds)
-    number = min(folds, int(group.max()) + 1)
-    if number < 2:
+    count = int(group.max()) + 1
+    # of few groups each is asked about by itself, lest all of a rare class fall into one fold
+    number = count if count <= max(FEW, folds) else folds
+    if count < 2:
         raise LearnError(f"all {len(rows)} labelled items are of one of the {of}: label another's")
     return Items(
         shown.tensor(rows) if isinstance(shown, Pictures) else shown[rows],

@@ -62,7 +62,11 @@ class Guesses:
         return np.stack([self._guess(self._models, each) for each in vectors])
 
     def again(self, draws: int, seed: int) -> Ints:
-        """Guess classes (draws, n) of untransformed items by models of other draws of groups."""
+        """Guess classes (draws, n) of untransformed items by models of other draws of groups.
+
+        Groups get random weights (the Bayesian bootstrap, D. Rubin 1981), so that the only other
+        group of a rare class is not drawn away.
+        """
         rng, group = np.random.default_rng(seed), self._items.group
         found = []
         for _ in range(draws):
@@ -70,8 +74,8 @@ class Guesses:
             for held in self._held:
                 rows = self._others(held)
                 names, own = np.unique(group[rows], return_inverse=True)
-                times = rng.multinomial(len(names), np.full(len(names), 1 / len(names)))[own]
-                models.append(self._fit(self._vectors[rows], rows, times.astype(np.float64)))
+                times = rng.exponential(size=len(names))[own]
+                models.append(self._fit(self._vectors[rows], rows, times))
             found.append(self._guess(models, self._vectors))
         return np.stack(found)
 

@@ -80,7 +80,7 @@ def is_label_preserving(
         trained; by default the built-in descriptor and coarse colours. What it does not see it
         cannot find to move.
     folds, draws
-        Of groups; of the transformation, for each item.
+        Folds of groups, of which up to 20 are each a fold; times that each item is transformed.
     tolerance
         Share of changed labels that is taken for none.
     seed
