@@ -104,7 +104,7 @@ def known_of(
         raise LabelError(
             f"nothing is labelled of {concept!r}: label some items, then propagate or fuse"
         )
-    weight *= _shares(items, weight > 0)
+    weight *= shares_of_tracks(items, weight > 0)
     group, notes = _groups(items, weight > 0)
     return Known(
         items, chances, weight, mine, classes, group, by, run, (*human.notes, *notes)
@@ -221,7 +221,7 @@ def _refused(
     return found
 
 
-def _shares(items: Items, used: Members) -> Floats:
+def shares_of_tracks(items: Items, used: Members) -> Floats:
     """Let each track count once, by at most `MOST_OF_TRACK` detections; 0 for the others."""
     share = np.where(used, 1.0, 0.0)
     if items.kind == described.SPANS or "track" not in items.table.column_names:

@@ -88,20 +88,21 @@ def train(
         progress=progress,
     )
     missing = int((known.weight > 0).sum()) - len(at)
-    told = _told(concept, known, found, model, side, at)
+    told = told_of(concept, known, found, model, side, at)
     told["seconds"] = time.monotonic() - began
     told["without_features"] = missing
     told["last_event"] = seen_until
     told["notes"] = [*known.notes, *model.notes_]
     if missing:
         told["notes"].append(f"{missing:,} labelled items have no vector or picture")
-    left_out = _left_out(known, model, at, members)
-    return _kept(store, folder, name, model, told, left_out)
+    left_out = left_out_of(known, model, at, members)
+    return kept(store, folder, name, model, told, left_out)
 
 
-def _told(
+def told_of(
     concept: str, known: Known, found: Seen, model: EndModel, side: int, at: Any
 ) -> dict[str, Any]:
+    """Say what a model is of, as plain values."""
     pictures = model.options.kind == "network"
     return {
         "concept": concept,
@@ -117,7 +118,7 @@ def _told(
     }
 
 
-def _left_out(known: Known, model: EndModel, at: Any, members: dict[str, Any]) -> pa.Table:
+def left_out_of(known: Known, model: EndModel, at: Any, members: dict[str, Any]) -> pa.Table:
     """Keep what was said of items that a model did not learn from."""
     judged = np.isfinite(model.oof_).all(1)
     rows = known.items.table.take(pa.array(at[judged]))
@@ -135,14 +136,16 @@ def _left_out(known: Known, model: EndModel, at: Any, members: dict[str, Any]) -
     return pa.table(columns)
 
 
-def _kept(
+def kept(
     store: Store,
     folder: Path,
     name: str,
     model: EndModel,
     told: dict[str, Any],
     left_out: pa.Table,
+    command: str = COMMAND,
 ) -> Trained:
+    """Write a model, its left-out predictions and its report, and note the run."""
     weights = hashlib.sha256(repr(told["concept"]).encode())
     for one, tensor in sorted(model.network_.state_dict().items()):
         weights.update(one.encode() + tensor.detach().cpu().numpy().tobytes())
@@ -150,7 +153,7 @@ def _kept(
     told["version"] = weights.hexdigest()[:12]
     arguments = {"concept": told["concept"], "name": name, "options": asdict(model.options)}
     arguments["options"]["balance"] = str(arguments["options"]["balance"])
-    with store.writer(COMMAND, arguments) as writer:
+    with store.writer(command, arguments) as writer:
         told["run_id"] = int(writer.run_id)
         room("ends.storing").save(model, folder / MODEL, told=told)
         pq.write_table(left_out, folder / LEFT_OUT)
