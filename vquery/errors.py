@@ -13,6 +13,7 @@
     ├── MediaError                          a video or picture that cannot be read
     ├── LabelError (ValueError)             labels that contradict or hit nothing
     ├── LearnError (ValueError)             a model that cannot be trained, loaded or applied
+    ├── PipelineError (ValueError)          a pipeline whose file cannot be, or that cannot be run
     ├── ExportError                         an export that cannot be written
     └── MissingDependencyError (ImportError)  an extra that is not installed
 

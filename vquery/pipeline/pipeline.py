@@ -11,7 +11,7 @@ from vquery.pipeline import running
 from vquery.pipeline.keys import PIPELINE
 from vquery.pipeline.kinds import Open, read
 from vquery.pipeline.making import steps_of
-from vquery.pipeline.state import State
+from vquery.pipeline.state import State, locked
 from vquery.pipeline.world import World
 from vquery.supervise.slices import slice as named_slice
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from vquery.pipeline.running import Explained, Report
     from vquery.pipeline.steps.base import Step
+    from vquery.pipeline.tuning import Searched
 
     Say = Callable[[str], None]
 
@@ -98,6 +99,15 @@ class Pipeline:
         """Values that are left open for a search, by their key."""
         return {".".join(way): one for way, one in _opened(self.settings)}
 
+    @property
+    def tuned(self) -> dict[str, Any]:
+        """Values that a search of just these ranges found; none before it."""
+        from vquery.pipeline import tuning
+
+        kept = State(self.path).tuned
+        found = kept.get("values", {}) if kept.get("space") == tuning.space_print(self) else {}
+        return dict(found)
+
     def chosen(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Give the settings with values for what is open; by default the default of each."""
         found: dict[str, Any] = _closed(self.settings, (), values)
@@ -116,7 +126,7 @@ class Pipeline:
         """Say of each step whether it would run, and why; nothing is written."""
         world = self.world()
         try:
-            return running.explain(self._steps(world), world, State(self.path))
+            return running.explain(self._steps(), world, State(self.path))
         finally:
             world.close()
 
@@ -138,13 +148,36 @@ class Pipeline:
         """
         world = self.world(say=progress or quiet)
         try:
-            return running.run(self._steps(world), world)
+            return running.run(self._steps(), world)
         finally:
             world.close()
 
-    def _steps(self, world: World) -> list[Step]:
-        found = State(world.path).tuned.get("values", {}) if self.open else {}
-        known = {key: one for key, one in found.items() if key in self.open}
+    def tune(self, progress: Say | None = None) -> Searched:
+        """Search the values that are left open, and keep the best ones for `run`.
+
+        Videos that people labelled are split: on some of them values are tried, each time without
+        the labels of a part, by the method and budget of the section ``search``; on the others
+        what was found is judged, beside random search and the values as they are written.
+
+        Raises
+        ------
+        PipelineError
+            If nothing is left open, or too few videos are labelled.
+        """
+        from vquery.pipeline import tuning
+
+        found = tuning.search(self, progress or quiet)
+        with locked(self.path):
+            state = State(self.path)
+            known = {"space": tuning.space_print(self), "values": found.best.values}
+            state.tuned = known | {"found": found.to_dict()}
+            state.write()
+        return found
+
+    def _steps(self) -> list[Step]:
+        if not self.open:
+            return self.steps
+        known = {key: one for key, one in self.tuned.items() if key in self.open}
         return steps_of(self.chosen(known), self.where) if known else self.steps
 
     def __repr__(self) -> str:

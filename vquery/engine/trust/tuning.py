@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -127,6 +127,13 @@ def _is_number(given: str) -> bool:
         return False
 
 
+class Scores(Protocol):
+    """What a search asks: how good settings are on some videos, higher is better."""
+
+    def score(self, settings: Settings, videos: Sequence[Any]) -> float | None:
+        """Score settings; None where that cannot be said."""
+
+
 class Runner:
     """Runs the query for settings on videos; what trials share is computed once."""
 
@@ -158,7 +165,7 @@ class Search:
     """One search with its budget: the trials that a method asks for, see ``search.Trials``."""
 
     name: str
-    runner: Runner
+    runner: Scores
     order: Sequence[Any]
     budget: float
     told: Callable[[dict[str, Any]], None]

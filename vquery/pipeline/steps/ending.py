@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vquery.api import labelling
 from vquery.api.proving import Bound, Rules, prove
 from vquery.errors import PipelineError
-from vquery.pipeline.quality import judge
+from vquery.pipeline.quality import Truth, judge
 from vquery.pipeline.steps.base import Step
 from vquery.pipeline.steps.labels import in_force
 from vquery.pipeline.world import short
@@ -56,7 +56,7 @@ class Test(Step):
 
     def run(self, world: World) -> Outcome:
         """Judge."""
-        figures = judge(world.db, self.concept, truth_of(world, self.paths)).to_dict()
+        figures = judge(world.db, self.concept, Truth(truth_of(world, self.paths))).to_dict()
         return {"version": short(figures), **figures}
 
     def told(self, outcome: Outcome) -> str:
