@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.browser.conftest import Bench
 
@@ -97,7 +99,23 @@ def test_frame_times_that_cannot_be_read_are_told(bench: Bench) -> None:
     bench.query("faces.filter(video == 'b.webm')", 120)
     bench.page.focus("#cells")
     bench.says("The times of the frames cannot be read: The table of frames is away.")
+    bench.press("i")
+    bench.says("Nothing is marked, as the times of the frames cannot be read")
     bench.page.unroute("**/api/frames**")
     bench.press(".")
     bench.wait(".player-time:has-text('0:00.083')")
     bench.problems[:] = [each for each in bench.problems if "500" not in each]
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 560), (1920, 600), (1280, 800)])
+def test_the_picture_leaves_room_for_its_controls_in_low_windows(
+    bench: Bench, width: int, height: int
+) -> None:
+    bench.page.set_viewport_size({"width": width, "height": height})
+    bench.page.focus("#cells")
+    bench.wait(".on-show .screen")
+    pane, picture, controls = (
+        bench.page.locator(one).bounding_box() for one in ("#inspector", ".on-show", ".controls")
+    )
+    assert 100 < picture["height"] < pane["height"]
+    assert controls["y"] + 24 <= pane["y"] + pane["height"]

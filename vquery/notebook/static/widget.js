@@ -3,6 +3,7 @@
 import { frameUrl, get, setTransport, showPicture } from "./api.js";
 import { Carrier } from "./carrier.js";
 import { el, openDialog } from "./dialogs.js";
+import { sentence } from "./fields.js";
 import { counted, time } from "./formats.js";
 import { firmSelection, mount as mountGrid } from "./grid.js";
 import { openHelp } from "./help.js";
@@ -20,9 +21,6 @@ const AGAIN_MS = 2000;
 const STILL_HEIGHT = 240;
 const FRAME_HEIGHT = 720;
 const SLOW = "The kernel is busy: this is answered when the cell that runs has ended.";
-
-/** @param {unknown} error */
-const sentence = (error) => (error instanceof Error ? error.message : String(error));
 
 /** @param {Promise<*>} work */
 const told = (work) => work.catch((error) => note(sentence(error), "error"));

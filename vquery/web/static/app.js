@@ -4,6 +4,7 @@
  */
 
 import { get } from "./api.js";
+import { sentence } from "./fields.js";
 import { mount as mountGrid } from "./grid.js";
 import { openHelp } from "./help.js";
 import { bind, listen } from "./keys.js";
@@ -26,9 +27,6 @@ const CHECK_MS = 5000;
 
 /** @param {string} id */
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
-
-/** @param {unknown} error */
-const sentence = (error) => (error instanceof Error ? error.message : String(error));
 
 /** @param {string} tool */
 async function openTool(tool) {

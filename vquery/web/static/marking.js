@@ -5,15 +5,13 @@
 
 import { post } from "./api.js";
 import { el } from "./dialogs.js";
+import { sentence } from "./fields.js";
 import { clock } from "./lanes.js";
 import { meant } from "./player.js";
 import { dispatch, note, remember, remembered, state, subscribe } from "./store.js";
 
 const REACTION_S = 0.2;
 const LONGEST_REACTION_S = 2;
-
-/** @param {unknown} error */
-const sentence = (error) => (error instanceof Error ? error.message : String(error));
 
 /** Labels that people gave for a concept, most frequent first. @param {string} concept @returns {string[]} */
 export function valuesOf(concept) {
@@ -94,16 +92,22 @@ export class Marking {
     this.value.placeholder = state.concept;
   }
 
-  /** The frame that was on show when the key was meant. */
+  /** The frame that was on show when the key was meant; undefined where its times cannot be read. */
   async frame() {
     const { player } = this;
     const us = meant(player.t_us, player.rate, this.reaction_s);
-    return player.frames ? player.frames.at(us) : null;
+    try {
+      return player.frames ? await player.frames.at(us) : null;
+    } catch (error) {
+      note(`Nothing is marked, as the times of the frames cannot be read: ${sentence(error)}`, "error");
+      return undefined;
+    }
   }
 
   async onset() {
     const video = this.player.video?.video;
     const frame = await this.frame();
+    if (frame === undefined) return;
     if (!video || !frame) return note("Open an item first: then i and o mark a span.", "error");
     this.pending = { video, start_us: frame.start_us, end_us: null };
     this.tell();
@@ -112,6 +116,7 @@ export class Marking {
   async offset() {
     const video = this.player.video?.video;
     const frame = await this.frame();
+    if (frame === undefined) return;
     if (!frame || !this.pending || this.pending.video !== video) {
       return note("Press i where the span starts, then o where it ends.", "error");
     }

@@ -1,9 +1,8 @@
 /** The mouse on the timeline: click seeks, drag pans or moves an edge, wheel zooms, hover shows. */
 
-import { showPicture } from "./api.js";
+import { frameUrl, showPicture } from "./api.js";
 import { AXIS_PX, LANE_PX, clock, describe, edgeNear, toUs } from "./lanes.js";
 import { el } from "./dialogs.js";
-import { frameAddress } from "./screens.js";
 import { note } from "./store.js";
 
 const DRAG_PX = 4;
@@ -157,7 +156,7 @@ export class Pointing {
     const step = Math.max(Math.round((view.end_us - view.start_us) / STEPS_IN_VIEW), 1);
     const t_us = Math.max(0, Math.round(place.us / step) * step);
     this.timer = setTimeout(() => {
-      showPicture(this.picture, frameAddress(video, t_us, THUMB_HEIGHT));
+      showPicture(this.picture, frameUrl(video, t_us, THUMB_HEIGHT));
     }, HOVER_MS);
   }
 

@@ -5,16 +5,11 @@
  * @typedef {import("./frames.js").Frame} Frame
  */
 
+import { frameUrl, videoUrl } from "./api.js";
+
 const PICTURE_HEIGHT = 480;
 const FIRST_FRAME_MS = 1500;
 const ROUNDING_US = 1500;
-
-/** The part of an address that names a video. @param {string} video */
-export const pathOf = (video) => video.split("/").map(encodeURIComponent).join("/");
-
-/** @param {string} video @param {number} t_us @param {number} height */
-export const frameAddress = (video, t_us, height) =>
-  `/media/frame/${pathOf(video)}?t_us=${Math.round(t_us)}&height=${height}`;
 
 /**
  * Plays with `<video>`; seeks to the middle of a frame, so that rounding cannot miss it. Browsers
@@ -32,7 +27,7 @@ export class VideoScreen {
     this.element.tabIndex = -1;
     this.element.disablePictureInPicture = true;
     this.element.addEventListener("error", failed, { once: true });
-    this.element.src = `/media/video/${pathOf(video)}`;
+    this.element.src = videoUrl(video);
     /** Time of the frame last put on the screen, of the container; null if the browser won't say. */
     this.shown_us = /** @type {number|null} */ (null);
     /** @type {Frame|null} */
@@ -146,7 +141,7 @@ export class PictureScreen {
     this.wanted = null;
     this.busy = true;
     this.shown_us = frame.start_us;
-    this.element.src = frameAddress(this.video, frame.start_us, PICTURE_HEIGHT);
+    this.element.src = frameUrl(this.video, frame.start_us, PICTURE_HEIGHT);
   }
 
   /** @param {(failed: boolean) => void} told @param {boolean} failed */
