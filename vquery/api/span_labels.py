@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery.api.covering import HALF, cover
-from vquery.export.spans import left_by_people
 from vquery.store.span_verdicts import doubted_spans, rejected_spans
 from vquery.store.spans import derive_spans
 
@@ -116,6 +115,8 @@ def without_rejected(fused: pa.Table, rejected: pa.Table) -> tuple[pa.Table, int
     (pyarrow.Table, int, int)
         What is left; how many spans were dropped, and how many others were cut.
     """
+    from vquery.export.spans import left_by_people  # brings what writes pictures
+
     dropped = cut = 0
     pieces = []
     for label in pc.unique(rejected["label"]).to_pylist():

@@ -21,9 +21,9 @@ PYTHON_ONLY = frozenset(
     " LabelMatrix LabelModel OnnxClassifier Pipeline Trained compare_runs"
     " Transitions appear assess augment check choose_graph concept consistent corrected create"
     " decode extend_votes"
-    " fit_linear flicker from_arrow from_duckdb from_pandas from_polars knn_graph label_errors"
+    " fit_linear flicker from_arrow from_duckdb from_pandas from_polars grid knn_graph label_errors"
     " leave_functions_out multibox never no_overlap open out_of_fold propagate"
-    " propagate_concepts slice spread_labels stays switches udf votes".split()
+    " propagate_concepts slice spread_labels stays switches timeline udf votes".split()
 )
 """Names that read, write or take Python functions."""
 INSIDE = frozenset(("lower", "settings", "type", "unit"))
