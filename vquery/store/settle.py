@@ -81,8 +81,7 @@ def settle(catalog: Catalog, log: EventLog, events: Sequence[Event]) -> bool:
     without = dict.fromkeys(_holding(live), stale) if len(stale) else {}
     Commit(parts, [], [], {}, [], without).run(catalog, None)
     with suppress(StoreError):  # the rows are there; the next writer merges and sweeps what is left
-        compact.compact(catalog, compact.SMALL_PARTS)
-        if without:
+        if compact.compact(catalog, compact.SMALL_PARTS) or without:
             sweep_retired(catalog)
     return True
 

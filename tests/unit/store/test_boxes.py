@@ -12,7 +12,7 @@ import pytest
 
 from vquery.errors import LabelError, StoreError
 from vquery.schema import BOX, DRAWN_FROM, IDS_PER_VIDEO
-from vquery.store import Store
+from vquery.store import Store, compact
 from vquery.store.drawn import is_drawn, numbered
 
 FIRST = IDS_PER_VIDEO + DRAWN_FROM
@@ -69,6 +69,14 @@ class TestStored:
         events = [filled.draw(made.box_rows(0), 1, who="ann", key="one") for _ in range(2)]
         assert events[0] == events[1]
         assert rows_of(filled, "drawn") == [FIRST]
+
+    def test_many_boxes_leave_few_files(self, filled, made, monkeypatch):
+        monkeypatch.setattr(compact, "SMALL_PARTS", 4)
+        before = len(list((filled.path / "parts").rglob("*.*")))
+        for at in range(12):
+            filled.draw(made.box_rows(at * 100_000), 1, who="ann")
+        assert len(list((filled.path / "parts").rglob("*.*"))) <= before + 2 * 5
+        assert in_step(filled)
 
     def test_runs_are_those_of_commands_alone(self, filled, made):
         with filled.snapshot() as snapshot:
