@@ -57,7 +57,7 @@ def command(path: tuple[str, ...]) -> click.Command:
 def test_the_verbs_are_those_of_the_design():
     assert set(main.commands) == {
         *("demo", "index", "info", "query", "label", "propagate", "suggest", "undo", "export"),
-        *("check", "serve", "models", "embed", "train", "predict", "run"),
+        *("check", "serve", "models", "embed", "train", "predict", "run", "loop"),
     }
 
 

@@ -37,7 +37,8 @@ def steps_of(settings: Mapping[str, Any], where: str) -> list[Step]:
     done: list[str] = []
     tasks = settings.get("tasks", {})
     for name, task in tasks.items():
-        made += _task(concept_of(name, task), task, made)
+        later = {concept_of(one, each) for one, each in tasks.items() if one not in done}
+        made += _task(concept_of(name, task), task, made, later)
         done.append(name)
         made += [
             Relation(each, one, brought, _ends(made, _after(one), tasks))
@@ -58,7 +59,7 @@ def concept_of(name: str, task: Mapping[str, Any]) -> str:
     return str(task.get("concept", name))
 
 
-def _task(concept: str, task: Mapping[str, Any], before: list[Step]) -> list[Step]:
+def _task(concept: str, task: Mapping[str, Any], before: list[Step], later: set[str]) -> list[Step]:
     index = tuple(one.name for one in before if one.name.startswith("index "))
     needs = (*index, *(one.name for one in before if one.name == f"label {concept}"))
     made: list[Step] = []
@@ -70,8 +71,7 @@ def _task(concept: str, task: Mapping[str, Any], before: list[Step]) -> list[Ste
         given |= {key: task[key] for key in ("classes", "cover") if key in task}
         given |= {"model": task.get("model", {}), "fuse": dict(task.get("fuse", {}))}
         earlier = [one for one in before if one.name.split(" ")[0] in (*OF_TASK, "relation")]
-        others = tuple(one.concept for one in earlier if isinstance(one, Fuse | Propagate))
-        made.append(Fuse(concept, given, (*needs, *_named(earlier)), _named(made), others))
+        made.append(Fuse(concept, given, (*needs, *_named(earlier)), _named(made), later))
     labels = made[-1].name if made else None
     learn = _options(task.get("train", "predict" in task))
     if learn is not None:
@@ -79,7 +79,8 @@ def _task(concept: str, task: Mapping[str, Any], before: list[Step]) -> list[Ste
         made.append(Train(concept, learn, needs, (*_spaces(before, learn), *above), labels))
         given_ = _options(task.get("predict", True))
         if given_ is not None:
-            made.append(Predict(concept, learn.get("name", concept), given_, needs))
+            model, trained = learn.get("name", concept), made[-1].name
+            made.append(Predict(concept, model, given_, needs, (*above, trained)))
     return made
 
 

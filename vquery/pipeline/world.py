@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from vquery.api import concepts
 from vquery.api.collection import Collection
+from vquery.api.concept_files import forget
 from vquery.engine.concept import ABSTAIN, REGISTRY
 from vquery.errors import PipelineError
 from vquery.store.store import Store
@@ -80,7 +81,9 @@ class World:
         return Store.open(self.path)
 
     def close(self) -> None:
-        """Let go of the collection."""
+        """Let go of the collection and of concepts."""
+        for file in self.files:
+            forget(file)
         if self._db is not None:
             self._db.close()
             self._db = None
@@ -92,6 +95,8 @@ class World:
     @cached_property
     def functions(self) -> dict[str, Callable[..., Any]]:
         """Functions of the Python files, by name; their concepts are registered."""
+        for file in self.files:
+            forget(file)  # what it defined when it was another
         return {name: one for file in self.files for name, one in concepts.load(file).items()}
 
     def function(self, name: Any) -> Any:

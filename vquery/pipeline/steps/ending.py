@@ -10,7 +10,7 @@ from vquery.api.proving import Bound, Rules, prove
 from vquery.errors import PipelineError
 from vquery.pipeline.quality import Truth, judge
 from vquery.pipeline.steps.base import Step
-from vquery.pipeline.steps.labels import in_force
+from vquery.pipeline.steps.labels import in_force, soft_concepts
 from vquery.pipeline.world import short
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ class Check(Step):
         """Hash the files; fingerprint labels, tables and soft labels of all concepts."""
         files = self._files(world)
         found = {f"file {one.name}": world.hashes.of(one) or "none" for one in files}
-        soft = {one: in_force(world, one) for one in world.concepts()}
+        every = sorted({*world.concepts(), *soft_concepts(world)})
+        soft = {one: in_force(world, one) for one in every}
         found |= {f"labels in force of {name!r}": one for name, one in soft.items()}
         return found | {"indexed": world.indexed(), "what people said": world.said()}
 

@@ -108,10 +108,10 @@ class Fuse(Step):
         settings: dict[str, Any],
         needs: tuple[str, ...],
         follows: tuple[str, ...],
-        others: tuple[str, ...],
+        later: Collection[str],
     ) -> None:
         super().__init__(f"fuse {concept}", needs, settings, follows)
-        self.concept, self.others = concept, others
+        self.concept, self.later = concept, later
 
     def functions(self, world: World) -> dict[str, Any]:
         """Find the label functions that are named."""
@@ -127,6 +127,9 @@ class Fuse(Step):
             f"labels of {self.concept!r}": world.said(self.concept),
             "corrections": world.corrections(),
         }
+        over = self.settings["over"]
+        if over in world.db.tables() and over not in OF_LABELS:
+            found[f"table {over}"] = _rows(world, over)
         reads: set[str] = set()
         for name, one in self.functions(world).items():
             if isinstance(one, str):
@@ -135,8 +138,9 @@ class Fuse(Step):
                 found[f"function {name}"] = world.print_of(one)
                 reads |= _reads(one)
         if reads & OF_LABELS:
-            for name in sorted({*world.concepts(), *self.others} - {self.concept}):
-                found[f"labels of {name!r}"] = short([world.said(name), in_force(world, name)])
+            for name in sorted({*world.concepts(), *soft_concepts(world)} - {self.concept}):
+                soft = "" if name in self.later else in_force(world, name)  # it sees those before
+                found[f"labels of {name!r}"] = short([world.said(name), soft])
         tables = {one for one in reads if one in world.db.tables()} - set(OF_LABELS)
         return found | {f"table {one}": _rows(world, one) for one in sorted(tables)}
 
@@ -175,6 +179,13 @@ def in_force(world: World, concept: str) -> str:
             rows = snapshot.read(shelf.now)
             found.append(rows_print(rows.filter(pc.equal(rows["concept"], concept))))
     return short(found)
+
+
+def soft_concepts(world: World) -> set[str]:
+    """Name the concepts that have soft labels."""
+    with world.db._store.snapshot() as snapshot:
+        tables = [snapshot.read(shelf.now, columns=["concept"]) for shelf in keeping.SHELVES]
+    return {name for one in tables for name in pc.unique(one["concept"]).to_pylist()}
 
 
 def _rows(world: World, table: str) -> str:

@@ -109,9 +109,14 @@ class Predict(Step):
     """Label by an end model."""
 
     def __init__(
-        self, concept: str, model: str, settings: dict[str, Any], needs: tuple[str, ...]
+        self,
+        concept: str,
+        model: str,
+        settings: dict[str, Any],
+        needs: tuple[str, ...],
+        follows: tuple[str, ...],
     ) -> None:
-        super().__init__(f"predict {concept}", needs, settings, (f"train {concept}",))
+        super().__init__(f"predict {concept}", needs, settings, follows)
         self.concept, self.model = concept, model
 
     def inputs(self, world: World) -> dict[str, str]:

@@ -1,0 +1,178 @@
+"""The loop: rounds are kept, taken up where they were, and never learn what they are judged by."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+from click.testing import CliRunner
+
+import vquery as vq
+from vquery.cli import main
+from vquery.errors import LabelError, PipelineError
+from vquery.pipeline import todo
+from vquery.pipeline.loop import Loop
+from vquery.pipeline.rounds import Rounds
+
+TEXT = """
+[tasks.name]
+[loop]
+labels = "oracle.csv"
+test = "test.csv"
+batch = 3
+rounds = 3
+"""
+
+
+@pytest.fixture
+def ready(place):
+    place.seeds(place.truth(("a.mp4", "b.mp4")), "oracle.csv")
+    place.seeds(place.truth(("c.mp4", "d.mp4")), "test.csv")
+    place.file = place.write(TEXT)
+    return place
+
+
+def loop(ready, **options) -> Loop:
+    return Loop(vq.Pipeline.load(ready.file), **options)
+
+
+def labelled(ready) -> dict[int, str | None]:
+    said = ready.db.labels("name")
+    return dict(zip(said["detection_id"].to_pylist(), said["label"].to_pylist(), strict=True))
+
+
+@pytest.mark.parametrize("strategy", ["mixed", "margin", "random"])
+def test_quality_grows_with_labels(ready, strategy):
+    done = loop(ready, strategy=strategy, batch=3).run()
+    assert [one.round for one in done.rounds] == [0, 1, 2, 3]
+    assert done.rounds[0].labels == 0
+    assert done.rounds[0].accuracy == pytest.approx(12 / 60)  # strangers are nobody
+    assert done.rounds[-1].accuracy > 0.9
+    labels = [one.labels for one in done.rounds]
+    assert labels == sorted(labels)
+    assert done.rounds[-1].labels == len(labelled(ready))
+
+
+def test_what_is_judged_by_is_never_asked_nor_learnt(ready):
+    loop(ready).run()
+    videos = {ready.video[one] for one in labelled(ready)}
+    assert videos <= {"a.mp4", "b.mp4"}
+
+
+def test_rounds_are_told_as_csv_curve_and_table(ready):
+    done = loop(ready).run()
+    folder = ready.folder / "world.vq" / "loops" / "name"
+    with (folder / "rounds.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["labels"] for row in rows] == [str(one.labels) for one in done.rounds]
+    drawn = (folder / "curve.svg").read_text()
+    assert drawn.startswith("<svg ")
+    assert drawn.count("<circle") == 4
+    assert done.table.num_rows == 4
+    assert "round 3: " in str(done)
+
+
+class Stop(Exception):  # noqa: N818
+    """As if the machine went off."""
+
+
+@pytest.mark.parametrize("where", ["_from_file", "_follow", "_round"])
+@pytest.mark.parametrize("at", [1, 2])
+def test_interrupted_anywhere_it_ends_as_if_it_was_not(ready, monkeypatch, where, at):
+    calls = 0
+    real = getattr(Loop, where)
+
+    def failing(self, *rest):
+        nonlocal calls
+        calls += 1
+        if calls == at + (where == "_round"):
+            raise Stop
+        return real(self, *rest)
+
+    monkeypatch.setattr(Loop, where, failing)
+    with pytest.raises(Stop):
+        loop(ready).run()
+    monkeypatch.setattr(Loop, where, real)
+    done = loop(ready).run()
+    first = [(one.labels, one.answered, one.agreed, one.accuracy) for one in done.rounds]
+    said, events = labelled(ready), len(ready.db._store.events())
+    straight = type(ready)(_fresh(ready))
+    straight.seeds(straight.truth(("a.mp4", "b.mp4")), "oracle.csv")
+    straight.seeds(straight.truth(("c.mp4", "d.mp4")), "test.csv")
+    straight.file = straight.write(TEXT)
+    other = loop(straight).run()
+    assert first == [(one.labels, one.answered, one.agreed, one.accuracy) for one in other.rounds]
+    assert said == labelled(straight)
+    assert events == len(straight.db._store.events())
+
+
+def _fresh(ready):
+    folder = ready.folder / "straight"
+    folder.mkdir()
+    return folder
+
+
+def test_it_goes_on_with_more_rounds_and_not_in_another_way(ready):
+    loop(ready, rounds=1).run()
+    assert len(loop(ready, rounds=2).run().rounds) == 3
+    with pytest.raises(PipelineError, match="asked with another strategy: go on as before"):
+        loop(ready, strategy="margin").run()
+    fresh = loop(ready, strategy="margin", rounds=1).run(fresh=True)
+    assert fresh.attempt == 1
+    assert [one.round for one in fresh.rounds] == [0, 1]
+    assert fresh.rounds[0].labels > 0  # people's labels stay
+
+
+def test_who_answers_must_be_clear(ready):
+    with pytest.raises(PipelineError, match="asks either a file"):
+        Loop(vq.Pipeline.load(ready.file), ask=lambda *_: None)
+    file = ready.write("[tasks.a]\n[tasks.b]\n")
+    with pytest.raises(PipelineError, match=r"loop\.concept must say what is asked about: a, b"):
+        Loop(vq.Pipeline.load(file), labels="x.csv")
+
+
+def test_a_person_fills_in_the_file_or_labels_elsewhere(ready):
+    file = ready.write("[tasks.name]\n")
+    seen = []
+
+    def ask(rows, path):
+        seen.append(path)
+        lines = list(csv.DictReader(path.read_text().splitlines()))
+        assert {line["label"] for line in lines} == {"?"}
+        ids = [int(line["detection_id"]) for line in lines]
+        assert ids == rows["detection_id"].to_pylist()
+        ready.db.label(ids[:1], "name", "elsewhere")
+        text = path.read_text().splitlines()
+        text[2] = text[2].replace(",?,", ",ann,")
+        path.write_text("\n".join(text))
+
+    done = Loop(vq.Pipeline.load(file), ask=ask, batch=3, rounds=1).run()
+    assert len(seen) == 1
+    assert (done.rounds[1].asked, done.rounds[1].answered) == (3, 2)
+    assert sorted(labelled(ready).values()) == ["ann", "elsewhere"]
+    nobody = Loop(vq.Pipeline.load(file), ask=lambda *_: None, batch=3, rounds=9).run()
+    assert len(nobody.rounds) == 3  # nobody answered, so it ends
+
+
+def test_a_file_that_lost_its_columns(tmp_path):
+    path = tmp_path / "todo.csv"
+    path.write_text("detection_id,label\n1,ann\nx,bob\n")
+    with pytest.raises(LabelError, match=r"todo\.csv, row 3: needs detection_id and label"):
+        todo.filled(path)
+    path.write_text("detection_id;label\n1;ann\n")
+    with pytest.raises(LabelError, match=r"row 2: needs detection_id and label"):
+        todo.filled(path)
+
+
+def test_on_the_command_line(ready):
+    said = CliRunner().invoke(main, ["loop", str(ready.file), "--rounds", "1", "--json"])
+    assert said.exit_code == 0, said.output
+    rows = json.loads(said.stdout)
+    assert [row["round"] for row in rows] == [0, 1]
+    kept = Rounds.read(ready.folder / "world.vq" / "loops" / "name")
+    assert kept is not None
+    assert len(kept.rounds) == 2
+    said = CliRunner().invoke(main, ["run", str(ready.file), "--explain"])
+    assert said.exit_code == 0, said.output
+    assert "0 of 1 steps are due" in said.stdout

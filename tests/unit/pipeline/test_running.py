@@ -1,0 +1,354 @@
+"""Only what changed runs: each input of a step, changed alone, makes it due, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+
+import pyarrow as pa
+import pytest
+
+import vquery as vq
+from vquery.errors import LockedError, PipelineError, QueryError
+from vquery.pipeline.running import MAY_RUN, RUNS, WAITS
+from vquery.pipeline.state import locked
+
+FUNCTIONS = """
+import re
+import vquery as vq
+from vquery import row
+
+LEAST = 0.5
+ANN = re.compile("ann")
+
+@vq.concept(label="early", otherwise="late")
+def early(faces):
+    return faces.filter(row.start < LIMIT)
+
+LIMIT = 6
+
+def high(row):
+    return "early" if row.start_us < 7e6 and ANN else None
+"""
+FILE = """
+files = ["functions.py"]
+
+[labels]
+name = "seeds.csv"
+
+[relations]
+sure = "words.filter(row.word != 'x')"
+
+[tasks.name.propagate]
+threshold = 0.5
+
+[tasks.part]
+over = "sure"
+functions = ["early", "high"]
+
+[exports.training]
+labels = "part"
+format = "csv"
+"""
+
+
+@pytest.fixture
+def ready(place):
+    (place.folder / "functions.py").write_text(FUNCTIONS)
+    place.seeds({place.first["a.mp4", name]: name for name in ("ann", "bob")})
+    place.file = place.write(FILE)
+    return place
+
+
+def statuses(file) -> dict[str, str]:
+    return {one.step: one.status for one in vq.Pipeline.load(file).explain()}
+
+
+def why(file, step) -> str:
+    return next(one.why for one in vq.Pipeline.load(file).explain() if one.step == step)
+
+
+def due(file) -> set[str]:
+    return {step for step, status in statuses(file).items() if status == RUNS}
+
+
+def files_of(folder):
+    return {
+        one.relative_to(folder): (one.stat().st_mtime_ns, one.stat().st_size)
+        for one in folder.rglob("*")
+        if one.is_file() and "leases" not in one.parts
+    }
+
+
+STEPS = [
+    "label name",
+    "relation sure",
+    "propagate name",
+    "fuse part",
+    "export training",
+]
+
+
+def test_all_of_it_once_and_then_nothing(ready):
+    assert due(ready.file) == set(STEPS)
+    report = vq.Pipeline.load(ready.file).run()
+    assert report.ran == STEPS
+    assert ready.db["sure"].count() == 4 * 4
+    named = ready.db.faces.collect()["name"].to_pylist()
+    assert named.count("ann") == named.count("bob") == 48
+    assert (ready.folder / "training" / "spans.csv").is_file()
+    again = vq.Pipeline.load(ready.file).run()
+    assert again.ran == []
+    assert again.told == report.told
+    assert "nothing was due" in str(again)
+
+
+def test_explaining_writes_nothing(ready):
+    vq.Pipeline.load(ready.file).run()
+    ready.file.write_text(ready.file.read_text().replace("0.5", "0.6"))
+    before = files_of(ready.folder)
+    assert due(ready.file)
+    assert files_of(ready.folder) == before
+
+
+def test_a_collection_that_is_not_there_is_not_made_by_explaining(tmp_path):
+    made = vq.Pipeline("new.vq", folder=tmp_path, tasks={"name": {}})
+    assert [one.status for one in made.explain()] == [WAITS]
+    assert not (tmp_path / "new.vq").exists()
+
+
+def test_a_setting(ready):
+    vq.Pipeline.load(ready.file).run()
+    ready.file.write_text(ready.file.read_text().replace("0.5", "0.6"))
+    assert due(ready.file) == {"propagate name"}
+    assert why(ready.file, "propagate name") == "threshold: 0.5 → 0.6"
+    assert statuses(ready.file)["fuse part"] == MAY_RUN  # a function reads faces, with names
+    assert vq.Pipeline.load(ready.file).run().ran == ["propagate name"]  # no name changed
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        ("LIMIT = 6", "LIMIT = 3", {"fuse part"}),
+        ("row.start_us < 7e6", "row.start_us < 8e6", {"fuse part"}),
+        ('re.compile("ann")', 're.compile("bob")', {"fuse part"}),
+        ("LEAST = 0.5", "LEAST = 0.7", set()),  # nobody reads it
+        ("import re\n", "import re\n# only words\n", set()),
+    ],
+)
+def test_code(ready, old, new, what):
+    vq.Pipeline.load(ready.file).run()
+    path = ready.folder / "functions.py"
+    path.write_text(path.read_text().replace(old, new))
+    assert due(ready.file) == what
+    ran = vq.Pipeline.load(ready.file).run().ran
+    assert ran[:1] == sorted(what)
+    assert set(ran) <= {"fuse part", "export training"}
+    assert vq.Pipeline.load(ready.file).run().ran == []
+
+
+def test_what_people_say(ready):
+    vq.Pipeline.load(ready.file).run()
+    ready.db.label([ready.first["b.mp4", "who1"]], "name", "cleo")
+    assert due(ready.file) == {"relation sure", "propagate name", "fuse part"}
+    assert why(ready.file, "propagate name") == "labels of 'name' changed"
+    vq.Pipeline.load(ready.file).run()
+    span = pa.table({"video": ["b.mp4"], "start": [0.0], "end": [2.0]})
+    ready.db.label(span, "part", "late")
+    assert due(ready.file) == {"relation sure", "fuse part", "export training"}
+
+
+def test_a_run_that_was_undone_or_replaced(ready):
+    vq.Pipeline.load(ready.file).run()
+    state = json.loads((ready.folder / "world.vq" / "pipeline" / "state.json").read_text())
+    run = state["steps"]["propagate name"]["outcome"]["run"]
+    ready.db.propagate("name", threshold=0.9)
+    assert f"took the place of run {run}" in why(ready.file, "propagate name")
+    ready.db.undo_run()
+    assert due(ready.file) == set()
+    ready.db.undo_run(run)
+    assert f"run {run} was undone" in why(ready.file, "propagate name")
+    assert "propagate name" in vq.Pipeline.load(ready.file).run().ran
+    assert ready.db.propagation("name").run_id > run
+
+
+def test_a_fusion_follows_its_propagation_though_that_gave_the_same(ready):
+    file = ready.write(
+        FILE + '\n[tasks.who]\nconcept = "who"\npropagate = true\nfunctions = ["early"]\n'
+    )
+    ready.db.label([ready.first["a.mp4", "ann"]], "who", "early")
+    vq.Pipeline.load(file).run()
+    ready.db.propagate("who")  # on top of the fusion
+    report = vq.Pipeline.load(file).run()
+    assert report.ran[:2] == ["propagate who", "fuse who"]
+    assert set(ready.db.fused("who").collect()["source"].to_pylist()) == {"human", "fused"}
+
+
+def test_a_file_of_labels_is_the_last_word_only_where_it_changes(ready):
+    vq.Pipeline.load(ready.file).run()
+    ann, bob = (ready.first["a.mp4", name] for name in ("ann", "bob"))
+    ready.db.label([ann], "name", "corrected")
+    other = ready.first["b.mp4", "bob"]
+    ready.seeds({ann: "ann", bob: "robert", other: "robert"})
+    assert why(ready.file, "label name") == "file seeds.csv changed"
+    report = vq.Pipeline.load(ready.file).run()
+    assert report.told["label name"] == "2 of 3 labels were new"
+    said = ready.db.labels("name")
+    found = dict(zip(said["detection_id"].to_pylist(), said["label"].to_pylist(), strict=True))
+    assert found == {ann: "corrected", bob: "robert", other: "robert"}
+    ready.seeds({ann: "ann"})
+    report = vq.Pipeline.load(ready.file).run()
+    assert "2 are no longer in the file" in report.told["label name"]
+
+
+def test_a_file_that_is_touched_but_the_same_changes_nothing(ready):
+    vq.Pipeline.load(ready.file).run()
+    os.utime(ready.folder / "seeds.csv", (1, 1))
+    assert due(ready.file) == set()
+
+
+def test_what_is_gone_is_made_again(ready):
+    vq.Pipeline.load(ready.file).run()
+    shutil.rmtree(ready.folder / "training")
+    ready.db._store.drop("sure")
+    assert {"relation sure", "export training"} <= due(ready.file)
+    assert vq.Pipeline.load(ready.file).run().ran == ["relation sure", "export training"]
+
+
+def test_an_export_of_others_is_not_overwritten(ready):
+    (ready.folder / "training").mkdir()
+    (ready.folder / "training" / "mine.txt").write_text("precious")
+    with pytest.raises(PipelineError, match="is not what this pipeline wrote") as caught:
+        vq.Pipeline.load(ready.file).run()
+    assert "in the step 'export training'" in caught.value.__notes__[0]
+    assert (ready.folder / "training" / "mine.txt").read_text() == "precious"
+    shutil.rmtree(ready.folder / "training")
+    assert vq.Pipeline.load(ready.file).run().ran == ["export training"]  # all else was kept
+
+
+def test_a_step_that_fails_is_done_again_and_those_before_it_are_not(ready):
+    path = ready.folder / "functions.py"
+    path.write_text(FUNCTIONS.replace("row.start < LIMIT", "row.strt < LIMIT").replace(
+        "def high(row):", "def high(row):\n    raise RuntimeError('no')"))  # fmt: skip
+    with pytest.raises((QueryError, vq.LabelError)):
+        vq.Pipeline.load(ready.file).run()
+    path.write_text(FUNCTIONS)
+    assert vq.Pipeline.load(ready.file).run().ran == ["fuse part", "export training"]
+
+
+def test_without_labels_it_waits_and_goes_on_with_the_first(place):
+    place.seeds(place.truth(("d.mp4",)), "test.csv")
+    file = place.write('[tasks.name]\n[tests]\nname = "test.csv"\n')
+    report = vq.Pipeline.load(file).run()
+    assert [one.status for one in report.due] == [WAITS, WAITS]
+    assert "nobody has labelled 'name' yet" in str(report)
+    place.db.label([place.first["a.mp4", "ann"]], "name", "ann")
+    assert vq.Pipeline.load(file).run().ran == ["propagate name", "test name"]
+
+
+def test_a_relation_after_a_task_sees_its_names(place):
+    place.seeds({place.first["a.mp4", "ann"]: "ann"})
+    text = """
+[labels]
+name = "seeds.csv"
+[relations]
+anns = { query = "faces.filter(name == 'ann')", after = ["name"] }
+[tasks.name]
+"""
+    file = place.write(text)
+    report = vq.Pipeline.load(file).run()
+    assert report.ran == ["label name", "propagate name", "relation anns"]
+    assert place.db["anns"].count() == 48
+
+
+def test_one_at_a_time(ready):
+    with (
+        locked(ready.folder / "world.vq"),
+        pytest.raises(LockedError, match="another `vquery run`"),
+    ):
+        vq.Pipeline.load(ready.file).run()
+
+
+def test_a_damaged_state_only_costs_time(ready):
+    vq.Pipeline.load(ready.file).run()
+    (ready.folder / "world.vq" / "pipeline" / "state.json").write_text("{")
+    shutil.rmtree(ready.folder / "training")
+    assert vq.Pipeline.load(ready.file).run().ran == STEPS
+
+
+def test_a_check_tells_what_is_missed_until_it_is_not(ready):
+    file = ready.write(FILE + "\n[check]\nfiles = []\nmax_violations = { all = 0 }\n".replace(
+        "files = []\n", ""))  # fmt: skip
+    report = vq.Pipeline.load(file).run()
+    again = vq.Pipeline.load(file).run()
+    assert again.ran == []
+    assert again.missed == report.missed
+
+
+def test_labels_that_were_put_aside_judge(ready):
+    ready.seeds(ready.truth(("c.mp4", "d.mp4")), "test.csv")
+    file = ready.write(FILE + '\n[tests]\nname = "test.csv"\n')
+    report = vq.Pipeline.load(file).run()
+    told = report.outcomes["test name"]
+    assert told["items"] == 60
+    assert told["by_people"] == 0
+    assert told["accuracy"] == 1.0
+    assert told["coverage"] == pytest.approx(48 / 60)
+
+
+def test_functions_in_python(place):
+    def early(row):
+        return "early" if row.start_us < 3e6 else "late"
+
+    made = vq.Pipeline(
+        "world.vq", folder=place.folder, tasks={"part": {"functions": {"early": early}}}
+    )
+    assert made.run().ran == ["fuse part"]
+    assert made.run().ran == []
+    found = place.db.fused("part").collect()
+    assert set(found["label"].to_pylist()) <= {"early", "late", None}
+
+
+def test_videos_are_indexed_when_they_come(sample, tmp_path):
+    folder = shutil.copytree(sample, tmp_path / "media")
+    moved = tmp_path / "b.mp4"
+    (folder / "b.mp4").rename(moved)
+    (folder / "b.csv").rename(tmp_path / "b.csv")
+    made = vq.Pipeline("new.vq", folder=tmp_path, sources=[{"folder": "media", "workers": 1}])
+    assert made.run().outcomes["index media"]["indexed"] == 1
+    assert made.run().ran == []
+    shutil.copy(moved, folder / "b.mp4")
+    shutil.copy(tmp_path / "b.csv", folder / "b.csv")
+    assert "file b.csv is new, file b.mp4 is new" in str(made.explain())
+    assert made.run().outcomes["index media"]["indexed"] == 1
+    (folder / "notes.txt").write_text("x")
+    shutil.rmtree(folder)
+    with pytest.raises(PipelineError, match="there is no folder"):
+        made.run()
+
+
+def test_training_and_predicting(place):
+    pytest.importorskip("torch")
+    place.seeds(place.truth(("a.mp4", "b.mp4", "c.mp4")))
+    text = """
+[labels]
+name = "seeds.csv"
+[tasks.name]
+propagate = true
+[tasks.name.train]
+spaces = ["face"]
+[tasks.name.predict]
+threshold = 0.6
+"""
+    file = place.write(text)
+    report = vq.Pipeline.load(file).run()
+    assert report.ran == ["label name", "propagate name", "train name", "predict name"]
+    assert vq.Pipeline.load(file).run().ran == []
+    file.write_text(file.read_text().replace("0.6", "0.7"))
+    assert vq.Pipeline.load(file).run().ran == ["predict name"]
+    shutil.rmtree(place.folder / "world.vq" / "models" / "name")
+    assert "there is no model 'name' any more" in str(vq.Pipeline.load(file).explain())
+    place.db.propagate("name")
+    ran = vq.Pipeline.load(file).run().ran
+    assert ran == ["propagate name", "train name", "predict name"]
