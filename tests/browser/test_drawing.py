@@ -399,11 +399,27 @@ def test_a_box_drawn_while_another_process_writes_appears_after_it(
         drag(bench, (0.2, 0.2), (0.4, 0.6))
         bench.says("index news")
         bench.wait(".draw-handle.se")
+        face = served.workbench.db.faces.collect()["detection_id"][:1]
+        served.workbench.db.label(face, "name", "Ann", by="ann")
+        bench.wait("#labels .chip-text:text('Ann')")  # so it has heard that somebody did something
         bench.page.wait_for_timeout(4000)  # it is looked for meanwhile, and stays chosen
         assert bench.page.locator(".draw-handle.se").count() == 1
         assert bench.page.locator(".boxes-layer .box.drawn").count() == 0
     served.workbench.db.draw("b.webm", 0, (0.1, 0.1, 0.2, 0.2))  # whoever writes next brings it up
     bench.wait(".boxes-layer .box.drawn.chosen")
+
+
+def test_a_box_that_waits_is_let_go_when_it_is_undone(bench: Bench, served: Served) -> None:
+    ready(bench)
+    bench.press("b")
+    with served.workbench.store.writer("index news"):
+        drag(bench, (0.2, 0.2), (0.4, 0.6))
+        bench.says("index news")
+        bench.wait(".draw-handle.se")
+        bench.press("z")
+        bench.says("undone: drawing of a box")
+        bench.page.wait_for_selector(".draw-handle.se", state="detached")
+    assert served.workbench.store.standing().num_rows == 0
 
 
 @pytest.fixture

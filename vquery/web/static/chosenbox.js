@@ -7,10 +7,12 @@
  * @typedef {import("./boxes.js").Handle} Handle
  * @typedef {import("./overlay.js").Boxed} Boxed
  * @typedef {{detection_id: number, video: string, box: Box, points: Point[]|null,
- *   start_us: number, end_us: number, round: number, waiting: boolean}} Chosen
+ *   start_us: number, end_us: number, round: number, waiting: boolean, event?: number}} Chosen
  */
 
+import { get } from "./api.js";
 import { carried, pulled } from "./boxes.js";
+import { sentence } from "./fields.js";
 import { note, state } from "./store.js";
 
 const SAVE_MS = 500;
@@ -33,8 +35,6 @@ export class ChosenBox {
     this.now = null;
     this.timer = 0;
     this.waiter = 0;
-    /** Whether the page heard of the labels that came with what was drawn. */
-    this.heard = false;
   }
 
   get video() {
@@ -63,9 +63,8 @@ export class ChosenBox {
 
   /** What was drawn just now. @param {*} said by the server @param {string} video @param {Point[]|null} points */
   drawn(said, video, points) {
-    const { detection_id, box, start_us, end_us, waiting } = said;
-    this.set({ detection_id, video, box, points, start_us, end_us, waiting, round: this.overlay.round });
-    this.heard = false;
+    const { detection_id, box, start_us, end_us, waiting, event } = said;
+    this.set({ detection_id, video, box, points, start_us, end_us, waiting, event, round: this.overlay.round });
     this.waiter = setTimeout(() => this.await(), LOOK_MS);
   }
 
@@ -94,11 +93,17 @@ export class ChosenBox {
     this.waiter = setTimeout(() => this.await(), LOOK_MS);
   }
 
-  /** Labels changed: a box that waits may have been undone, which nothing on show tells. */
-  changed() {
+  /** Somebody did something: a box that waits may have been undone, which nothing on show tells. */
+  async changed() {
     const { now } = this;
-    if (now?.waiting && this.heard) this.set(null);
-    this.heard = true;
+    if (!now?.waiting || !now.event) return;
+    try {
+      const { events } = await get("/api/events", { after: now.event - 1, limit: 1 });
+      const drawn = events[0]?.event === now.event ? events[0] : null;
+      if (drawn?.undone && this.now?.event === now.event) this.set(null);
+    } catch (error) {
+      note(`Whether the box in hand was undone cannot be read: ${sentence(error)}`, "error");
+    }
   }
 
   /** Show it with a handle moved from where it was. @param {Chosen} from @param {Handle} handle @param {Point} by */

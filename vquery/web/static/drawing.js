@@ -68,7 +68,7 @@ export class Drawing {
     element.addEventListener("pointerleave", () => this.press || !this.led || this.hover(null));
     this.player.addEventListener("time", () => this.timeChanged());
     this.player.addEventListener("state", () => this.videoChanged());
-    subscribe("labels", () => this.chosen.changed());
+    subscribe("labels", () => void this.chosen.changed());
     this.overlay.told = (boxes) => {
       this.chosen.refresh(boxes);
       const empty = !this.layer.element.childElementCount && !this.drawn().length;
