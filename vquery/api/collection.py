@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from vquery.api import facts
 from vquery.api.assessing import Assessing
 from vquery.api.checking import Checking
+from vquery.api.distilling import Distilling
 from vquery.api.drawing import Drawing
 from vquery.api.fusing import Fusing
 from vquery.api.judging import Judging
@@ -34,7 +35,17 @@ if TYPE_CHECKING:
 
 
 class Collection(
-    Supervised, Judging, Drawing, Voting, Checking, Fusing, Assessing, Learned, Training, Outside
+    Supervised,
+    Judging,
+    Drawing,
+    Voting,
+    Checking,
+    Fusing,
+    Assessing,
+    Learned,
+    Training,
+    Distilling,
+    Outside,
 ):
     """Videos and everything known of them, in one folder ``NAME.vq``.
 

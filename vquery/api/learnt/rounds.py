@@ -1,0 +1,182 @@
+"""Distil an end model of a concept, and keep it; see `Collection.distil`."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vquery.api.fusion import items as described
+from vquery.api.labelling import check_concept
+from vquery.api.learning import room
+from vquery.api.learnt import running
+from vquery.api.learnt.items import seen
+from vquery.api.learnt.labels import known_of, shares_of_tracks
+from vquery.api.learnt.trained import Trained, folder_of
+from vquery.api.propagation import keeping
+from vquery.api.relations import FACE
+from vquery.errors import LearnError
+from vquery.supervise.slices import slices_of
+from vquery.view.page import heading, table_html
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from vquery.api.learnt.items import Seen
+    from vquery.api.learnt.labels import Known
+    from vquery.learn.distil import Distilled
+    from vquery.store.snapshot import Snapshot
+    from vquery.store.store import Store
+
+COMMAND = "distil"
+SHOWN = ("round", "pseudo", "accuracy", "measure", "gain", "error", "left_out")
+
+
+class SelfTaught(Trained):
+    """An end model that taught itself in rounds; see `Collection.distil`."""
+
+    @property
+    def rounds(self) -> pa.Table:
+        """One row a round, 0 is the teacher.
+
+        ``pseudo`` labels kept; of left-out labelled items ``accuracy``, ``measure`` (minus the
+        Brier score), ``gain`` to the teacher and its standard ``error``, and how many they are.
+        """
+        return pa.Table.from_pylist(self.told["rounds"])
+
+    @property
+    def best(self) -> int:
+        """The round whose model it is; 0 where none helped."""
+        return int(self.told["best_round"])
+
+    def __repr__(self) -> str:
+        rows = self.told["rounds"]
+        gain = rows[self.best].get("gain")
+        told = "nothing could be left out" if gain is None else f"Brier score {gain:.4f} better"
+        kept = int(self.told["pseudo"])
+        return (
+            f"{super().__repr__()[:-1]}; round {self.best} of {len(rows) - 1}, {kept:,} pseudo "
+            f"labels, {told} than the teacher>"
+        )
+
+    def _repr_html_(self) -> str:
+        rows = [[row.get(name, "") for name in SHOWN] for row in self.told["rounds"]]
+        return super()._repr_html_() + heading("rounds") + table_html(list(SHOWN), rows)
+
+
+def distil(
+    store: Store,
+    concept: str,
+    name: str | None,
+    *,
+    over: Any,
+    spaces: Sequence[str] | None,
+    labels: str,
+    side: int,
+    plan: dict[str, Any],
+    looks: dict[str, Any],
+    slices: Any,
+    start: Any,
+    augment: Any,
+    fresh: bool,
+    progress: Callable[[str], None] | None,
+    options: dict[str, Any],
+) -> SelfTaught:
+    """Distil and keep a model; see `Collection.distil`."""
+    began = time.monotonic()
+    check_concept(concept)
+    if labels not in (running.SOFT, running.HUMAN_ONLY):
+        raise LearnError(f"distil(labels=) must be 'soft' or 'human', got {labels!r}")
+    name = concept if name is None else name
+    folder = folder_of(store.path, name)
+    learn, say = room("distil"), progress or (lambda _: None)
+    made = learn.Plan(**plan, looks=learn.Looks(**looks))
+    pictures = options["kind"] == "network"
+    with store.snapshot() as snapshot:
+        say("reading labels")
+        asked = _everything(store, snapshot, concept) if over is None else over
+        human = labels == running.HUMAN_ONLY
+        known = known_of(store, snapshot, concept, asked, human_only=human)
+        say("reading what is seen")
+        found = seen(snapshot, known.items, spaces, side if pictures else None)
+        until = snapshot.last_event
+    there = np.flatnonzero(found.there)
+    members = _members(slices, known, there)
+    work = folder / running.WORK
+    result: Distilled = learn.distil(
+        found.x, known.soft[there], known.weight[there], classes=known.classes,
+        groups=known.group[there], plan=made, options={**options, "start": start},
+        **_lanes(known, there), slices=members, trusted=known.human[there], augment=augment,
+        folder=work, fresh=fresh, progress=progress,
+    )  # fmt: skip
+    kept = _kept(store, concept, name, known, found, result, members, there, side,
+                 {"seconds": time.monotonic() - began, "last_event": until,
+                  "notes": [*known.notes, *result.notes, *_missing(known, found)]})  # fmt: skip
+    shutil.rmtree(work, ignore_errors=True)
+    return kept
+
+
+def _everything(store: Store, snapshot: Snapshot, concept: str) -> Any:
+    """Take all faces; where only spans are labelled, those that were fused, else shots."""
+    spans = store.span_labels(concept, snapshot)
+    if store.labels(concept, snapshot).num_rows or not spans.num_rows:
+        rows = snapshot.read("detections", columns=["detection_id", "class"])
+        faces = rows.filter(pc.equal(rows["class"], FACE))["detection_id"]
+        return (faces if len(faces) else rows["detection_id"]).to_numpy()
+    made = keeping.last_made(snapshot, concept, keeping.SPANS)
+    if made.num_rows:
+        return made.select(["video", "start_us", "end_us", "item"])
+    return snapshot.read("shots", columns=["video", "start_us", "end_us"])
+
+
+def _members(slices: Any, known: Known, there: Any) -> dict[str, Any]:
+    if slices is None:
+        return {}
+    return slices_of(slices, known.items.table.take(pa.array(there)), len(there))
+
+
+def _lanes(known: Known, there: Any) -> dict[str, Any]:
+    """Tracks, times, and what each item counts: a track is one item, seen a few times."""
+    items = known.items
+    count = shares_of_tracks(items, np.ones(items.n, bool))
+    if items.kind == described.SPANS or "track" not in items.table.column_names:
+        return {"counts": count[there]}
+    track = pc.fill_null(items.table["track"], -1).to_numpy()
+    time_us = items.table["start_us"].to_numpy()
+    return {"counts": count[there], "track": track[there], "time_us": time_us[there]}
+
+
+def _missing(known: Known, found: Seen) -> list[str]:
+    number = int(((known.weight > 0) & ~found.there).sum())
+    return [f"{number:,} labelled items have no vector or picture"] if number else []
+
+
+def _kept(
+    store: Store,
+    concept: str,
+    name: str,
+    known: Known,
+    found: Seen,
+    result: Distilled,
+    members: dict[str, Any],
+    there: Any,
+    side: int,
+    more: dict[str, Any],
+) -> SelfTaught:
+    rows = np.flatnonzero(known.weight[there] > 0)
+    model = result.model
+    model.oof_ = result.held_out[rows]
+    told = running.told_of(concept, known, found, model, side, there[rows]) | more
+    pseudo = 0 if result.chosen is None else len(result.chosen)
+    told |= {"rounds": result.rounds, "best_round": result.best, "pseudo": pseudo}
+    told["without_features"] = int((known.weight > 0).sum()) - len(rows)
+    left_out = running.left_out_of(
+        known, model, there[rows], {key: one[rows] for key, one in members.items()}
+    )
+    folder = folder_of(store.path, name)
+    running.kept(store, folder, name, model, told, left_out, COMMAND)
+    return SelfTaught.read(store.path, name)  # type: ignore[return-value]
