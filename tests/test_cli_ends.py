@@ -66,3 +66,17 @@ def test_a_network_sees_pictures(spread):
 def test_what_cannot_be_ends_with_one_line(path):
     assert "nothing is labelled" in run("train", path, code=1).stderr
     assert "no end model 'who'" in run("predict", path, "who", code=1).stderr
+
+
+def test_it_teaches_itself_in_rounds(spread):
+    with vq.open(spread) as db:
+        said = db.predict(db.train("name", "who").name, keep=False).table
+        for row in said.to_pylist()[::3]:
+            if row["source"] != "human":
+                db.label([row["detection_id"]], "name", row["best"])
+        known = db.labels("name").num_rows
+    options = ("--rounds", 1, "--labels", "human", "--name", "own")
+    told = json.loads(run("train", spread, *options, "--json").stdout)
+    assert told["human"] == told["items"] <= known
+    assert len(told["rounds"]) == 2
+    assert "own" in run("predict", spread, "own").stdout

@@ -29,6 +29,11 @@ from vquery.cli.group import AS_JSON, COLLECTION, main
     show_default=True,
     help="Learn from what was fused or propagated too, or only from what people said.",
 )
+@click.option(
+    "--rounds",
+    type=click.IntRange(1),
+    help="Let it teach itself in up to so many rounds, on what has no label; see db.distil.",
+)
 @click.option("--even", is_flag=True, help="Let classes count alike, however rare.")
 @click.option("--epochs", type=click.IntRange(1), help="At most; of mlp and network.")
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Stop after this time.")
@@ -45,6 +50,7 @@ def train(
     name: str | None,
     spaces: tuple[str, ...],
     onnx: Path | None,
+    rounds: int | None,
     even: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
     **options: Any,
@@ -58,15 +64,12 @@ def train(
     from vquery.api.console import say, tell
 
     given = {key: one for key, one in options.items() if one is not None}
+    given |= {"spaces": spaces or None, "balance": "even" if even else None, "progress": say}
     with Collection.open(collection) as db:
-        found = db.train(
-            concept,
-            name,
-            spaces=spaces or None,
-            balance="even" if even else None,
-            progress=say,
-            **given,
-        )
+        if rounds is None:
+            found = db.train(concept, name, **given)
+        else:
+            found = db.distil(concept, name, rounds=rounds, **given)
     facts = {key: one for key, one in found.summary().items() if key not in ("curves", "classes")}
     facts["folder"] = str(found.folder)
     if onnx is not None:
