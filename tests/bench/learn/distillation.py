@@ -25,7 +25,7 @@ from vquery.learn.distil.student import Student
 from vquery.learn.ends import EndModel
 from vquery.learn.ends.targets import targets
 
-SEEDS = range(5)
+DRAWS = {"vectors": 20, "pictures": 5}
 EACH = {"five signers": (2, 5), "two on stage": (5, 10), "screenshots": (5, 10), "digits": (2, 5)}
 SHOWN = {"screenshots": 10, "digits": 10}
 """Labels a class of networks on pictures."""
@@ -196,7 +196,7 @@ def show(data: sets.Set, each: int, looks: Looks, options: dict, chosen: list[st
     """Print the table of a set."""
     began = time.process_time()
     found = []
-    for seed in SEEDS:
+    for seed in range(DRAWS["pictures" if options else "vectors"]):
         draw = drawn(data, seed, each, pictures=bool(options))
         found.append(one_draw(draw, looks, options, seed, chosen))
     print(f"\n### {data.name}, {each} labels a class; {time.process_time() - began:.0f} s of CPU\n")

@@ -38,7 +38,10 @@ def test_it_is_kept_and_predicts_as_any_end_model(cast):
     assert found.best == int(np.argmax([row["measure"] for row in rounds]))
     assert found.by_people is not None
     assert f"round {found.best} of {len(rounds) - 1}" in repr(found)
-    assert "<h" in found._repr_html_()
+    page = (found.folder / "report.html").read_text("utf-8")
+    assert f"The model is that of round {found.best}" in page
+    assert "left out" in found._repr_html_()
+    assert any("none of them" in note for note in found.told["notes"])
     assert db.runs["command"].to_pylist()[-1] == "distil"
     assert not (found.folder / "parts").exists()
     again = db.trained("own")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 HELD_OUT = "held_out_loss"
 EVENTS = "events"
+ROUNDS = "rounds"
 
 
 def curves_csv(curves: Sequence[dict[str, Any]]) -> str:
@@ -74,6 +75,9 @@ def pieces(found: Trained) -> list[str]:
         ["seconds", f"{told['seconds']:.1f}"], ["version", found.version],
     ]  # fmt: skip
     out = [table_html(["", ""], rows), *(paragraph(note) for note in told["notes"])]
+    if told.get(ROUNDS):
+        note = f"The model is that of round {told['best_round']}; round 0 is the teacher."
+        out += [heading(ROUNDS), paragraph(note), rounds_html(told[ROUNDS])]
     out += [heading("curves"), curves_svg(told["curves"])]
     if found.by_people is not None:
         note = (
@@ -93,6 +97,15 @@ def pieces(found: Trained) -> list[str]:
         table_html(["option", "value"], [[n, str(one)] for n, one in told["options"].items()]),
     ]
     return out
+
+
+def rounds_html(rounds: Sequence[dict[str, float]]) -> str:
+    """Make the table of the rounds of a model that taught itself."""
+    names = list(dict.fromkeys(name for row in rounds for name in row))
+    rows: list[list[object]] = [
+        [f"{row[name]:.4g}" if name in row else "" for name in names] for row in rounds
+    ]
+    return table_html([name.replace("_", " ") for name in names], rows)
 
 
 def write(found: Trained, curves: Sequence[dict[str, Any]]) -> None:

@@ -21,7 +21,6 @@ from vquery.api.propagation import keeping
 from vquery.api.relations import FACE
 from vquery.errors import LearnError
 from vquery.supervise.slices import slices_of
-from vquery.view.page import heading, table_html
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,7 +32,12 @@ if TYPE_CHECKING:
     from vquery.store.store import Store
 
 COMMAND = "distil"
-SHOWN = ("round", "pseudo", "accuracy", "measure", "gain", "error", "left_out")
+DISTILLED = "distilled"
+"""By what labels were made that no person gave."""
+OPEN = (
+    "no label says 'none of them': every item is taken for one of those labelled; label some "
+    "others as none of them"
+)
 
 
 class SelfTaught(Trained):
@@ -62,10 +66,6 @@ class SelfTaught(Trained):
             f"{super().__repr__()[:-1]}; round {self.best} of {len(rows) - 1}, {kept:,} pseudo "
             f"labels, {told} than the teacher>"
         )
-
-    def _repr_html_(self) -> str:
-        rows = [[row.get(name, "") for name in SHOWN] for row in self.told["rounds"]]
-        return super()._repr_html_() + heading("rounds") + table_html(list(SHOWN), rows)
 
 
 def distil(
@@ -115,7 +115,7 @@ def distil(
     )  # fmt: skip
     kept = _kept(store, concept, name, known, found, result, members, there, side,
                  {"seconds": time.monotonic() - began, "last_event": until,
-                  "notes": [*known.notes, *result.notes, *_missing(known, found)]})  # fmt: skip
+                  "notes": [*known.notes, *result.notes, *_noted(known, found)]})  # fmt: skip
     shutil.rmtree(work, ignore_errors=True)
     return kept
 
@@ -150,9 +150,10 @@ def _lanes(known: Known, there: Any) -> dict[str, Any]:
     return {"counts": count[there], "track": track[there], "time_us": time_us[there]}
 
 
-def _missing(known: Known, found: Seen) -> list[str]:
+def _noted(known: Known, found: Seen) -> list[str]:
     number = int(((known.weight > 0) & ~found.there).sum())
-    return [f"{number:,} labelled items have no vector or picture"] if number else []
+    notes = [f"{number:,} labelled items have no vector or picture"] if number else []
+    return notes if None in known.classes else [*notes, OPEN]
 
 
 def _kept(
@@ -173,6 +174,7 @@ def _kept(
     told = running.told_of(concept, known, found, model, side, there[rows]) | more
     pseudo = 0 if result.chosen is None else len(result.chosen)
     told |= {"rounds": result.rounds, "best_round": result.best, "pseudo": pseudo}
+    told["by"] = DISTILLED
     told["without_features"] = int((known.weight > 0).sum()) - len(rows)
     left_out = running.left_out_of(
         known, model, there[rows], {key: one[rows] for key, one in members.items()}

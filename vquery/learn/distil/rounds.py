@@ -184,8 +184,9 @@ def distil(
     if not lanes:
         whole = Lane(material, teacher, None, "all", model=teacher, **own)
         whole.go()
+        kept = len(whole.chosen or ())
         return Distilled(
-            whole.model, [{"round": 0}, {"round": 1, "pseudo": len(whole.chosen or ())}], 1,
+            whole.model, [{"round": 0}, {"round": 1, "pseudo": kept}], int(kept > 0),
             whole.chosen, np.full(material.soft.shape, np.nan), (*teacher.notes_, UNMEASURED),
         )  # fmt: skip
     rows, said = _measured(material, lanes, plan, say)
