@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 FOLDER = re.compile(r"[^0-9A-Za-z_]")
 OURS = Path(__file__).parents[1]
+ENDS = (Exception, SystemExit)
+"""How a user's code fails: a script that ends itself must not end what reads it."""
 
 
 def query(
@@ -124,7 +126,7 @@ def run(function: Concept | Callable[..., Any], words: Mapping[str, Any]) -> Int
     except VQueryError as error:
         _noted(error)
         raise
-    except Exception as error:
+    except ENDS as error:
         raise QueryError(f"concept {made.name!r} failed: {_told(error)}") from error
 
 
@@ -141,7 +143,7 @@ def call(function: Callable[..., Any], argument: Any, what: str) -> Any:
     except VQueryError as error:
         _noted(error)
         raise
-    except Exception as error:
+    except ENDS as error:
         raise QueryError(f"{what} failed: {_told(error)}") from error
 
 
@@ -191,7 +193,7 @@ def module_of(file: Path) -> ModuleType:
     except VQueryError as error:
         _noted(error)
         raise
-    except Exception as error:
+    except ENDS as error:
         raise QueryError(f"{file}: cannot be run: {_told(error)}") from error
     finally:
         sys.path.remove(str(path.parent))
@@ -224,7 +226,7 @@ def _functions(module: ModuleType) -> dict[str, Callable[..., Any]]:
     }
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     """Say where and what: an error in a user's file needs its line, not our frames."""
     if isinstance(error, SyntaxError):
         return f"{error.filename}, line {error.lineno}: {error.msg}"

@@ -125,6 +125,13 @@ def test_a_query_that_is_misused_in_a_concept_says_where(db, tmp_path):
     assert caught.value.__notes__ == [f"in {file}, line 2: wrong = faces.groupby('name')"]
 
 
+def test_a_concept_that_ends_the_process_fails_instead(db, tmp_path):
+    file = tmp_path / "ending.py"
+    file.write_text("def ending(faces):\n    raise SystemExit(3)\n")
+    with pytest.raises(QueryError, match=r"concept 'ending' failed: .*line 2: SystemExit: 3"):
+        db.query("ending", concepts=[file])
+
+
 def test_a_concept_that_is_not_there(db):
     with pytest.raises(QueryError, match=r"no concept 'panel'\. Concepts: "):
         db.concept("panel")
@@ -136,6 +143,7 @@ def test_a_concept_that_is_not_there(db):
         ("import nothing_there\n", "line 1: ModuleNotFoundError"),
         ("def f(:\n", "line 1: invalid syntax"),
         ("1 / 0\n", "line 1: ZeroDivisionError"),
+        ("import sys\nsys.exit(3)\n", "line 2: SystemExit: 3"),
         ("import vquery as vq\nvq.concept(cover=2)\n", "cover="),
     ],
 )

@@ -252,6 +252,9 @@ def test_an_edited_file_is_read_again_by_the_next_query(own, tmp_path):
     assert broken["state"] == "failed"
     assert str(file) in broken["error"]
     assert own.client.get("/api/collection")["name"]
+    file.write_text(f"{FILE}\nraise SystemExit\n")
+    assert "SystemExit" in ended(own.client, "faces.limit(1)")["error"]
+    assert own.client.get("/api/collection")["name"]
     file.write_text(FILE.replace("def first_ten", "def first"))
     assert own.client.run("first")["total"] == 10
     assert "no concept 'first_ten'" in ended(own.client, "first_ten")["error"]
