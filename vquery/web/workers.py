@@ -264,7 +264,10 @@ class Workers:
         with self._lock:
             if self._closed:
                 return None, "the server ends"
-            child = Child(self._path, self._files)
+            try:
+                child = Child(self._path, self._files)
+            except OSError as problem:  # of memory or files: there may be some later
+                return None, f"no query can be run, since no process can be started: {problem}"
             self._children.add(child)
         try:
             child.ready(lambda: not self._closed)
