@@ -130,7 +130,7 @@ def drawn(data: sets.Set, seed: int, each: int, *, pictures: bool) -> Draw:
 
 
 def one_draw(draw: Draw, looks: Looks, options: dict, seed: int, chosen: list[str]) -> dict:
-    """Score all ways on one draw: accuracy, and how many pseudo labels are right."""
+    """Score all ways on one draw: balanced accuracy, and how many pseudo labels are right."""
     rows = np.flatnonzero(draw.weight > 0)
     eye = np.eye(len(draw.classes))
     teacher = EndModel(**options, seed=seed)
@@ -138,7 +138,8 @@ def one_draw(draw: Draw, looks: Looks, options: dict, seed: int, chosen: list[st
     truth = draw.code[draw.test]
 
     def right(chance: np.ndarray) -> float:
-        return float((chance.argmax(1) == truth).mean())
+        hit = chance.argmax(1) == truth
+        return float(np.mean([hit[truth == one].mean() for one in np.unique(truth)]))
 
     out = {TEACHER: (right(teacher.predict_proba(draw.x[draw.test])), np.nan, 0)}
     said = looks.predict(teacher, draw.x, draw.track, draw.time_us)[draw.test]
@@ -200,7 +201,7 @@ def show(data: sets.Set, each: int, looks: Looks, options: dict, chosen: list[st
         draw = drawn(data, seed, each, pictures=bool(options))
         found.append(one_draw(draw, looks, options, seed, chosen))
     print(f"\n### {data.name}, {each} labels a class; {time.process_time() - began:.0f} s of CPU\n")
-    print("| way | accuracy | against the teacher | pseudo labels | of them right |")
+    print("| way | balanced accuracy | against the teacher | pseudo labels | of them right |")
     print("|---|---|---|---|---|")
     base = np.array([one[TEACHER][0] for one in found])
     for name in found[0]:

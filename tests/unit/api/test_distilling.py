@@ -71,6 +71,18 @@ def test_shares_that_are_known_bound_what_is_kept(cast):
     assert few.rounds["pseudo"][1].as_py() < all_of_them.rounds["pseudo"][1].as_py()
 
 
+def test_few_labels_measure_nothing_and_say_so(world):
+    found = world.add("a.mp4", [("ann", 0.0), ("bob", 3.0), ("ann", 6.0), ("bob", 9.0)])
+    for person, ids in found.items():
+        world.db.label(ids[:3], "name", person)
+    made = world.db.distil("name", rounds=3)
+    assert made.best == 1
+    assert any("nothing tells whether it helps" in note for note in made.told["notes"])
+    assert "than the teacher" not in repr(made)
+    assert (made.folder / "report.html").exists()
+    assert world.db.predict("name", keep=False).table.num_rows == 24
+
+
 def test_what_cannot_be_is_said(cast):
     db, _ = cast
     with pytest.raises(LabelError, match="nothing is labelled of 'other'"):

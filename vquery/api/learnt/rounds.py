@@ -60,11 +60,13 @@ class SelfTaught(Trained):
     def __repr__(self) -> str:
         rows = self.told["rounds"]
         gain = rows[self.best].get("gain")
-        told = "nothing could be left out" if gain is None else f"Brier score {gain:.4f} better"
+        told = "not measured"
+        if gain is not None:
+            told = f"Brier score {gain:.4f} better than the teacher's"
         kept = int(self.told["pseudo"])
         return (
             f"{super().__repr__()[:-1]}; round {self.best} of {len(rows) - 1}, {kept:,} pseudo "
-            f"labels, {told} than the teacher>"
+            f"labels, {told}>"
         )
 
 

@@ -66,6 +66,11 @@ class Material:
         LabelError, LearnError, SchemaError
             Naming what cannot be.
         """
+        if getattr(augment, "leads", False):
+            raise LearnError(
+                "augment= takes other pictures for those given, by their row, and rows are others "
+                "in each round: leave out TimeJitter"
+            )
         items = items_of(x)
         labels, _, names = labels_of(np.asarray(soft, np.float64), classes)
         n = len(items)

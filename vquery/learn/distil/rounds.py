@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 TRIES = 20
 """Ways to cut groups into parts that are looked at."""
-UNMEASURED = "nothing can be left out, so that nothing tells whether it helps: one round is done"
+UNMEASURED = (
+    "too few labels, or groups of them, to leave any out, so that nothing tells whether it helps: "
+    "one round is done, and what is said of left-out items is said by the teacher"
+)
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,8 @@ class Distilled:
     chosen
         The pseudo labels that it learnt from; None in round 0.
     held_out : float64 (n, k)
-        What models of that round say of items of groups that were left out; NaN elsewhere.
+        What models of that round say of labelled items of groups that were left out; NaN
+        elsewhere. Where rounds could not be measured, what the teacher says.
     notes
         What has to be known.
     """
@@ -182,13 +186,8 @@ def distil(
     lanes = [Lane(material, teacher, held, f"fold-{number}", **own) for number, held in
              enumerate(_left_out(material, plan.folds), start=1)]  # fmt: skip
     if not lanes:
-        whole = Lane(material, teacher, None, "all", model=teacher, **own)
-        whole.go()
-        kept = len(whole.chosen or ())
-        return Distilled(
-            whole.model, [{"round": 0}, {"round": 1, "pseudo": kept}], int(kept > 0),
-            whole.chosen, np.full(material.soft.shape, np.nan), (*teacher.notes_, UNMEASURED),
-        )  # fmt: skip
+        return _unmeasured(material, teacher, Lane(material, teacher, None, "all", model=teacher,
+                                                   **own))  # fmt: skip
     rows, said = _measured(material, lanes, plan, say)
     best = int(np.argmax([row["measure"] for row in rows]))
     whole = Lane(material, teacher, None, "all", model=teacher, **own)
@@ -228,6 +227,18 @@ def _teacher(
         fresh=fresh,
         progress=progress,
     )
+
+
+def _unmeasured(material: Material, teacher: EndModel, whole: Lane) -> Distilled:
+    """Do one round that nothing can judge; what is known of left-out items is of the teacher."""
+    whole.go()
+    kept, model = len(whole.chosen or ()), whole.model
+    model.temperature_, model.calibrated_ = teacher.temperature_, teacher.calibrated_
+    held_out = np.full(material.soft.shape, np.nan)
+    held_out[material.weight > 0] = teacher.oof_
+    rows = [{"round": 0.0, "pseudo": 0.0}, {"round": 1.0, "pseudo": float(kept)}]
+    notes = (*teacher.notes_, UNMEASURED)
+    return Distilled(model, rows, int(kept > 0), whole.chosen, held_out, notes)
 
 
 def _left_out(material: Material, wanted: int) -> list[NDArray[np.bool_]]:

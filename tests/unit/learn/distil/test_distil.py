@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from vquery.errors import LearnError, SchemaError
+from vquery.learn.augment import Compose, TimeJitter
+from vquery.learn.core.pictures import Pictures
 from vquery.learn.distil import Looks, Plan, choose, distil, shares_of
 from vquery.learn.distil.choosing import FEW, cells_of
 from vquery.learn.distil.looks import neighbours, scaled
@@ -304,8 +306,10 @@ class TestRounds:
         weight = (np.arange(60) < 10).astype(float)
         found = distil(x, np.eye(2)[code], weight, groups=np.zeros(60), plan=Plan(rounds=4))
         assert found.best == 1
-        assert any("nothing can be left out" in note for note in found.notes)
+        assert any("nothing tells whether it helps" in note for note in found.notes)
         assert len(found.chosen) > 20
+        assert np.isfinite(found.held_out[:10]).all()
+        assert found.rounds[1]["pseudo"] == len(found.chosen)
 
     def test_pictures_are_distilled_too(self) -> None:
         rng = np.random.default_rng(0)
@@ -336,6 +340,11 @@ class TestRounds:
             distil(x, soft, np.ones(3))
         with pytest.raises(LearnError, match="shares= must have a share for each"):
             distil(x, soft, np.arange(20.0) // 10, plan=Plan(shares={0: 1.0}))
+        four = np.arange(4)
+        items = Pictures(np.zeros((4, 3, 8, 8), np.uint8), four, four, four, four)
+        jitter = Compose([TimeJitter(items, 1.0)])
+        with pytest.raises(LearnError, match="leave out TimeJitter"):
+            distil(x, soft, np.arange(20.0) // 10, augment=jitter)
         for wrong in ({"rounds": 0}, {"share": 1}, {"share": 0}, {"keep": 2}, {"folds": 1}):
             with pytest.raises(LearnError, match=next(iter(wrong))):
                 Plan(**wrong)
