@@ -148,9 +148,15 @@ class Pipeline:
         """
         world = self.world(say=progress or quiet)
         try:
-            return running.run(self._steps(), world)
+            report = running.run(self._steps(), world)
         finally:
             world.close()
+        missing = [key for key in self.open if key not in self.tuned]
+        if missing:
+            report.notes.append(
+                f"left open, defaults were taken until a search: {', '.join(missing)}"
+            )
+        return report
 
     def tune(self, progress: Say | None = None) -> Searched:
         """Search the values that are left open, and keep the best ones for `run`.

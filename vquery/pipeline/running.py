@@ -56,12 +56,15 @@ class Report:
         Step → its outcome, as plain values.
     seconds
         Step → what it took, of those that ran.
+    notes
+        What else is to be known.
     """
 
     due: list[Due] = field(default_factory=list)
     told: dict[str, str] = field(default_factory=dict)
     outcomes: dict[str, dict[str, Any]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def ran(self) -> list[str]:
@@ -82,6 +85,7 @@ class Report:
             ],
             "ran": self.ran,
             "missed": self.missed,
+            "notes": self.notes,
         }
 
     def __str__(self) -> str:
@@ -94,6 +98,7 @@ class Report:
             lines.append(f"{one.step}: {ran}{why}{said}")
         if not self.seconds:
             lines.append("nothing was due")
+        lines += self.notes
         return "\n".join(lines)
 
     __repr__ = __str__

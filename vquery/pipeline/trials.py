@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from vquery.pipeline.pipeline import Pipeline
+    from vquery.pipeline.steps.base import Step
 
 PREFIX = "trial-"
 SHARED = ("parts", "cache")
@@ -83,11 +84,21 @@ class Trials:
         world.videos = (*shown, *judged)
         try:
             steps = steps_of(self.pipeline.chosen(values), self.pipeline.where)
-            running.run([one for one in steps if one.name.startswith(TRIED)], world)
+            running.run([one for one in steps if one.name in self._tried(steps)], world)
             truth = labels_in(Store.open(self.pipeline.path), self.concept, judged)
             return judge(world.db, self.concept, truth)
         finally:
             world.close()
+
+    def _tried(self, steps: Sequence[Step]) -> set[str]:
+        """Name the steps that the labels of the concept come from."""
+        there = {one.name: one for one in steps if one.name.startswith(TRIED)}
+        found = {one for one in there if one.split(" ", 1)[1] == self.concept}
+        while True:
+            more = {need for one in found for need in there[one].needs if need in there} - found
+            if not more:
+                return found
+            found |= more
 
     def _copy(self, shown: tuple[str, ...], judged: tuple[str, ...]) -> Path:
         key = (shown, judged)

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from vquery.pipeline.state import Files
 
-MADE = ("propagated/", "undone/")
-"""How the names of units of work begin that are results, not what was brought in."""
+BROUGHT = ("media/", "captions/", "detections/")
+"""How the names of units of work begin that bring things in; others are of results."""
 SHORT = 12
 
 
@@ -113,7 +113,7 @@ class World:
 
     def indexed(self) -> str:
         """Fingerprint of all that was brought in: videos, captions, detections, drawn boxes."""
-        units = [one for one in self.store.units() if not one.startswith(MADE)]
+        units = [one for one in self.store.units() if one.startswith(BROUGHT)]
         with self.db._store.snapshot() as snapshot:
             drawn = snapshot.count("drawn")
             videos = snapshot.videos()["video"].to_pylist()

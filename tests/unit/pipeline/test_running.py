@@ -352,3 +352,32 @@ threshold = 0.6
     place.db.propagate("name")
     ran = vq.Pipeline.load(file).run().ran
     assert ran == ["propagate name", "train name", "predict name"]
+
+
+def test_an_embedding_is_learnt_and_takes_part(sample, tmp_path):
+    pytest.importorskip("torch")
+
+    def made(**options):
+        embedding = {"width": 4, "side": 16, "epochs": 1, "batch": 8, **options}
+        return vq.Pipeline(
+            "new.vq",
+            folder=tmp_path,
+            sources=[{"folder": str(sample), "workers": 1}],
+            embeddings={"learned": embedding},
+            tasks={"name": {"propagate": {"spaces": ["face", "learned"]}}},
+        )
+
+    report = made().run()
+    assert report.ran == [f"index {sample}", "embed learned"]
+    assert report.outcomes["embed learned"]["vectors"] > 0
+    with vq.open(tmp_path / "new.vq") as db:
+        db.label(db.faces.collect()["detection_id"].to_pylist()[:1], "name", "ann")
+    assert made().run().ran == ["propagate name"]
+    again = made(epochs=2)
+    assert "epochs: 1 → 2" in str(again.explain())
+    changed = again.run()
+    assert changed.ran == ["embed learned", "propagate name"]
+    assert (
+        changed.outcomes["embed learned"]["version"] != report.outcomes["embed learned"]["version"]
+    )
+    assert again.run().ran == []

@@ -89,6 +89,7 @@ class Label(Step):
         for path in self.paths:
             ids, values = labelling.match_file(world.at(path), world.store)
             given |= {str(one): value for one, value in zip(ids.tolist(), values, strict=True)}
+        times = self._before.get("times", 0) + 1
         fresh = {one: value for one, value in given.items() if before.get(one, "?") != value}
         if fresh:
             world.db._store.label(
@@ -97,6 +98,7 @@ class Label(Step):
                 list(fresh.values()),
                 who=self.settings["by"] or labelling.login(),
                 query=f"labels of {', '.join(map(str, self.paths))}",
+                key=f"pipeline/{self.concept}/{times}/{short(fresh)}",  # once, though it is killed
             )
         gone = len(set(before) - set(given))
         return {
@@ -104,6 +106,7 @@ class Label(Step):
             "rows": len(given),
             "labelled": len(fresh),
             "gone": gone,
+            "times": times,
             "given": given,
         }
 

@@ -17,12 +17,21 @@ if TYPE_CHECKING:
     from vquery.pipeline.world import World
 
 
+NO_RECIPE = frozenset(("minutes", "device", "labels"))
+"""Settings that a training does not begin anew for."""
+
+
 class Embed(Step):
     """Learn an embedding, and embed what is new."""
 
     def __init__(self, name: str, settings: dict[str, Any], needs: tuple[str, ...]) -> None:
         super().__init__(f"embed {name}", needs, settings)
         self.space = name
+        self._before: dict[str, str] | None = None
+
+    def after(self, outcome: Outcome | None) -> None:
+        """Take note of how it was trained last."""
+        self._before = None if outcome is None else outcome["recipe"]
 
     def inputs(self, world: World) -> dict[str, str]:
         """Fingerprint what was indexed, and weights; labels only watch it."""
@@ -37,8 +46,27 @@ class Embed(Step):
         options = dict(self.settings)
         if "weights" in options:
             options["weights"] = world.at(options["weights"])
-        world.db.embed(name=self.space, progress=world.say, **options)
-        return {"version": _vectors(world, self.space), "vectors": _count(world, self.space)}
+        own = {key: one for key, one in self.set(world).items() if key not in NO_RECIPE}
+        own |= {key: one for key, one in self.inputs(world).items() if key.startswith("file ")}
+        other = self._before is not None and self._before != own and options.get("train", True)
+        unfinished = (world.path / "models" / self.space / "checkpoint.safetensors").exists()
+        try:
+            fresh = bool(other and not unfinished)
+            world.db.embed(name=self.space, progress=world.say, fresh=fresh, **options)
+        except LearnError:
+            if not (other and unfinished):
+                raise
+            world.say("what was begun is of other settings: it is trained anew")
+            world.db.embed(name=self.space, progress=world.say, fresh=True, **options)
+        return {
+            "version": _vectors(world, self.space),
+            "vectors": _count(world, self.space),
+            "recipe": own,
+        }
+
+    def told(self, outcome: Outcome) -> str:
+        """Count vectors."""
+        return f"{outcome['vectors']:,} vectors"
 
     def lost(self, world: World, outcome: Outcome) -> str | None:
         """Look whether the vectors are there."""
