@@ -2,7 +2,7 @@
 
 All that is random in an epoch is seeded by the run's seed and the epoch's number, and a checkpoint
 is written after each epoch. So a run that is killed continues at the last whole epoch and ends with
-the weights that it would have had (on the CPU to the last bit).
+the weights that it would have had (on the CPU to the last bit, with as many threads).
 """
 
 from __future__ import annotations

@@ -196,6 +196,8 @@ def test_a_run_that_is_killed_for_good_is_completed_to_the_same_weights(tmp_path
         """
         import sys
         from pathlib import Path
+        import torch
+        torch.set_num_threads(1)  # as here: the last bits depend on how many there are
         from tests.unit.learn.core.test_training import SETTINGS, Moons, train
         task = Moons(wait=float(sys.argv[2]))
         train(task, SETTINGS, device="cpu", folder=Path(sys.argv[1]), progress=print)

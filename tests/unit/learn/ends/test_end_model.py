@@ -13,7 +13,6 @@ from vquery.learn.ends import EndModel
 from vquery.learn.ends.folds import temperature
 from vquery.metrics.calibration import log_loss
 
-torch.set_num_threads(1)
 SMALL = {"epochs": 8, "batch": 32}
 
 

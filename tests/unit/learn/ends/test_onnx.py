@@ -12,7 +12,6 @@ from vquery.media.descriptors import OnnxDescriptor
 from vquery.media.networks import OnnxClassifier
 
 onnx = pytest.importorskip("onnx")
-torch.set_num_threads(1)
 SAME = 1e-4
 
 

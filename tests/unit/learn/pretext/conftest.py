@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
 from vquery.learn.core.pictures import ALONE, Pictures
 
-torch.set_num_threads(1)
 SIDE = 16
 
 
