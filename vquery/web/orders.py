@@ -36,6 +36,11 @@ class Order:
     rows: npt.NDArray[np.int32] | None
     keys: Any = None
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it takes, at most: keys may be a column of the result."""
+        return sum(int(one.nbytes) for one in (self.rows, self.keys) if one is not None)
+
     def at(self, start: int, stop: int) -> npt.NDArray[np.int64]:
         """Return the rows at some positions."""
         if self.rows is None:

@@ -48,6 +48,12 @@ class Result:
         self.lock = threading.RLock()
 
     @property
+    def nbytes(self) -> int:
+        """Bytes that it takes, with its orders."""
+        orders = list(self.orders.values())  # at once: others may be made meanwhile
+        return int(self.table.nbytes) + sum(int(one.nbytes) for one in orders)
+
+    @property
     def total(self) -> int:
         """Number of rows."""
         return int(self.table.num_rows)
@@ -95,7 +101,7 @@ class Results:
         return result
 
     def _too_many(self) -> bool:
-        size = sum(int(one.table.nbytes) for one in self._held.values())
+        size = sum(one.nbytes for one in self._held.values())
         return len(self._held) > self._count or size > self._size
 
     def get(self, name: str) -> Result:

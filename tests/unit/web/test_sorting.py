@@ -8,7 +8,10 @@ import pyarrow.compute as pc
 import pytest
 
 from vquery.web import sorting
+from vquery.web.orders import Order
+from vquery.web.results import Result, Results
 from vquery.web.sorting import sorted_rows
+from vquery.web.wire import Refused
 
 N = 500
 
@@ -54,3 +57,16 @@ def test_what_is_no_number_comes_before_what_is_not_there(descending):
 
 def test_nothing_has_an_order():
     assert sorted_rows(pa.array([], pa.float32()), descending=True).tolist() == []
+
+
+def test_orders_count_for_how_much_is_held():
+    table = pa.table({"video": ["a"] * N, "start_us": range(N), "end_us": range(N)})
+    plain = Result(table, "1").nbytes
+    held = Results(size=2 * plain + 7 * N)
+    first, second = held.add(table, "1"), held.add(table, "2")
+    second.orders["time"] = Order(np.arange(N, dtype=np.int32), np.arange(N, dtype=np.int32))
+    assert second.nbytes == plain + 8 * N
+    held.keep(second)
+    assert held.get(second.id) is second
+    with pytest.raises(Refused):
+        held.get(first.id)
