@@ -5,22 +5,28 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.browser.conftest import (
-    FRAMES,
     HEIGHT,
     HOSTILE,
-    LEFT,
     RATE,
-    RIGHT,
     WIDTH,
-    film,
-    serving,
+)
+from tests.browser.hands import (
+    at,
+    box_of,
+    click,
+    drag,
+    drawn,
+    from_source,
+    near,
+    picture,
+    ready,
+    steps,
+    wait_for,
 )
 
 if TYPE_CHECKING:
@@ -30,107 +36,6 @@ US = 1_000_000 / RATE
 EXTREME = [(0.5, 0.1), (0.2, 0.45), (0.55, 0.8), (0.9, 0.5)]
 TARGET = (0.2, 0.1, 0.9, 0.8)
 REFUSED = "Failed to load resource: the server responded with a status of 400 (Bad Request)"
-SIDES = ("x1", "y1", "x2", "y2")
-
-
-class Picture(NamedTuple):
-    """Where the picture is on the page."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-    def at(self, share: tuple[float, float]) -> tuple[float, float]:
-        """Return the place of a point of the picture on the page."""
-        return self.x + share[0] * self.width, self.y + share[1] * self.height
-
-
-def picture(bench: Bench) -> Picture:
-    """Find the picture on the page as the browser shows it: letterboxed in its element."""
-    found = bench.page.evaluate("""() => {
-      const screen = document.querySelector(".stage .screen");
-      const {left, top, width, height} = screen.getBoundingClientRect();
-      const wide = screen.videoWidth || screen.naturalWidth;
-      const high = screen.videoHeight || screen.naturalHeight;
-      const fit = getComputedStyle(screen).objectFit === "contain"
-        ? Math.min(width / wide, height / high) : null;
-      const [w, h] = fit ? [wide * fit, high * fit] : [width, height];
-      return [left + (width - w) / 2, top + (height - h) / 2, w, h];
-    }""")
-    return Picture(*found)
-
-
-def ready(bench: Bench, video: str = "a.webm") -> None:
-    """Bring a video into the inspector, standing on its first frame."""
-    bench.query(f"frames.filter(video == '{video}')", FRAMES)
-    bench.page.focus("#cells")
-    at(bench, 0)
-
-
-def at(bench: Bench, frame: int) -> None:
-    """Wait until a frame is on show."""
-    bench.wait(f".player-time:has-text('{frame / RATE:.3f} /')")
-    bench.page.wait_for_function("""() => {
-      const screen = document.querySelector(".stage .screen");
-      return screen && !screen.seeking && (screen.videoWidth || screen.naturalWidth);
-    }""")
-
-
-def steps(bench: Bench, first: int, last: int) -> None:
-    """Go from frame to frame."""
-    for frame in range(first + 1, last + 1):
-        bench.press(".")
-        at(bench, frame)
-
-
-def drag(bench: Bench, start: tuple[float, float], end: tuple[float, float]) -> None:
-    """Drag over the picture, in shares of it."""
-    seen = picture(bench)
-    bench.page.mouse.move(*seen.at(start))
-    bench.page.mouse.down()
-    bench.page.mouse.move(*seen.at(end), steps=5)
-    bench.page.mouse.up()
-
-
-def click(bench: Bench, *points: tuple[float, float]) -> None:
-    """Click on points of the picture."""
-    for point in points:
-        bench.page.mouse.click(*picture(bench).at(point))
-
-
-def drawn(served: Served) -> list[dict[str, Any]]:
-    """Return the boxes that people drew, by id."""
-    return from_source(served, "human")
-
-
-def from_source(served: Served, source: str) -> list[dict[str, Any]]:
-    """Return the detections of a source, by id."""
-    rows = served.workbench.moment().snapshot.read("detections").to_pylist()
-    mine = [row for row in rows if row["source"] == source]
-    return sorted(mine, key=lambda row: row["detection_id"])
-
-
-def wait_for(bench: Bench, served: Served, count: int) -> list[dict[str, Any]]:
-    """Wait until so many boxes are kept."""
-    for _ in range(200):
-        if len(drawn(served)) == count:
-            break
-        bench.page.wait_for_timeout(50)
-    found = drawn(served)
-    assert len(found) == count
-    return found
-
-
-def box_of(row: dict[str, Any]) -> tuple[float, ...]:
-    """Return the box of a row."""
-    return tuple(row[side] for side in SIDES)
-
-
-def near(bench: Bench, pixels: float = 1.0) -> float:
-    """So many pixels of the page, as a share of the smaller side."""
-    seen = picture(bench)
-    return pixels / min(seen.width, seen.height)
 
 
 def test_a_drag_draws_a_box_and_a_second_one_corrects_it(bench: Bench, served: Served) -> None:
@@ -388,109 +293,3 @@ def test_points_are_of_one_frame_and_a_slip_makes_no_box(bench: Bench, served: S
     bench.says("The box in the making was dropped")
     assert bench.page.evaluate("document.activeElement.id") == "cells"
     assert drawn(served) == []
-
-
-def test_a_box_drawn_while_another_process_writes_appears_after_it(
-    bench: Bench, served: Served
-) -> None:
-    ready(bench)
-    bench.press("b")
-    with served.workbench.store.writer("index news"):
-        drag(bench, (0.2, 0.2), (0.4, 0.6))
-        bench.says("index news")
-        bench.wait(".draw-handle.se")
-        face = served.workbench.db.faces.collect()["detection_id"][:1]
-        served.workbench.db.label(face, "name", "Ann", by="ann")
-        bench.wait("#labels .chip-text:text('Ann')")  # so it has heard that somebody did something
-        bench.page.wait_for_timeout(4000)  # it is looked for meanwhile, and stays chosen
-        assert bench.page.locator(".draw-handle.se").count() == 1
-        assert bench.page.locator(".boxes-layer .box.drawn").count() == 0
-    served.workbench.db.draw("b.webm", 0, (0.1, 0.1, 0.2, 0.2))  # whoever writes next brings it up
-    bench.wait(".boxes-layer .box.drawn.chosen")
-
-
-def test_a_box_that_waits_is_let_go_when_it_is_undone(bench: Bench, served: Served) -> None:
-    ready(bench)
-    bench.press("b")
-    with served.workbench.store.writer("index news"):
-        drag(bench, (0.2, 0.2), (0.4, 0.6))
-        bench.says("index news")
-        bench.wait(".draw-handle.se")
-        bench.press("z")
-        bench.says("undone: drawing of a box")
-        bench.page.wait_for_selector(".draw-handle.se", state="detached")
-    assert served.workbench.store.standing().num_rows == 0
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """Index a video that browsers do not play, so that its frames are shown as pictures."""
-    from vquery.api.collection import Collection
-
-    (tmp_path / "media").mkdir()
-    film(tmp_path / "media" / "e.mkv", ({"Ann": LEFT}, {"Ann": RIGHT}))
-    with Collection.create(tmp_path / "pictures.vq") as db:
-        assert not db.index(tmp_path / "media", workers=1).failed
-    return tmp_path / "pictures.vq"
-
-
-def test_single_pictures_are_drawn_on_as_well(pictures: Path, opener: Callable[..., Bench]) -> None:
-    with serving(pictures) as served:
-        bench = opener(served.address).open()
-        ready(bench, "e.mkv")
-        bench.wait("img.screen")
-        steps(bench, 0, 2)
-        bench.press("b")
-        drag(bench, (0.25, 0.3), (0.6, 0.9))
-        (row,) = wait_for(bench, served, 1)
-        assert box_of(row) == pytest.approx((0.25, 0.3, 0.6, 0.9), abs=near(bench))
-        assert (row["video"], row["frame"]) == ("e.mkv", 2)
-        bench.page.goto("about:blank")
-
-
-def test_pictures_with_bars_beside_them_are_drawn_on_exactly(
-    served: Served, opener: Callable[..., Bench]
-) -> None:
-    bench = opener(served.address, width=1500, height=560, device_scale_factor=1.5).open()
-    bench.page.evaluate("document.documentElement.style.setProperty('--inspector', '60vw')")
-    ready(bench)
-    stage = bench.page.locator(".stage").bounding_box()
-    seen = picture(bench)
-    assert stage["width"] > 1.15 * seen.width  # there are bars
-    assert seen.width / seen.height == pytest.approx(WIDTH / HEIGHT, abs=0.01)
-    bench.press("b")
-    drag(bench, (0.25, 0.25), (0.75, 0.5))
-    (row,) = wait_for(bench, served, 1)
-    assert box_of(row) == pytest.approx((0.25, 0.25, 0.75, 0.5), abs=near(bench))
-    bench.shot("5-bars")
-    bench.page.mouse.click(stage["x"] + 5, stage["y"] + 50)
-    drag(bench, (0.6, 0.6), (1.4, 1.4))  # let go outside: up to the edge
-    *_, last = wait_for(bench, served, 2)
-    assert box_of(last) == pytest.approx((0.6, 0.6, 1, 1), abs=near(bench))
-
-
-@pytest.mark.parametrize(
-    ("name", "options"),
-    [
-        ("light", {}),
-        ("dark", {"color_scheme": "dark"}),
-        ("twice", {"width": 640, "height": 400, "device_scale_factor": 2}),
-    ],
-)
-def test_drawing_is_readable(
-    served: Served, opener: Callable[..., Bench], name: str, options: dict[str, Any]
-) -> None:
-    bench = opener(served.address, **options).open()
-    ready(bench)
-    bench.press("b")
-    bench.page.locator(".stage").scroll_into_view_if_needed()
-    drag(bench, (0.15, 0.2), (0.5, 0.75))
-    wait_for(bench, served, 1)
-    bench.wait(".boxes-layer .box.drawn")
-    bench.press("d")
-    click(bench, (0.7, 0.2), (0.6, 0.4))
-    bench.shot(f"6-{name}")
-    bar = bench.page.locator(".drawing-bar").bounding_box()
-    pane = bench.page.locator("#inspector").bounding_box()
-    assert pane["x"] <= bar["x"]
-    assert bar["x"] + bar["width"] <= pane["x"] + pane["width"]
