@@ -61,6 +61,7 @@ class World:
         self.videos: tuple[str, ...] | None = None
         self.given: dict[str, Any] = {}
         self._db: Collection | None = None
+        self._known: dict[tuple[Any, ...], str] = {}
 
     @property
     def there(self) -> bool:
@@ -111,8 +112,19 @@ class World:
         """Fingerprint of a function, of what it encloses and of the globals it names."""
         return Lasting().of(value).hex()[:SHORT]
 
+    def known(self, what: tuple[Any, ...], make: Callable[[], str]) -> str:
+        """Make a fingerprint of the collection once, as long as nothing is written or said."""
+        with self.db._store.snapshot() as snapshot:
+            key = (snapshot.generation, snapshot.last_event, *what)
+        if key not in self._known:
+            self._known[key] = make()
+        return self._known[key]
+
     def indexed(self) -> str:
         """Fingerprint of all that was brought in: videos, captions, detections, drawn boxes."""
+        return self.known(("indexed",), self._indexed)
+
+    def _indexed(self) -> str:
         units = [one for one in self.store.units() if one.startswith(BROUGHT)]
         with self.db._store.snapshot() as snapshot:
             drawn = snapshot.count("drawn")
@@ -121,6 +133,9 @@ class World:
 
     def said(self, *names: str) -> str:
         """Fingerprint of what people said of some concepts; without any, of all."""
+        return self.known(("said", *names), lambda: self._said(names))
+
+    def _said(self, names: tuple[str, ...]) -> str:
         found = []
         for name in names or (None,):
             tables = (self.store.labels(name), self.store.span_labels(name))

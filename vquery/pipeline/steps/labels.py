@@ -173,6 +173,10 @@ class Fuse(Step):
 
 def in_force(world: World, concept: str) -> str:
     """Fingerprint of the soft labels of a concept that are in force."""
+    return world.known(("in force", concept), lambda: _in_force(world, concept))
+
+
+def _in_force(world: World, concept: str) -> str:
     with world.db._store.snapshot() as snapshot:
         found = []
         for shelf in keeping.SHELVES:
