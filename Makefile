@@ -11,9 +11,10 @@ DEMO   ?= $(or $(TMPDIR),/tmp)/vquery-demo
 demo: $(STAMP)
 	$(BIN)/vquery demo --output $(DEMO)
 
-# A file of tests stays on one core, so that what its tests share is made once.
+# A file of tests stays on one core, so that what its tests share is made once; the cores are taken, so
+# that more threads of BLAS would only wait for each other.
 test: $(STAMP)
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -20,6 +20,7 @@ from scipy.special import logsumexp
 
 from vquery.errors import LabelError, SchemaError
 from vquery.metrics.calibration import checked_weights, numbers
+from vquery.supervise.calm import calm
 from vquery.supervise.soft import checked_soft, lead, softmax
 from vquery.supervise.votes.matrix import ABSTAIN
 
@@ -293,7 +294,8 @@ def _solve(
         return float(value), np.r_[(rows.T @ slope + penalty * weights).ravel(), slope.sum(0)]
 
     begin = np.zeros((d + 1) * k) if start is None else start
-    found = minimize(loss, begin, jac=True, method="L-BFGS-B", options={"maxiter": STEPS}).x
+    with calm(rows.size):
+        found = minimize(loss, begin, jac=True, method="L-BFGS-B", options={"maxiter": STEPS}).x
     return found[: d * k].reshape(d, k), found[d * k :], found
 
 
