@@ -109,7 +109,7 @@ def indexed(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def path(indexed: Path, tmp_path: Path) -> Path:
     """Give a copy of the sample's collection, to be changed at will."""
-    # Without the marks of those who read the original now, which nobody of the copy would take away.
+    # Without the marks of those who read the original now, which nobody would take off the copy.
     leave = shutil.ignore_patterns("leases")
     return Path(shutil.copytree(indexed, tmp_path / "sample.vq", ignore=leave))
 

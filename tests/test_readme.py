@@ -49,16 +49,19 @@ def test_every_block_runs(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(place)
     monkeypatch.delenv("VQUERY_MODELS", raising=False)
     names: dict[str, object] = {}
-    ran = {"python": 0, "sh": 0}
+    ran = {"python": 0, "sh": 0, "toml": 0}
     for kind, body in blocks():
         if kind == "python":
             exec(compile(body, str(README), "exec"), names)
         elif kind == "sh":
             run_shell(body, place)
+        elif kind == "toml":
+            (place / "vquery.toml").write_text(body, "utf-8")
         else:
             assert kind == "", f"a block of kind {kind!r} that no test runs"
             continue
         ran[kind] += 1
     assert ran["python"] >= 4
     assert ran["sh"] >= 4
+    assert ran["toml"] == 1
     assert (place / "training" / "manifest.json").is_file()
