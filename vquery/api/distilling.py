@@ -47,7 +47,8 @@ class Distilling:
         pictures mirrored, nearer and farther too), keeps of each class as many predictions as its
         share among labelled items leads to expect, the surest ones, and trains anew. Videos that
         are left out of all this in turn say when to stop; where no round helps them, the model is
-        that of the labels alone. The table of rounds tells.
+        that of the labels alone. The table of rounds tells. A "network" takes more steps as a
+        student than as a teacher: give it epochs enough, or what it gains is that alone.
 
         Parameters
         ----------
