@@ -108,7 +108,7 @@ def test_a_terminal_shows_rows_as_a_table(path):
 
 def test_ctrl_c_ends_quietly_and_the_same_command_completes(long_films, tmp_path):
     db = tmp_path / "x.vq"
-    command = ("index", long_films, "--collection", db, "--workers", "2")
+    command = ("index", long_films, "--collection", db, "--workers", "1")  # time to press it
     code, shown = on_terminal(*command, interrupt_at=b"frames/s")
     assert code == 130
     assert "interrupted" in shown

@@ -131,7 +131,7 @@ class Loop:
         done = self._started(fresh=fresh)
         if not done.rounds:
             self.pipeline.run(progress)
-            done.add(self._round(done, 0, {}, {}, {}, "", time.monotonic()))
+            done.add(self._round(0, {}, {}, {}, "", time.monotonic()))
         while len(done.rounds) <= self.rounds:
             number = len(done.rounds)
             began = time.monotonic()
@@ -143,8 +143,7 @@ class Loop:
             answered = self._answered(done, number, asked)
             progress(f"round {number}: {len(answered)} of {len(asked)} answered")
             note = self._follow(progress)
-            found = self._round(done, number, asked, answered, self._best(), note, began)
-            done.add(found)
+            done.add(self._round(number, asked, answered, self._best(), note, began))
             if not answered and self.ask is not None:
                 break
         return done
@@ -274,7 +273,6 @@ class Loop:
 
     def _round(
         self,
-        done: Rounds,
         number: int,
         asked: Mapping[int, Any],
         answered: Labels,
@@ -282,7 +280,6 @@ class Loop:
         note: str,
         began: float,
     ) -> Round:
-        del done
         store = Store.open(self.pipeline.path)
         figures: dict[str, Any] = {}
         truth = self._truth(store)

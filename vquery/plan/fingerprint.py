@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Mapping
 from datetime import date, time, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -113,15 +114,18 @@ def _token(value: Any) -> bytes:
     if known is not None and known[0]() is value:
         return known[1]
     try:
-        _tokens[key] = weakref.ref(value, lambda gone: _forget(key, gone)), made
+        _tokens[key] = weakref.ref(value, partial(_forget, _tokens, key)), made
     except TypeError:  # cannot be referred to weakly: it is never recognised again
         return made
     return made
 
 
-def _forget(key: int, gone: weakref.ref[Any]) -> None:
-    if _tokens.get(key, (None,))[0] is gone:  # not an object that came to the same place
-        del _tokens[key]
+def _forget(
+    tokens: dict[int, tuple[weakref.ref[Any], bytes]], key: int, gone: weakref.ref[Any]
+) -> None:
+    # given its names: when Python ends, those of the module are gone before the last objects
+    if tokens.get(key, (None,))[0] is gone:  # not an object that came to the same place
+        del tokens[key]
 
 
 def _digest(*parts: str | bytes) -> bytes:

@@ -49,7 +49,9 @@ def main() -> None:
         db.faces.limit(1).collect()  # what queries load is there when the first one comes
         _say(out, {"ready": os.getpid()})
         while True:
-            _say(out, _answer(db, files, json.loads(jobs.get())))
+            job = json.loads(jobs.get())
+            _say(out, {"taken": True})  # whoever ends from here on is ended by this query
+            _say(out, _answer(db, files, job))
 
 
 def _answer(db: Collection, files: ConceptFiles, job: dict[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,8 @@ IDLE_S = 60.0
 END_S = 3.0
 WAIT_S = 30.0
 MEMORY = 1 << 30
+TRIES = 2
+"""Processes that a query is given to, if one ends before it takes it."""
 
 
 def memory_limit() -> int:
@@ -225,7 +227,7 @@ class Workers:
         """Take tasks one after the other; a process that ended is replaced at once."""
         child: Child | None = None
         while not self._closed:
-            child, problem = self._begun(child)
+            child, _ = self._begun(child)
             try:
                 task = self._tasks.get(timeout=IDLE_S)
             except queue.Empty:
@@ -234,13 +236,7 @@ class Workers:
                 continue
             if task is None:
                 break
-            child, problem = self._begun(child)  # it may have been ended while it waited
-            try:
-                said = {"error": problem} if child is None else self._ask(child, task)
-            except EndedError as ended:
-                said = {"error": f"the query was ended: {ended}"}
-                self._drop(child)
-                child = None
+            child, said = self._run(child, task)
             with self._lock:
                 self._busy -= 1
             self._tell(task, said)
@@ -276,11 +272,35 @@ class Workers:
             return None, f"no query can be run, since its process did not start: {ended}"
         return child, ""
 
-    def _ask(self, child: Child, task: Task) -> dict[str, Any]:
+    def _run(self, child: Child | None, task: Task) -> tuple[Child | None, dict[str, Any]]:
+        """Run a task in a process; return that which is there afterwards, and what it said."""
         if not task.wanted():
-            return {"error": "cancelled"}
-        child.send({"text": task.text, "out": None if task.out is None else str(task.out)})
-        return child.answer(task.wanted, task.seconds, memory_limit())
+            return child, {"error": "cancelled"}
+        child, problem = self._handed(child, task)
+        if child is None:
+            return None, {"error": problem}
+        try:
+            return child, child.answer(task.wanted, task.seconds, memory_limit())
+        except EndedError as ended:
+            self._drop(child)
+            return None, {"error": f"the query was ended: {ended}"}
+
+    def _handed(self, child: Child | None, task: Task) -> tuple[Child | None, str]:
+        """Give a task to a process; one that ended while it waited for it is replaced."""
+        problem = ""
+        for _ in range(TRIES):
+            child, problem = self._begun(child)
+            if child is None:
+                return None, problem
+            try:
+                child.send({"text": task.text, "out": None if task.out is None else str(task.out)})
+                child.answer(task.wanted, task.seconds, memory_limit())  # that it was taken
+            except EndedError as ended:
+                self._drop(child)
+                child, problem = None, f"the query was ended: {ended}"
+            else:
+                return child, ""
+        return None, problem
 
     def _drop(self, child: Child | None) -> None:
         if child is not None:

@@ -158,7 +158,7 @@ def build(architecture: Architecture) -> nn.Module:
     torch.Size([2, 32])
     >>> build(Architecture("oracle"))
     Traceback (most recent call last):
-    vquery.errors.LearnError: there is no network of kind 'oracle'; known: layers, small_resnet
+    vquery.errors.LearnError: there is no network of kind 'oracle'; known: ...
     """
     builder = BUILDERS.get(architecture.kind)
     if builder is None:
