@@ -107,6 +107,18 @@ def test_frame_times_that_cannot_be_read_are_told(bench: Bench) -> None:
     bench.problems[:] = [each for each in bench.problems if "500" not in each]
 
 
+def test_a_browser_that_refuses_to_play_is_told(bench: Bench) -> None:
+    bench.page.evaluate(
+        "() => { HTMLMediaElement.prototype.play = () =>"
+        " Promise.reject(new DOMException('No playing here.', 'NotAllowedError')); }"
+    )
+    bench.query("faces.filter(video == 'b.webm')", 120)
+    bench.page.focus("#cells")
+    bench.wait(".player-time:not(:empty)")
+    bench.press("l")
+    bench.says("The browser does not play this video: No playing here.")
+
+
 @pytest.mark.parametrize(("width", "height"), [(1280, 560), (1920, 600), (1280, 800)])
 def test_the_picture_leaves_room_for_its_controls_in_low_windows(
     bench: Bench, width: int, height: int

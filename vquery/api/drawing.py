@@ -167,9 +167,10 @@ class Drawing:
         LabelError
             If one was not drawn by hand, or is not there any more.
         """
-        before = self._store.standing().num_rows
+        before = self._store.standing()["detection_id"]
         erase(self._store, detections, by=by)
-        return int(before - self._store.standing().num_rows)
+        # by their numbers: others may have drawn meanwhile
+        return len(np.setdiff1d(before, self._store.standing()["detection_id"]))
 
 
 def draw(

@@ -217,7 +217,7 @@ class Training:
         over: Rows | None = None,
         spaces: Sequence[str] | None = None,
     ) -> Intervals:
-        """Score detections by very few examples of a concept, in milliseconds.
+        """Score detections by very few examples of a concept, which are learnt in a millisecond.
 
         Parameters
         ----------

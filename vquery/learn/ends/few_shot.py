@@ -1,4 +1,4 @@
-"""Heads that learn a concept from one to five examples in milliseconds, on vectors."""
+"""Heads that learn a concept from one to five examples in a millisecond, on vectors."""
 
 from __future__ import annotations
 
@@ -144,10 +144,14 @@ class FewShot:
         """Return how much each item is like each class, (n, k): comparable, no probabilities."""
         if not self.classes_:
             raise LearnError("this FewShot has learnt nothing yet: call fit(X, y)")
-        given = _vectors(X)
+        given = _checked(X)
         if given.shape[1] != len(self.centre_):
             raise SchemaError(f"X must have {len(self.centre_)} dimensions, got {given.shape[1]}")
-        return np.asarray(_unit(given - self.centre_) @ self.weights_ + self.offset_)
+        kind = given.dtype  # many rows are not copied to twice their size
+        rows = given - self.centre_.astype(kind)
+        length = np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, None]
+        found = (rows @ self.weights_.astype(kind)) / np.where(length > 0, length, 1)
+        return np.asarray(found + self.offset_, np.float64)
 
     def predict_proba(self, X: Any) -> Floats:  # noqa: N803
         """Return scores as shares that sum to 1, (n, k); not calibrated."""
@@ -160,11 +164,15 @@ class FewShot:
         return np.asarray(names[self.scores(X).argmax(1)])
 
 
-def _vectors(given: Any) -> Floats:
+def _checked(given: Any) -> NDArray[Any]:
     found = items_of(given)
     if found.ndim != 2:
         raise SchemaError(f"FewShot learns from vectors (items, dimensions), got {found.shape}")
-    return found.astype(np.float64)
+    return found
+
+
+def _vectors(given: Any) -> Floats:
+    return _checked(given).astype(np.float64)
 
 
 def _unit(rows: Floats) -> Floats:

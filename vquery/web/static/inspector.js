@@ -79,9 +79,7 @@ class Inspector {
     }
     this.player.addEventListener("time", () => this.told());
     this.player.addEventListener("state", () => this.say());
-    this.player.addEventListener("failed", () =>
-      note(`The times of the frames cannot be read: ${this.player.failure}`, "error"),
-    );
+    this.player.addEventListener("failed", () => note(this.player.failure, "error"));
     this.say();
   }
 

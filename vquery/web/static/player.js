@@ -183,12 +183,13 @@ export class Player extends EventTarget {
   }
 
   /**
-   * Tell why no frame could be found, once until one is put on the screen.
+   * Tell what failed, once until a frame is put on the screen.
    * @param {unknown} error @param {FrameTable|null} frames of the video it is about
+   * @param {string} what did not work
    * @returns {null}
    */
-  fail(error, frames) {
-    const said = error instanceof Error ? error.message : String(error);
+  fail(error, frames, what = "The times of the frames cannot be read") {
+    const said = `${what}: ${error instanceof Error ? error.message : error}`;
     if (frames !== this.frames || said === this.failure) return null;
     this.failure = said;
     this.tell("failed");
@@ -224,7 +225,7 @@ export class Player extends EventTarget {
     }
     const stood = !this.rate;
     this.rate = rate;
-    if (this.screen.native && rate > 0) void this.screen.play(rate);
+    if (this.screen.native && rate > 0) void this.start(rate);
     else this.screen.pause();
     this.tell("state");
     if (stood) {
@@ -286,7 +287,7 @@ export class Player extends EventTarget {
     if (this.looping && this.loop) {
       const back = this.rate > 0 ? span.start_us : span.end_us - 1;
       void this.seek(back);
-      if (ended) void this.screen?.play(this.rate);
+      if (ended) void this.start(this.rate);
     } else {
       this.t_us = Math.min(Math.max(this.t_us, 0), end);
       this.pause();
@@ -315,6 +316,18 @@ export class Player extends EventTarget {
     this.loop = long ? { start_us: span.start_us, end_us: span.end_us } : null;
     this.looping = this.looping && long;
     this.tell("state");
+  }
+
+  /** Let the browser play; where it refuses, stand still and say so. @param {number} rate */
+  async start(rate) {
+    const { screen, frames } = this;
+    try {
+      await screen?.play(rate);
+    } catch (error) {
+      if (screen !== this.screen) return;
+      this.pause();
+      this.fail(error, frames, "The browser does not play this video");
+    }
   }
 
   toggleLoop() {

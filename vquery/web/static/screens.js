@@ -91,11 +91,14 @@ export class VideoScreen {
     this.element.playbackRate = rate;
     if (!this.element.paused) return;
     try {
-      await this.element.play();
+      await this.element.play().catch((error) => {
+        if (error.name !== "NotAllowedError") throw error;
+        this.element.muted = true; // a page may always play what makes no sound
+        return this.element.play();
+      });
     } catch (error) {
-      if (!(error instanceof DOMException) || error.name !== "NotAllowedError") return;
-      this.element.muted = true;
-      await this.element.play().catch(() => {});
+      // paused or given another video before it began; what cannot be decoded is told by "error"
+      if (!["AbortError", "NotSupportedError"].includes(/** @type {Error} */ (error).name)) throw error;
     }
   }
 
