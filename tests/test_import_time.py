@@ -51,6 +51,11 @@ def test_opening_a_collection_needs_neither_pictures_nor_graphs(door):
     assert door not in loaded("import vquery; vquery.open; vquery.face.score > 1")
 
 
+def test_few_shot_heads_learn_where_pytorch_is_not():
+    code = "import vquery; vquery.FewShot().fit([[1.0, 0.0], [0.0, 1.0]], ['a', 'b'])"
+    assert "torch" not in loaded(code)
+
+
 def test_help_takes_less_than_half_a_second():
     best = 9.0
     for _ in range(5):  # of several, since other processes may be at work

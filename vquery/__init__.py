@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from vquery.api.augmenting import augment as augment
     from vquery.api.collection import Collection
     from vquery.api.embedding import Backbone, Embedded
-    from vquery.api.ends import EndModel, FewShot
+    from vquery.api.ends import EndModel
     from vquery.api.learnt.trained import Trained, compare_runs
     from vquery.api.opening import create
     from vquery.api.opening import open as open
@@ -115,6 +115,7 @@ if TYPE_CHECKING:
     from vquery.graph.extension import extend_votes
     from vquery.graph.items import knn_graph
     from vquery.graph.propagate import propagate, propagate_concepts
+    from vquery.learn.ends.few_shot import FewShot
     from vquery.media.networks import OnnxClassifier
     from vquery.notebook.making import grid, timeline
     from vquery.pipeline.pipeline import Pipeline
@@ -140,7 +141,7 @@ _HOMES = {
     "vquery.api.augmenting": "augment",
     "vquery.api.collection": "Collection",
     "vquery.api.embedding": "Backbone Embedded",
-    "vquery.api.ends": "EndModel FewShot",
+    "vquery.api.ends": "EndModel",
     "vquery.api.learnt.trained": "Trained compare_runs",
     "vquery.api.opening": "create open",
     "vquery.api.voting": "votes",
@@ -176,6 +177,7 @@ _HOMES = {
     "vquery.graph.items": "knn_graph",
     "vquery.graph.propagate": "propagate propagate_concepts",
     "vquery.notebook.making": "grid timeline",
+    "vquery.learn.ends.few_shot": "FewShot",
     "vquery.media.networks": "OnnxClassifier",
     "vquery.pipeline.pipeline": "Pipeline",
     "vquery.supervise.linear": "fit_linear leave_functions_out",

@@ -1,4 +1,4 @@
-"""End models and few-shot heads by their public names; they need the extra ``learn``."""
+"""End models by their public name; they need the extra ``learn``."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from vquery.api.learning import room
 
 if TYPE_CHECKING:
     from vquery.learn.ends import EndModel as EndModel
-    from vquery.learn.ends import FewShot as FewShot
 else:
-    EndModel, FewShot = room("ends").EndModel, room("ends").FewShot
+    EndModel = room("ends").EndModel
 
-__all__ = ["EndModel", "FewShot"]
+__all__ = ["EndModel"]

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery.api.labelling import ids_of
-from vquery.api.learning import room
 from vquery.api.learnt.items import detections, seen
 from vquery.engine.bring import any_table
 from vquery.errors import LabelError
+from vquery.learn.ends.few_shot import FewShot
 from vquery.store.verdicts import rejected, unsure
 
 if TYPE_CHECKING:
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
     from vquery.api.fusion.items import Items
     from vquery.engine.intervals import Intervals
-    from vquery.learn.ends.few_shot import FewShot
     from vquery.store.store import Store
 
     Floats = np.ndarray[Any, np.dtype[np.float64]]
     Ints = np.ndarray[Any, np.dtype[np.int64]]
+    Kind = Literal["prototype", "ridge"]
 
 BACKGROUND = 2_000
 """Detections, drawn once, whose mean vectors are compared from."""
@@ -46,7 +46,7 @@ class Scored:
 def scored(
     store: Store,
     concept: str,
-    kind: str,
+    kind: Kind,
     over: Any,
     spaces: Sequence[str] | None,
     examples: Any,
@@ -74,8 +74,7 @@ def scored(
     labels = np.empty(int(mine.sum()), object)
     labels[:] = [_named(given[int(one)]) for one in numbers[mine]]
     drawn = np.random.default_rng(0).permutation(len(rows))[:BACKGROUND]
-    head: FewShot = room("ends").FewShot(kind)
-    head.fit(view.x[mine], labels, background=view.x[drawn], rest=NOBODY)
+    head = FewShot(kind).fit(view.x[mine], labels, background=view.x[drawn], rest=NOBODY)
     wanted = np.isin(numbers, ids)
     return Scored(items, rows[wanted], head, head.scores(view.x[wanted]), numbers[mine])
 
@@ -91,7 +90,7 @@ def _named(label: str | None) -> str:
 def few_shot(
     store: Store,
     concept: str,
-    kind: str,
+    kind: Kind,
     over: Any,
     spaces: Sequence[str] | None,
     examples: Any,

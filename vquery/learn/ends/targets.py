@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vquery.errors import LabelError, LearnError, SchemaError
-from vquery.learn.core.pictures import Pictures
 from vquery.metrics.bootstrap import group_codes
 from vquery.metrics.calibration import checked_weights, numbers
 from vquery.supervise.soft import checked_soft, lead
@@ -82,8 +81,8 @@ def items_of(x: Any) -> NDArray[Any]:
     Traceback (most recent call last):
     vquery.errors.SchemaError: X, row 0: values must be finite (1 such row of 1)
     """
-    if isinstance(x, Pictures):
-        return x.pixels
+    if _are_pictures(x):
+        return np.asarray(x.pixels)
     found = np.asarray(x)
     if found.ndim == 4:
         return _pixels(found)
@@ -95,6 +94,11 @@ def items_of(x: Any) -> NDArray[Any]:
         )
     _refuse_infinite(found)
     return found
+
+
+def _are_pictures(x: Any) -> bool:
+    """Whether items are `vquery.learn.core.pictures.Pictures`, to import which takes PyTorch."""
+    return hasattr(x, "pixels") and hasattr(x, "video")
 
 
 def _pixels(found: NDArray[Any]) -> NDArray[np.uint8]:
@@ -252,7 +256,7 @@ def _refuse_few(soft: Floats, weight: Floats, names: tuple[Hashable, ...]) -> No
 
 
 def _groups(x: Any, groups: Any, n: int) -> tuple[Ints, tuple[str, ...]]:
-    if groups is None and isinstance(x, Pictures):
+    if groups is None and _are_pictures(x):
         return x.video, ()
     if groups is None:
         note = "no groups= were given: neighbouring items may be on both sides of a fold"
