@@ -19,6 +19,7 @@ from vquery.errors import LearnError
 from vquery.learn.core import checkpoints
 from vquery.learn.core.checkpoints import NETWORK
 from vquery.learn.core.device import mixed, pick, seed_torch
+from vquery.learn.core.values import is_number, positive, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -70,17 +71,15 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, low in (("epochs", 1), ("probe_every", 1), ("patience", 1)):
-            value = getattr(self, name)
-            if value is not None and value < low:
-                raise LearnError(f"{name} must be at least {low}, got {value!r}")
+        for name, low in (("epochs", 1), ("probe_every", 1), ("patience", 1), ("seed", 0)):
+            if name != "patience" or self.patience is not None:
+                object.__setattr__(self, name, whole(name, getattr(self, name), low))
         for name in ("rate", "clip", "minutes"):
-            value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise LearnError(f"{name} must be above 0, got {value!r}")
-        if not 0 <= self.warmup < 1:
+            if name != "minutes" or self.minutes is not None:
+                object.__setattr__(self, name, positive(name, getattr(self, name)))
+        if not (is_number(self.warmup) and 0 <= self.warmup < 1):
             raise LearnError(f"warmup is a share from 0 to below 1, got {self.warmup!r}")
-        if not (math.isfinite(self.decay) and self.decay >= 0):
+        if not (is_number(self.decay) and self.decay >= 0):
             raise LearnError(f"decay must be at least 0, got {self.decay!r}")
 
 
@@ -222,19 +221,26 @@ class _Run(Generic[B]):
                 group["lr"] = self._rate(number, step)
             with mixed(self.device):
                 loss = self.task.loss(batch)
-            found = float(loss.detach())
-            if not math.isfinite(found):
-                raise LearnError(
-                    f"the loss became {found} in epoch {number}, step {step + 1}: lower rate= "
-                    f"(it is {self.settings.rate:g}), and look for values in the data that are "
-                    "not finite; the checkpoint of the epoch before stays as it is"
-                )
+            found = self._finite(float(loss.detach()), "loss", number, step)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(self.task.network.parameters(), self.settings.clip)
+            weights = self.task.network.parameters()
+            norm = torch.nn.utils.clip_grad_norm_(weights, self.settings.clip)
+            # the last step of an epoch would put them into the checkpoint, unseen
+            self._finite(float(norm), "norm of the gradients", number, step)
             self.optimizer.step()
             losses.append(found)
         return float(np.mean(losses))
+
+    def _finite(self, value: float, what: str, number: int, step: int) -> float:
+        if math.isfinite(value):
+            return value
+        stays = self.path is not None and number > 1
+        raise LearnError(
+            f"the {what} became {value} in epoch {number}, step {step + 1}: lower rate= "
+            f"(it is {self.settings.rate:g}), and look for values in the data that are not finite"
+            + ("; the checkpoint of the epoch before stays as it is" if stays else "")
+        )
 
     def _rate(self, number: int, step: int) -> float:
         steps = self.task.steps
@@ -309,9 +315,15 @@ class _Run(Generic[B]):
         self._same(saved.told)
         checkpoints.put(self.task.network, saved.part(NETWORK), what=str(self.path))
         self.best = {n: one.to(self.device) for n, one in saved.part(BEST).items()} or None
-        self._restore_optimizer(saved.part(OPTIMIZER))
-        history = saved.told["history"]
-        self.history = History(**history, resumed=len(history["rows"]))
+        try:
+            self._restore_optimizer(saved.part(OPTIMIZER))
+            history = saved.told["history"]
+            self.history = History(**history, resumed=len(history["rows"]))
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise LearnError(
+                f"{self.path}: is damaged: it cannot be taken up ({error!r}); fresh=True starts "
+                "anew"
+            ) from error
         if self.history.ended == "out of time" and not self._late(time.monotonic()):
             self.history.ended = ""
 

@@ -174,12 +174,56 @@ def test_nothing_to_train_on_is_refused():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"epochs": 0}, {"rate": float("nan")}, {"warmup": 1.0}, {"decay": -1}, {"patience": 0}],
+    [
+        {"epochs": 0},
+        {"epochs": 2.5},  # which no epoch is, so that it would never end
+        {"epochs": "3"},
+        {"patience": 0},
+        {"patience": 1.5},
+        {"seed": -1},
+        {"rate": float("nan")},
+        {"rate": "fast"},
+        {"minutes": True},
+        {"warmup": 1.0},
+        {"decay": -1},
+    ],
 )
 def test_settings_that_cannot_be_are_refused(wrong):
     (name,) = wrong
     with pytest.raises(LearnError, match=name):
         Settings(**wrong)
+
+
+def test_numbers_of_numpy_are_kept_as_json_knows_them(tmp_path):
+    given = Settings(epochs=np.int64(1), rate=np.float32(0.5), seed=np.int64(3))
+    train(Moons(), given, device="cpu", folder=tmp_path)
+    told = checkpoints.load(tmp_path / CHECKPOINT).told["settings"]
+    assert (told["epochs"], told["rate"], told["seed"]) == (1, 0.5, 3)
+
+
+def test_gradients_that_are_no_numbers_never_reach_a_checkpoint(tmp_path):
+    class Steep(Moons):
+        """Its loss is a number, and the slope of it at the end of an epoch is none."""
+
+        def loss(self, batch):
+            x, y = batch
+            answers = self.network(x)
+            slope = torch.sqrt((answers - answers.detach()).abs().sum())
+            return torch.nn.functional.cross_entropy(answers, y) + slope
+
+    with pytest.raises(LearnError, match="the norm of the gradients became nan in epoch 1, step 1"):
+        train(Steep(), SETTINGS, device="cpu", folder=tmp_path)
+    assert not (tmp_path / CHECKPOINT).exists()
+
+
+@pytest.mark.parametrize("odd", [{"rows": [{}], "best": 1, "more": 2}, {"best": 1}, 3])
+def test_a_checkpoint_whose_notes_are_of_something_else_is_told(tmp_path, odd):
+    train(Moons(), SETTINGS, device="cpu", folder=tmp_path)
+    saved = checkpoints.load(tmp_path / CHECKPOINT)
+    told = {**saved.told, "history": odd}
+    checkpoints.save(tmp_path / CHECKPOINT, saved.architecture, saved.tensors, told)
+    with pytest.raises(LearnError, match="is damaged: it cannot be taken up"):
+        train(Moons(), SETTINGS, device="cpu", folder=tmp_path)
 
 
 def test_the_schedule_rises_then_falls_to_nothing():
