@@ -135,9 +135,13 @@ class Training:
         over: Any = None,
         concept: str | None = None,
         threshold: float = 0.5,
+        by: Literal["track", "detection"] = "track",
         keep: bool = True,
     ) -> Predicted:
         """Label items by an end model; what people said stays as they said it.
+
+        The detections of a track show one thing, so that all have the mean of what the model says
+        of each. Figures of `train` are of single detections.
 
         The predictions take the place of what was propagated, fused or predicted of the concept
         before, and give way to what people say at any time. `undo_run` takes them back. Fusions
@@ -148,12 +152,15 @@ class Training:
         name
             Of the model.
         over
-            Detections or spans; by default all faces, or the spans that were fused of the concept,
-            else all shots.
+            Detections or spans; by default all detections of the classes that it learnt from, such
+            as faces; or the spans that were fused of the concept, else all shots.
         concept
             Under which the labels are kept; by default that of the model.
         threshold
             Probability from which an item has its label.
+        by
+            "detection" takes each detection by itself, "track" the mean over those of its track
+            that are asked about. Spans, and detections without a track, are by themselves.
         keep
             Whether to keep them: ``db.faces.with_labels(concept)``, exports, the workbench.
 
@@ -165,11 +172,12 @@ class Training:
         Raises
         ------
         LearnError
-            If there is no such model, or items are not of its kind or have nothing it sees.
+            If there is no such model, it is damaged, or a learned space that it sees by was learnt
+            anew; if items are not of its kind or have nothing it sees.
         """
         from vquery.api.learnt import predicting
 
-        return predicting.predict(self._store, name, over, concept, threshold, keep=keep)
+        return predicting.predict(self._store, name, over, concept, threshold, by, keep=keep)
 
     def classified(
         self,

@@ -25,9 +25,8 @@ from vquery.cli.group import AS_JSON, COLLECTION, main
 @click.option(
     "--labels",
     type=click.Choice(["soft", "human"]),
-    default="soft",
-    show_default=True,
-    help="Learn from what was fused or propagated too, or only from what people said.",
+    help="Learn from what was fused or propagated too (default), or only from what people said "
+    "(default with --rounds).",
 )
 @click.option(
     "--rounds",
@@ -88,12 +87,20 @@ def train(
     show_default=True,
     help="Probability from which a label is given.",
 )
+@click.option(
+    "--by",
+    type=click.Choice(["track", "detection"]),
+    default="track",
+    show_default=True,
+    help="Average over the detections of a track, or take each by itself.",
+)
 @AS_JSON
 def predict(
     collection: Path,
     model: str,
     concept: str | None,
     threshold: float,
+    by: Any,
     as_json: bool,  # noqa: FBT001
 ) -> None:
     """Label COLLECTION by the end model named MODEL; what people said stays as it is.
@@ -104,5 +111,5 @@ def predict(
     from vquery.api.console import tell
 
     with Collection.open(collection) as db:
-        found = db.predict(model, concept=concept, threshold=threshold)
+        found = db.predict(model, concept=concept, threshold=threshold, by=by)
     tell(found.summary(), lambda: repr(found), as_json=as_json)

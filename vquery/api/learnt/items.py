@@ -9,7 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vquery.api.embedding import COMMAND as EMBED
 from vquery.api.fusion import items as described
+from vquery.api.relations import FACE
 from vquery.api.tables import PUBLIC_DETECTION
 from vquery.engine.bring import any_table
 from vquery.errors import LearnError
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from vquery.api.fusion.items import Items
     from vquery.store.snapshot import Snapshot
+    from vquery.store.store import Store
 
     Ints = npt.NDArray[np.int64]
     Members = npt.NDArray[np.bool_]
@@ -65,11 +68,28 @@ def detections(snapshot: Snapshot, ids: Ints) -> Items:
     return described.read_items(rows, snapshot)
 
 
+def ids_like(snapshot: Snapshot, classes: Sequence[str] | None = None) -> Ints:
+    """List the detections of some classes; by default faces, or where there are none, all."""
+    rows = snapshot.read("detections", columns=["detection_id", "class"])
+    wanted = pa.array([FACE] if classes is None else classes, pa.string())
+    mine = rows.filter(pc.is_in(rows["class"], value_set=wanted))
+    ids: Ints = (mine if mine.num_rows or classes else rows)["detection_id"].to_numpy()
+    return ids
+
+
 def items_of(rows: Any, snapshot: Snapshot) -> Items:
-    """Take a relation, table or ids for items: detections where rows name them, else spans."""
+    """Take a relation, table or ids for items: detections where rows name them, else spans.
+
+    Raises
+    ------
+    LearnError
+        If there are none, or they are not of this collection.
+    """
     from vquery.api.labelling import collected, ids_of
 
     found = collected(rows)
+    if hasattr(found, "__len__") and not len(found):
+        raise LearnError("over= gives no items: take more, or index videos first")
     named = isinstance(found, pa.Table) and "detection_id" in found.column_names
     if isinstance(found, pa.Table) and not named:
         found = any_table(found, "over").collect()
@@ -97,11 +117,23 @@ def seen(snapshot: Snapshot, items: Items, spaces: Sequence[str] | None, side: i
     return found
 
 
+def made_by(store: Store, spaces: Sequence[str]) -> dict[str, str]:
+    """Tell which model made the vectors of learned spaces, by a fingerprint; of others nothing."""
+    found = {}
+    for name in spaces:
+        units = store.units(f"{EMBED}/{name}/")
+        if units:
+            found[name] = units[-1].rsplit("/", 1)[-1]
+    return found
+
+
 def _vectors(snapshot: Snapshot, items: Items, spaces: Sequence[str] | None) -> Seen:
     known = [
         name.removeprefix(EMBEDDING) for name in snapshot.tables() if name.startswith(EMBEDDING)
     ]
     usual = [name for name in BUILT_IN[items.kind] if name in known]
+    if isinstance(spaces, str):
+        raise LearnError(f"spaces= must be a list of names, got {spaces!r}: write [{spaces!r}]")
     chosen = tuple(usual if spaces is None else spaces)
     strange = [name for name in chosen if name not in known]
     if strange or not chosen:

@@ -104,7 +104,7 @@ def known_of(
         raise LabelError(
             f"nothing is labelled of {concept!r}: label some items, then propagate or fuse"
         )
-    weight *= shares_of_tracks(items, weight > 0)
+    weight *= shares_of_tracks(items, weight > 0, mine)
     group, notes = _groups(items, weight > 0)
     return Known(
         items, chances, weight, mine, classes, group, by, run, (*human.notes, *notes)
@@ -151,7 +151,7 @@ def _items(
 
 def _classes(made: pa.Table | None, said: Any) -> tuple[str | None, ...]:
     """All labels, sorted; None ("none of them") last where somebody says it or nobody is known."""
-    best = [] if made is None else made["best"].unique().to_pylist()
+    best = [] if made is None else made.filter(made["reached"])["best"].unique().to_pylist()
     names = {*best, *said}
     none = None in names or len(names) < 2
     return (*sorted(one for one in names if one is not None), *([None] if none else []))
@@ -168,12 +168,16 @@ def _believe(
     chances: Floats,
     weight: Floats,
 ) -> None:
-    """Write soft labels into rows: what is left of 1 is of nobody, or of all others alike."""
+    """Write soft labels into rows: what is left of 1 is of nobody, or of all others alike.
+
+    Where it is of all others it teaches none of them: a face that is probably not Ann's is not
+    Bob's for it, and counts nothing.
+    """
     row = _rows_of(items, made)
     there = row >= 0
     reached = pc.fill_null(made["reached"], fill_value=False).to_numpy(zero_copy_only=False)[row]
     chance = np.clip(pc.fill_null(made["probability"], 0.0).to_numpy()[row].astype(float), 0, 1)
-    best = np.array([codes[one] for one in made["best"].to_pylist()])[row]
+    best = np.array([codes.get(one, 0) for one in made["best"].to_pylist()])[row]
     refused = _refused(store, snapshot, concept, items, codes)
     usable = there & reached & ~refused[np.arange(items.n), best]
     rest = codes.get(None) if by == "propagated" else None
@@ -187,7 +191,8 @@ def _believe(
         chances[item, others] = (1 - p) / max(len(others), 1)
     top = np.sort(chances, axis=1)
     lead = top[:, -1] - (top[:, -2] if chances.shape[1] > 1 else 0)
-    weight[usable] = lead[usable]
+    against = (chances.argmax(1) != best) & (rest is None)
+    weight[usable] = np.where(against, 0.0, lead)[usable]
 
 
 def _rows_of(items: Items, made: pa.Table) -> Ints:
@@ -221,8 +226,11 @@ def _refused(
     return found
 
 
-def shares_of_tracks(items: Items, used: Members) -> Floats:
-    """Let each track count once, by at most `MOST_OF_TRACK` detections; 0 for the others."""
+def shares_of_tracks(items: Items, used: Members, always: Members | None = None) -> Floats:
+    """Let each track count once, by at most `MOST_OF_TRACK` detections; 0 for the others.
+
+    Those in ``always``, whose labels people gave, are among them, however many they are.
+    """
     share = np.where(used, 1.0, 0.0)
     if items.kind == described.SPANS or "track" not in items.table.column_names:
         return share
@@ -231,9 +239,10 @@ def shares_of_tracks(items: Items, used: Members) -> Floats:
     order = rows[np.lexsort((items.table["start_us"].to_numpy()[rows], track[rows]))]
     for part in np.split(order, np.flatnonzero(np.diff(track[order])) + 1):
         if len(part):
-            chosen = part[
-                np.unique(np.linspace(0, len(part) - 1, MOST_OF_TRACK).round().astype(int))
-            ]
+            evenly = np.linspace(0, len(part) - 1, MOST_OF_TRACK).round().astype(int)
+            chosen = part[np.unique(evenly)]
+            if always is not None:
+                chosen = np.union1d(chosen, part[always[part]])
             share[part] = 0.0
             share[chosen] = 1 / len(chosen)
     return share

@@ -13,10 +13,9 @@ import pyarrow.compute as pc
 from vquery import schema
 from vquery.api.fusion import items as described
 from vquery.api.labelling import check_concept
-from vquery.api.learnt.items import Seen, detections, items_of, seen
+from vquery.api.learnt.items import Seen, detections, ids_like, items_of, made_by, seen
 from vquery.api.learnt.trained import Trained, shown
 from vquery.api.propagation import keeping
-from vquery.api.relations import FACE
 from vquery.api.tables import HUMAN, PREDICTED
 from vquery.engine.bring import any_table
 from vquery.errors import LearnError, QueryError
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
 TINY = 1e-6
 ONNX = ".onnx"
+TRACK, DETECTION = "track", "detection"
 
 
 class Predicted:
@@ -48,7 +48,8 @@ class Predicted:
         Schema SOFT_LABEL for detections, SOFT_INTERVAL for spans; ``source`` is "predicted", or
         "human" where a person decided.
     probability, classes
-        Of all classes, (n, k), NaN where the model saw nothing; by item, before people.
+        Of all classes, (n, k), NaN where the model saw nothing; by item, before people, after
+        those of a track were averaged.
     run_id
         The run that kept it; None where it was not kept.
     """
@@ -133,6 +134,8 @@ class Predicted:
         labels = {one["values"]: one["counts"] for one in given if one["values"] is not None}
         labelled = sum(labels.values())
         reached = pc.sum(table["reached"]).as_py() or 0
+        chance = pc.less(table["probability"], pa.scalar(self._threshold, pa.float32()))
+        unsure = pc.sum(pc.and_(table["reached"], chance)).as_py() or 0
         return {
             "concept": self.concept,
             "model": self.model,
@@ -140,7 +143,8 @@ class Predicted:
             "over": self._items.kind,
             "items": table.num_rows,
             "labelled": labelled,
-            "unsure": reached - labelled,
+            "none_of_them": reached - labelled - unsure,
+            "unsure": unsure,
             "without_features": table.num_rows - reached,
             "human": int((self._human.codes >= 0).sum()),
             "labels": dict(sorted(labels.items(), key=lambda one: -one[1])),
@@ -181,22 +185,34 @@ class Predicted:
     def _repr_html_(self) -> str:
         told = self.summary()
         rows: list[list[object]] = [[name, count] for name, count in told["labels"].items()]
-        rows += [["unsure", told["unsure"]], ["nothing to see", told["without_features"]]]
+        rows += [[shown(None), told["none_of_them"]], ["unsure", told["unsure"]]]
+        rows += [["nothing to see", told["without_features"]]]
         title = f"{self.concept}, predicted by {self.model} over {told['items']:,} {told['over']}"
         return fragment(heading(title), table_html(["label", "items"], rows))
 
 
 def predict(
-    store: Store, name: str, over: Any, concept: str | None, threshold: float, *, keep: bool
+    store: Store,
+    name: str,
+    over: Any,
+    concept: str | None,
+    threshold: float,
+    by: str,
+    *,
+    keep: bool,
 ) -> Predicted:
     """Predict and keep; see `Collection.predict`."""
     _check(threshold)
-    found = Trained.read(store.path, name)
+    if by not in (TRACK, DETECTION):
+        raise QueryError(f"by= must be {TRACK!r} or {DETECTION!r}, got {by!r}")
+    found = _usable(store, name)
     concept = found.concept if concept is None else concept
     check_concept(concept)
     with store.snapshot() as snapshot:
         items = _items(snapshot, over, found, concept)
         chance = _chances(snapshot, items, found)
+        if by == TRACK and items.kind == described.DETECTIONS:
+            chance = of_tracks(chance, items.table["track"])
         said = described.labels_in(
             store.labels(concept, snapshot), store.span_labels(concept, snapshot)
         )
@@ -219,7 +235,7 @@ def predict(
     shelf = keeping.SPANS if items.kind == described.SPANS else keeping.DETECTIONS
     arguments = {
         "concept": concept, "model": name, "version": found.version, "threshold": threshold,
-        "over": items.kind, "items": items.n, "last_event": until,
+        "by": by, "over": items.kind, "items": items.n, "last_event": until,
     }  # fmt: skip
     with store.writer(keeping.PREDICT, arguments) as writer:
         run = int(writer.run_id)
@@ -229,9 +245,51 @@ def predict(
     return result
 
 
-def _check(threshold: float) -> None:
-    if not 0 <= threshold <= 1:
+def _check(threshold: Any) -> None:
+    if not (isinstance(threshold, int | float) and 0 <= threshold <= 1):
         raise QueryError(f"threshold= must be from 0 to 1, got {threshold!r}")
+
+
+def _usable(store: Store, name: str) -> Trained:
+    """Read a model whose learned spaces are as they were when it was trained.
+
+    Raises
+    ------
+    LearnError
+        If there is none, or a space was learnt anew: its numbers mean something else now.
+    """
+    found = Trained.read(store.path, name)
+    then = found.told.get("made_by", {})
+    now = made_by(store, list(then))
+    other = [space for space in then if now.get(space) != then[space]]
+    if other:
+        raise LearnError(
+            f"the space {other[0]!r} is of another embedding than when {name!r} was trained on it: "
+            "train it again"
+        )
+    return found
+
+
+def of_tracks(chance: Floats, track: pa.ChunkedArray) -> Floats:
+    """Give each item the mean probability of its track; those without a track keep their own.
+
+    Parameters
+    ----------
+    chance : (n, k)
+        Rows of NaN, of which nothing is seen, say nothing of their track and stay so.
+    track : (n,)
+        Null for none.
+
+    >>> found = of_tracks(np.array([[1.0, 0.0], [0.5, 0.5], [0.2, 0.8]]), pa.array([7, 7, None]))
+    >>> found.tolist()
+    [[0.75, 0.25], [0.75, 0.25], [0.2, 0.8]]
+    """
+    known = track.is_valid().to_numpy(zero_copy_only=False) & np.isfinite(chance).all(1)
+    rows, out = np.flatnonzero(known), chance.copy()
+    _, code = np.unique(pc.fill_null(track, -1).to_numpy()[rows], return_inverse=True)
+    sums = np.stack([np.bincount(code, column) for column in chance[rows].T], axis=1)
+    out[rows] = (sums / np.bincount(code)[:, None])[code]
+    return out
 
 
 def _items(snapshot: Snapshot, over: Any, found: Trained, concept: str) -> Items:
@@ -242,9 +300,7 @@ def _items(snapshot: Snapshot, over: Any, found: Trained, concept: str) -> Items
             raise LearnError(f"{found.name!r} was trained on {kind}; over= gives {items.kind}")
         return items
     if kind == described.DETECTIONS:
-        rows = snapshot.read("detections", columns=["detection_id", "class"])
-        ids = rows.filter(pc.equal(rows["class"], FACE))["detection_id"].to_numpy()
-        return detections(snapshot, ids if len(ids) else rows["detection_id"].to_numpy())
+        return detections(snapshot, ids_like(snapshot, found.told.get("detections")))
     spans = keeping.last_made(snapshot, concept, keeping.SPANS)
     if not spans.num_rows:
         spans = snapshot.read("shots", columns=["video", "start_us", "end_us"])
@@ -275,23 +331,16 @@ def classified(
             from vquery.media.networks import OnnxClassifier
 
             network = OnnxClassifier(Path(model), **options)
-            items = _over(snapshot, over)
+            asked = ids_like(snapshot) if over is None else over
+            items = items_of(asked, snapshot)
             view = seen(snapshot, items, spaces, network.side)
             classes, chance = network.classes_, network.predict_proba(view.x)
         else:
-            found = Trained.read(store.path, str(model))
+            found = _usable(store, str(model))
             items = _items(snapshot, over, found, found.concept)
             view = seen(snapshot, items, found.told["spaces"] or None, found.told["side"])
             classes, chance = tuple(found.told["classes"]), found.model.predict_proba(view.x)
     return _votes(items, view, classes, chance, threshold, Path(str(model)).stem)
-
-
-def _over(snapshot: Snapshot, over: Any) -> Items:
-    if over is not None:
-        return items_of(over, snapshot)
-    rows = snapshot.read("detections", columns=["detection_id", "class"])
-    ids = rows.filter(pc.equal(rows["class"], FACE))["detection_id"].to_numpy()
-    return detections(snapshot, ids)
 
 
 def _votes(

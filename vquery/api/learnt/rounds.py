@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,21 +9,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery.api.fusion import items as described
-from vquery.api.labelling import check_concept
 from vquery.api.learning import room
 from vquery.api.learnt import running
-from vquery.api.learnt.items import seen
-from vquery.api.learnt.labels import known_of, shares_of_tracks
-from vquery.api.learnt.trained import Trained, folder_of
+from vquery.api.learnt.items import ids_like
+from vquery.api.learnt.labels import shares_of_tracks
+from vquery.api.learnt.trained import Trained
 from vquery.api.propagation import keeping
-from vquery.api.relations import FACE
-from vquery.errors import LearnError
 from vquery.supervise.slices import slices_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from vquery.api.learnt.items import Seen
     from vquery.api.learnt.labels import Known
     from vquery.learn.distil import Distilled
     from vquery.store.snapshot import Snapshot
@@ -89,46 +83,43 @@ def distil(
     options: dict[str, Any],
 ) -> SelfTaught:
     """Distil and keep a model; see `Collection.distil`."""
-    began = time.monotonic()
-    check_concept(concept)
-    if labels not in (running.SOFT, running.HUMAN_ONLY):
-        raise LearnError(f"distil(labels=) must be 'soft' or 'human', got {labels!r}")
-    name = concept if name is None else name
-    folder = folder_of(store.path, name)
-    learn, say = room("distil"), progress or (lambda _: None)
+    learn = room("distil")
     made = learn.Plan(**plan, looks=learn.Looks(**looks))
-    pictures = options["kind"] == "network"
-    with store.snapshot() as snapshot:
-        say("reading labels")
-        asked = _everything(store, snapshot, concept) if over is None else over
-        human = labels == running.HUMAN_ONLY
-        known = known_of(store, snapshot, concept, asked, human_only=human)
-        say("reading what is seen")
-        found = seen(snapshot, known.items, spaces, side if pictures else None)
-        until = snapshot.last_event
+    given = running.begin(
+        store, concept, name, spaces=spaces, labels=labels, side=side, start=start,
+        progress=progress, options=options,
+        over=lambda snapshot: _everything(store, snapshot, concept) if over is None else over,
+    )  # fmt: skip
+    known, found = given.known, given.found
     there = np.flatnonzero(found.there)
     members = _members(slices, known, there)
-    work = folder / running.WORK
     result: Distilled = learn.distil(
         found.x, known.soft[there], known.weight[there], classes=known.classes,
         groups=known.group[there], plan=made, options={**options, "start": start},
         **_lanes(known, there), slices=members, trusted=known.human[there], augment=augment,
-        folder=work, fresh=fresh, progress=progress,
+        folder=given.work, fresh=fresh, progress=progress,
     )  # fmt: skip
-    kept = _kept(store, concept, name, known, found, result, members, there, side,
-                 {"seconds": time.monotonic() - began, "last_event": until,
-                  "notes": [*known.notes, *result.notes, *_noted(known, found)]})  # fmt: skip
-    shutil.rmtree(work, ignore_errors=True)
-    return kept
+    rows = np.flatnonzero(known.weight[there] > 0)
+    at, model = there[rows], result.model
+    model.oof_ = result.held_out[rows]
+    notes = result.notes if None in known.classes else (*result.notes, OPEN)
+    told = given.about(model, at, notes) | {
+        "by": DISTILLED,
+        "rounds": result.rounds,
+        "best_round": result.best,
+        "pseudo": 0 if result.chosen is None else len(result.chosen),
+    }
+    inside = {key: one[rows] for key, one in members.items()}
+    left_out = running.left_out_of(known, model, at, inside)
+    running.kept(store, given, model, told, left_out, COMMAND)
+    return SelfTaught.read(store.path, given.name)  # type: ignore[return-value]
 
 
 def _everything(store: Store, snapshot: Snapshot, concept: str) -> Any:
     """Take all faces; where only spans are labelled, those that were fused, else shots."""
     spans = store.span_labels(concept, snapshot)
     if store.labels(concept, snapshot).num_rows or not spans.num_rows:
-        rows = snapshot.read("detections", columns=["detection_id", "class"])
-        faces = rows.filter(pc.equal(rows["class"], FACE))["detection_id"]
-        return (faces if len(faces) else rows["detection_id"]).to_numpy()
+        return ids_like(snapshot)
     made = keeping.last_made(snapshot, concept, keeping.SPANS)
     if made.num_rows:
         return made.select(["video", "start_us", "end_us", "item"])
@@ -150,37 +141,3 @@ def _lanes(known: Known, there: Any) -> dict[str, Any]:
     track = pc.fill_null(items.table["track"], -1).to_numpy()
     time_us = items.table["start_us"].to_numpy()
     return {"counts": count[there], "track": track[there], "time_us": time_us[there]}
-
-
-def _noted(known: Known, found: Seen) -> list[str]:
-    number = int(((known.weight > 0) & ~found.there).sum())
-    notes = [f"{number:,} labelled items have no vector or picture"] if number else []
-    return notes if None in known.classes else [*notes, OPEN]
-
-
-def _kept(
-    store: Store,
-    concept: str,
-    name: str,
-    known: Known,
-    found: Seen,
-    result: Distilled,
-    members: dict[str, Any],
-    there: Any,
-    side: int,
-    more: dict[str, Any],
-) -> SelfTaught:
-    rows = np.flatnonzero(known.weight[there] > 0)
-    model = result.model
-    model.oof_ = result.held_out[rows]
-    told = running.told_of(concept, known, found, model, side, there[rows]) | more
-    pseudo = 0 if result.chosen is None else len(result.chosen)
-    told |= {"rounds": result.rounds, "best_round": result.best, "pseudo": pseudo}
-    told["by"] = DISTILLED
-    told["without_features"] = int((known.weight > 0).sum()) - len(rows)
-    left_out = running.left_out_of(
-        known, model, there[rows], {key: one[rows] for key, one in members.items()}
-    )
-    folder = folder_of(store.path, name)
-    running.kept(store, folder, name, model, told, left_out, COMMAND)
-    return SelfTaught.read(store.path, name)  # type: ignore[return-value]

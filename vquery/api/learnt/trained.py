@@ -33,6 +33,16 @@ MODEL, LEFT_OUT, HISTORY, REPORT = (
 )
 FIGURES = ("accuracy", "f1", "log_loss", "brier", "ece")
 SLICE = "slice: "
+VERSION = "version"
+"""Beside left-out predictions: of which model they are."""
+NOTED: dict[str, type | tuple[type, ...]] = {
+    "concept": str, "version": str, "over": str, "by": str, "kind": str,
+    "items": int, "human": int, "seconds": float, "temperature": float, "calibrated": bool,
+    "classes": list, "spaces": list, "notes": list, "curves": list, "options": dict,
+    "side": (int, type(None)),
+}  # fmt: skip
+"""What must be noted with a model."""
+COLUMNS = (*KEYS, "item", "label", "human", "group", "weight", "probability")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 
 
@@ -44,9 +54,10 @@ def folder_of(root: Path, name: str) -> Path:
     LearnError
         If it cannot be a name.
     """
-    if not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise LearnError(
-            f"{name!r} cannot name a model: use letters, digits, '_' and '-', a letter first"
+            f"{name!r} cannot name a model: give name= of letters, digits, '_' and '-', a letter "
+            "first"
         )
     return root / MODELS / name
 
@@ -54,7 +65,34 @@ def folder_of(root: Path, name: str) -> Path:
 def names_of(root: Path) -> list[str]:
     """List the end models of a collection."""
     found = sorted((root / MODELS).glob(f"*/{LEFT_OUT}"))
-    return [path.parent.name for path in found]
+    return [path.parent.name for path in found if (path.parent / MODEL).exists()]
+
+
+AGAIN = "train it again"
+
+
+def _left_out(path: Path, told: dict[str, Any]) -> pa.Table:
+    """Read left-out predictions.
+
+    Raises
+    ------
+    LearnError
+        If they cannot be read, or are of another training than the model.
+    """
+    try:
+        found = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise LearnError(f"{path}: is damaged ({error}); {AGAIN}") from error
+    missing = [name for name in COLUMNS if name not in found.column_names]
+    if missing:
+        raise LearnError(f"{path}: is damaged (no column {missing[0]!r}); {AGAIN}")
+    of = (found.schema.metadata or {}).get(VERSION.encode())
+    if of is not None and of.decode() != told[VERSION]:
+        raise LearnError(
+            f"{path}: is of another training than the model beside it: one was interrupted while "
+            f"it was kept; {AGAIN}"
+        )
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,18 +121,24 @@ class Trained:
         Raises
         ------
         LearnError
-            If there is none of that name.
+            If there is none of that name, or its files are damaged or not of one training.
         """
         from vquery.api.learning import room
 
-        folder = folder_of(root, name)
-        if not (folder / LEFT_OUT).exists():
-            there = ", ".join(names_of(root)) or "none"
+        folder, known = folder_of(root, name), names_of(root)
+        if name not in known:
             raise LearnError(
-                f"there is no end model {name!r} in this collection; there are: {there}"
+                f"there is no end model {name!r} in this collection; there are: "
+                f"{', '.join(known) or 'none'}"
             )
         told = room("ends.storing").told_of(folder / MODEL)
-        return cls(name, folder, told, pq.read_table(folder / LEFT_OUT))
+        odd = [one for one, kind in NOTED.items() if not isinstance(told.get(one), kind)]
+        if odd:
+            raise LearnError(
+                f"{folder / MODEL}: is damaged or no end model of a collection (its note "
+                f"{odd[0]!r} cannot be); {AGAIN}"
+            )
+        return cls(name, folder, told, _left_out(folder / LEFT_OUT, told))
 
     @cached_property
     def model(self) -> EndModel:

@@ -10,7 +10,7 @@ import numpy as np
 from vquery.errors import LearnError, SchemaError
 from vquery.learn.distil.choosing import Chosen, cells_of, choose, shares_of
 from vquery.learn.distil.student import Student
-from vquery.learn.ends.targets import LEAST, items_of, labels_of, targets
+from vquery.learn.ends.targets import LEAST, items_of, labels_of, members_of, targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -78,10 +78,7 @@ class Material:
             raise SchemaError(f"soft must have {n} rows, as x; got {len(labels)}")
         group = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
         count = _numbers("counts", np.ones(n) if counts is None else counts, n)
-        given = {name: np.asarray(one) for name, one in (slices or {}).items()}
-        for name, one in given.items():
-            if one.shape != (n,) or one.dtype != np.bool_:
-                raise SchemaError(f"slice {name!r}: expected {n} booleans, one an item")
+        given = members_of(slices, n)
         made = cls(
             items, labels, _numbers("weight", weight, n), names, _column("groups", group, n),
             plan, _column("track", track, n), _column("time_us", time_us, n), count, given, augment,

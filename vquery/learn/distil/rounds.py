@@ -10,7 +10,7 @@ import numpy as np
 from vquery.errors import LearnError
 from vquery.learn.distil.lanes import Lane, Material, labels_there
 from vquery.learn.distil.looks import Looks
-from vquery.learn.ends.folds import temperature
+from vquery.learn.ends.folds import enough, left_out, temperature
 from vquery.learn.ends.model import EndModel
 from vquery.metrics.confident import folds_of
 from vquery.supervise.soft import softmax
@@ -136,8 +136,10 @@ def distil(
     A teacher learns from the labelled items. It predicts the others in several ways (`Looks`); of
     each class, as many of the surest predictions are kept as its share among labelled items leads
     to expect (`choose`); a student learns from both kinds, and is the teacher of the next round.
-    Groups of labelled items are left out in turn, with all their items, from all of this: rounds
-    end when those gain no more, and then all is done once with nothing left out.
+    Groups of labelled items are left out in turn, with all their items, from all of this (but for
+    the penalty or the number of epochs, which are the teacher's): rounds end when those gain no
+    more, and then all is done once with nothing left out. The best round is the best for the items
+    that it is judged by, so that its figures flatter it a little.
 
     Parameters
     ----------
@@ -198,9 +200,8 @@ def distil(
     if best == 0:
         notes.append("no round helped left-out items: the model is the teacher, as it was")
     model = _calibrated(whole.model, logits, material) if best else teacher
-    return Distilled(
-        model, rows, best, whole.chosen, softmax(logits / model.temperature_), tuple(notes)
-    )
+    held_out = _held_out(logits, lanes, material)
+    return Distilled(model, rows, best, whole.chosen, held_out, tuple(notes))
 
 
 def _teacher(
@@ -321,9 +322,17 @@ def _line(row: Mapping[str, float]) -> str:
     )
 
 
+def _held_out(logits: Floats, lanes: list[Lane], material: Material) -> Floats:
+    """Make probabilities of left-out items, calibrated by the items of other lanes."""
+    fold = np.full(len(logits), -1)
+    for number, lane in enumerate(lanes):
+        fold[lane.held_rows] = number
+    return left_out(logits, material.soft, material.weight, fold)
+
+
 def _calibrated(model: EndModel, logits: Floats, material: Material) -> EndModel:
     """Learn the temperature from items that no model of the same round had seen."""
     if model.options.calibrate:
         model.temperature_ = temperature(logits, material.soft, material.weight)
-        model.calibrated_ = True
+        model.calibrated_ = enough(logits, material.weight)
     return model

@@ -9,6 +9,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 from vquery.metrics.confident import folds_of
+from vquery.supervise.soft import softmax
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,14 +54,15 @@ def temperature(logits: Floats, soft: Floats, weight: Floats) -> float:
     """Find what to divide logits by so that left-out items surprise least.
 
     C. Guo, G. Pleiss, Y. Sun, K. Weinberger, On Calibration of Modern Neural Networks (2017), with
-    the cross-entropy expected under soft labels. 1 where fewer than `FEW` items count.
+    the cross-entropy expected under soft labels. 1 where fewer than `FEW` items count: see
+    `enough`.
 
     >>> temperature(np.array([[8.0, 0.0]] * 30), np.array([[0.9, 0.1]] * 30), np.ones(30)) > 3
     True
     """
-    rows = np.flatnonzero((weight > 0) & np.isfinite(logits).all(1))
-    if len(rows) < FEW:
+    if not enough(logits, weight):
         return 1.0
+    rows = np.flatnonzero((weight > 0) & np.isfinite(logits).all(1))
     told, mine, counts = logits[rows], soft[rows], weight[rows]
 
     def loss(log: float) -> float:
@@ -68,6 +70,24 @@ def temperature(logits: Floats, soft: Floats, weight: Floats) -> float:
 
     bounds = (np.log(COOLEST), np.log(HOTTEST))
     return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
+
+
+def enough(logits: Floats, weight: Floats) -> bool:
+    """Say whether there are items enough to learn a temperature from."""
+    return int(((weight > 0) & np.isfinite(logits).all(1)).sum()) >= FEW
+
+
+def left_out(logits: Floats, soft: Floats, weight: Floats, fold: Ints) -> Floats:
+    """Return probabilities of left-out items, (n, k): what calibrates a fold are the other ones.
+
+    One temperature for all would have been learnt from the items that it is judged by.
+    """
+    found = np.full(logits.shape, np.nan)
+    for one in np.unique(fold):
+        mine = (fold == one) & np.isfinite(logits).all(1)
+        degree = temperature(logits, soft, np.where(fold == one, 0.0, weight))
+        found[mine] = softmax(logits[mine] / degree)
+    return found
 
 
 def strongest(losses: Floats, given: Targets) -> int:

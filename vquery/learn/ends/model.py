@@ -12,10 +12,10 @@ from vquery.learn.core.device import pick, seed_torch
 from vquery.learn.core.networks import Architecture, build
 from vquery.learn.core.training import Settings, train
 from vquery.learn.ends import nets
-from vquery.learn.ends.folds import folds, strongest, surprises, temperature
+from vquery.learn.ends.folds import FEW, enough, folds, left_out, strongest, surprises, temperature
 from vquery.learn.ends.options import HEADS, WEIGHTS, Kind, Options
 from vquery.learn.ends.start import begin_from, width_of
-from vquery.learn.ends.targets import items_of, targets
+from vquery.learn.ends.targets import flags, items_of, targets
 from vquery.learn.ends.task import HELD_OUT, EndTask, logits_of
 from vquery.supervise.linear import PENALTIES, PLAIN_PENALTY, LinearModel, fit_linear_path
 from vquery.supervise.soft import softmax
@@ -45,9 +45,10 @@ class EndModel:
 
     Its loss is the cross-entropy expected under the soft label, so that a label of which nobody is
     sure teaches little. Whole groups, such as videos, are left out in turn: what the model says of
-    them calibrates it (``oof_``, one temperature), and another left-out fold tells when to stop,
-    so that what is said of a fold is said by a model that knows nothing of it. The model itself
-    then learns from all items, for as many epochs as the folds needed.
+    them calibrates it (one temperature), and another left-out fold tells when to stop, so that
+    what is said of a fold (``oof_``) is said by a model that learnt nothing of it, calibrated on
+    the other folds; only the penalty of "linear" was chosen on all of them. The model itself then
+    learns from all items, for as many epochs as the folds needed.
 
     Parameters
     ----------
@@ -85,7 +86,8 @@ class EndModel:
         Probabilities by models that did not learn from the item's group; NaN where nothing could
         be left out.
     temperature_ : float
-        What logits are divided by.
+        What logits are divided by; 1 where ``calibrated_`` is false, since too few items were left
+        out.
     curves_ : list of dict
         One row an epoch and part ("fold 1" …, "all"), or a penalty.
     histories_ : dict
@@ -235,7 +237,7 @@ class EndModel:
             held = np.flatnonzero(self.fold_ == fold)
             stop = (fold + 1) % number if number >= LEAST_FOLDS else -1
             rows = np.flatnonzero((self.fold_ != fold) & (self.fold_ != stop))
-            if not (given.weight[rows] > 0).any():
+            if (given.weight[rows] > 0).sum() < 2:
                 continue
             stops = np.flatnonzero(self.fold_ == stop)
             network, history = self._train(given, f"fold {fold + 1}", rows, stops, augment, fold)
@@ -315,19 +317,18 @@ class EndModel:
     def _calibrate(self, given: Targets, logits: Floats, trusted: Any, notes: list[str]) -> None:
         weight = given.weight
         if trusted is not None:
-            sure = weight * np.asarray(trusted, bool)
+            sure = weight * flags("trusted", trusted, given.n)
             classes = np.unique(given.soft[sure > 0].argmax(1))
             if len(classes) > 1 and (sure > 0).sum() >= 5 * len(given.classes):
                 weight = sure
-        known: NDArray[np.bool_] = np.asarray(np.isfinite(logits).all(1))
-        self.calibrated_ = bool(self.options.calibrate and known[weight > 0].any())
+        self.calibrated_ = bool(self.options.calibrate and enough(logits, weight))
         self.temperature_ = 1.0
-        if self.calibrated_:
-            self.temperature_ = temperature(logits, given.soft, weight)
-        else:
-            notes.append("not calibrated: nothing could be left out")
-        self.oof_ = np.full(logits.shape, np.nan)
-        self.oof_[known] = softmax(logits[known] / self.temperature_)
+        if not self.calibrated_:
+            notes.append(f"not calibrated: that takes {FEW} left-out items")
+            self.oof_ = softmax(logits)
+            return
+        self.temperature_ = temperature(logits, given.soft, weight)
+        self.oof_ = left_out(logits, given.soft, weight, self.fold_)
 
     def logits(self, X: Any) -> Floats:  # noqa: N803
         """Return the logits of each class before calibration, (n, k)."""

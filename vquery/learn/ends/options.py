@@ -47,12 +47,43 @@ class Options:
             raise LearnError(f"kind= must be one of {', '.join(KINDS)}, got {self.kind!r}")
         if self.slices_as not in (HEADS, WEIGHTS):
             raise LearnError(f"slices_as= must be 'heads' or 'weights', got {self.slices_as!r}")
-        for name, low in (("folds", 2), ("batch", 2)):
-            if not isinstance(getattr(self, name), int | np.integer) or getattr(self, name) < low:
-                raise LearnError(f"{name}= must be at least {low}, got {getattr(self, name)!r}")
-        if self.penalty is not None and not 0 < self.penalty < np.inf:
-            raise LearnError(f"penalty= must be above 0, got {self.penalty!r}")
-        if not 0 < self.slice_weight < np.inf:
-            raise LearnError(f"slice_weight= must be above 0, got {self.slice_weight!r}")
-        if not 0 <= self.dropout < 1:
+        if self.patience is not None:
+            whole("patience", self.patience, 1)
+        for name, low in (("folds", 2), ("batch", 2), ("epochs", 1), ("width", 1), ("seed", 0)):
+            whole(name, getattr(self, name), low)
+        for name in ("hidden", "blocks"):
+            given = getattr(self, name)
+            if not isinstance(given, tuple | list) or not given:
+                raise LearnError(f"{name}= must be one or more whole numbers, got {given!r}")
+            for one in given:
+                whole(name, one, 1)
+        for name in ("rate", "slice_weight", "penalty", "minutes"):
+            value = getattr(self, name)
+            if not (value is None and name in ("penalty", "minutes")):
+                above(name, value)
+        if not (isinstance(self.decay, int | float) and 0 <= self.decay < np.inf):
+            raise LearnError(f"decay= must be at least 0, got {self.decay!r}")
+        if not (isinstance(self.dropout, int | float) and 0 <= self.dropout < 1):
             raise LearnError(f"dropout= is a share from 0 to below 1, got {self.dropout!r}")
+
+
+def whole(name: str, value: object, low: int) -> None:
+    """Refuse what is no whole number from ``low`` on.
+
+    >>> whole("epochs", 1.5, 1)
+    Traceback (most recent call last):
+    vquery.errors.LearnError: epochs= must be a whole number of at least 1, got 1.5
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low:
+        raise LearnError(f"{name}= must be a whole number of at least {low}, got {value!r}")
+
+
+def above(name: str, value: object) -> None:
+    """Refuse what is no finite number above 0.
+
+    >>> above("rate", float("nan"))
+    Traceback (most recent call last):
+    vquery.errors.LearnError: rate= must be above 0, got nan
+    """
+    if not (isinstance(value, int | float) and 0 < value < np.inf):
+        raise LearnError(f"{name}= must be above 0, got {value!r}")

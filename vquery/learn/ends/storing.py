@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from vquery.errors import LearnError
 from vquery.learn.core import checkpoints
@@ -26,18 +29,20 @@ def save(model: EndModel, path: Path, *, told: Mapping[str, Any] | None = None) 
     odd = next((one for one in model.classes_ if not isinstance(one, PLAIN)), None)
     if odd is not None:
         raise LearnError(f"classes that are kept must be texts or numbers, got {odd!r}")
-    options = asdict(model.options)
-    if isinstance(options["balance"], dict):
-        options["balance"] = {str(name): share for name, share in options["balance"].items()}
     notes = {
         "classes": list(model.classes_),
         "temperature": model.temperature_,
         "calibrated": model.calibrated_,
-        "options": options,
+        "options": options_of(model),
         **(told or {}),
     }
     tensors = {NETWORK + n: one for n, one in model.network_.state_dict().items()}
     checkpoints.save(path, model.architecture_, tensors, notes)
+
+
+def options_of(model: EndModel) -> dict[str, Any]:
+    """Return how a model is made, as plain values."""
+    return {name: _plain(one) for name, one in asdict(model.options).items()}
 
 
 def told_of(path: Path) -> dict[str, Any]:
@@ -48,18 +53,39 @@ def told_of(path: Path) -> dict[str, Any]:
 def load(path: Path, *, device: str | None = None) -> EndModel:
     """Read a model; see `EndModel.load`."""
     saved = checkpoints.load(path)
+    told, values = saved.told, saved.architecture.values
     if saved.architecture.kind not in (nets.VECTORS, nets.PICTURES) or not all(
-        name in saved.told for name in KEPT
+        name in told for name in KEPT
     ):
         raise LearnError(f"{path}: holds {saved.architecture}, which is no end model")
-    options = dict(saved.told["options"])
-    for name in ("hidden", "blocks"):
-        options[name] = tuple(options[name])
-    model = EndModel(**{**options, "device": device, "balance": None})
+    classes, degree = told["classes"], told["temperature"]
+    if not _are_classes(classes, values.get("classes")):
+        raise LearnError(f"{path}: is damaged: it tells {values.get('classes')} classes apart, and "
+                         f"names {classes!r}")  # fmt: skip
+    if not (isinstance(degree, int | float) and 0 < degree < math.inf):
+        raise LearnError(f"{path}: is damaged: its temperature is {degree!r}")
+    try:
+        options = dict(told["options"])
+        options |= {name: tuple(options[name]) for name in ("hidden", "blocks")}
+        model = EndModel(**{**options, "device": device, "balance": None})
+    except (KeyError, TypeError, ValueError, LearnError) as error:
+        raise LearnError(f"{path}: is damaged: its options cannot be read ({error})") from error
     model.network_ = saved.network()
     model.architecture_ = saved.architecture
-    model.classes_ = tuple(saved.told["classes"])
-    model.temperature_ = float(saved.told["temperature"])
-    model.calibrated_ = bool(saved.told["calibrated"])
-    model.notes_ = ()
+    model.classes_, model.temperature_ = tuple(classes), float(degree)
+    model.calibrated_, model.notes_ = bool(told["calibrated"]), ()
     return model
+
+
+def _are_classes(found: Any, number: Any) -> bool:
+    plain = isinstance(found, list) and all(isinstance(one, PLAIN) for one in found)
+    return plain and len(set(found)) == len(found) == number
+
+
+def _plain(value: Any) -> Any:
+    """Make JSON of numbers of NumPy, and of the names of classes."""
+    if isinstance(value, dict):
+        return {str(name): float(share) for name, share in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(one) for one in value]
+    return value.item() if isinstance(value, np.generic) else value

@@ -191,7 +191,7 @@ def targets(
     if len(soft) != len(items):
         raise SchemaError(f"P must have {len(items)} rows, as X; got {len(soft)}")
     weight = _weights(weights, soft) * known
-    members = _members(slices, len(items))
+    members = members_of(slices, len(items))
     for one in members.values():
         weight = np.where(one, weight * slice_weight, weight)
     weight = weight * _balanced(soft, weight, names, balance)
@@ -209,13 +209,16 @@ def _weights(given: Any, soft: Floats) -> Floats:
     return checked_weights(given, len(soft), "weights")
 
 
-def _members(slices: Mapping[str, Any] | None, n: int) -> dict[str, Members]:
-    found = {}
-    for name, given in (slices or {}).items():
-        one = np.asarray(given)
-        if one.shape != (n,) or one.dtype != np.bool_:
-            raise SchemaError(f"slice {name!r}: expected {n} booleans, one an item")
-        found[str(name)] = one
+def members_of(slices: Mapping[str, Any] | None, n: int) -> dict[str, Members]:
+    """Check who belongs to slices, by name."""
+    return {str(name): flags(f"slice {name!r}", one, n) for name, one in (slices or {}).items()}
+
+
+def flags(name: str, given: Any, n: int) -> Members:
+    """Check booleans, one an item."""
+    found = np.asarray(given)
+    if found.shape != (n,) or found.dtype != np.bool_:
+        raise SchemaError(f"{name}: expected {n} booleans, one an item")
     return found
 
 

@@ -39,6 +39,18 @@ def tensor_of(
     return found.float().div_(255) if found.dtype == torch.uint8 else found
 
 
+def named(augment: Augment | None) -> str:
+    """Name a change of pictures by its settings; functions only by their name.
+
+    >>> from vquery.learn.augment import Flip
+    >>> named(Flip(p=0.5)) == named(Flip(p=0.5)) != named(Flip(p=0.2))
+    True
+    """
+    if augment is None or isinstance(augment, Transformation | Uncertain):
+        return repr(augment)
+    return str(getattr(augment, "__qualname__", type(augment).__qualname__))
+
+
 def surprise(logits: torch.Tensor, soft: torch.Tensor) -> torch.Tensor:
     """Cross-entropy expected under soft labels, (...,): the loss that knows labels may be wrong.
 
@@ -64,6 +76,11 @@ class EndTask:
     augment
         Changes a batch of pictures: a `Transformation`, `Uncertain`, or a function that is told a
         seeded generator.
+
+    Attributes
+    ----------
+    kinds : list of int64 arrays
+        Rows of each kind that batches keep apart; none here.
     """
 
     def __init__(
@@ -79,18 +96,20 @@ class EndTask:
     ) -> None:
         self.network, self.architecture = network, architecture
         self.given, self.augment = given, augment
+        self.kinds: list[Ints] = []
         counts = given.weight > 0
         self.rows, self.held = rows[counts[rows]], held[counts[held]]
-        self.steps = max(1, -(-len(self.rows) // batch))
+        # no batch of one item: it has no spread that normalisation could divide by
+        self.steps = max(1, min(-(-len(self.rows) // batch), len(self.rows) // 2))
         self.soft = torch.from_numpy(given.soft.astype(np.float32))
         self.weight = torch.from_numpy(given.weight.astype(np.float32))
         self.members = torch.from_numpy(given.members())
 
     def identity(self) -> Mapping[str, Any]:
-        """Name the rows and their labels by a hash."""
-        found = hashlib.sha256()
-        given = self.given
-        for part in (given.x[self.rows], given.soft[self.rows], given.weight[self.rows], self.held):
+        """Name the rows, all that is known of them, and how they change, by a hash."""
+        found, given = hashlib.sha256(named(self.augment).encode()), self.given
+        rows = given.x, given.soft, given.weight, given.members()
+        for part in (*(one[self.rows] for one in rows), self.held, *self.kinds):
             found.update(np.ascontiguousarray(part).tobytes())
         return {"items": len(self.rows), "data": found.hexdigest()[:16]}
 
