@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vquery.api.propagation import keeping
 from vquery.pipeline import running
-from vquery.pipeline.making import steps_of
+from vquery.pipeline.making import concept_of, steps_of
 from vquery.pipeline.quality import NOTHING, Judged, Truth, judge
 from vquery.pipeline.state import FOLDER, State
 from vquery.schema import IDS_PER_VIDEO
@@ -23,7 +24,7 @@ from vquery.store.lock import LEASES, LOCK
 from vquery.store.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from vquery.pipeline.pipeline import Pipeline
     from vquery.pipeline.steps.base import Step
@@ -100,12 +101,16 @@ class Trials:
                 return found
             found |= more
 
+    def _made(self) -> list[str]:
+        tasks = self.pipeline.chosen({}).get("tasks", {})
+        return [concept_of(name, one) for name, one in tasks.items()]
+
     def _copy(self, shown: tuple[str, ...], judged: tuple[str, ...]) -> Path:
         key = (shown, judged)
         if key not in self._copies:
             path = Path(self._folder.name) / f"{len(self._copies)}.vq"
             copy(self.pipeline.path, path)
-            hide(Store.open(path), self.concept, shown)
+            hide(Store.open(path), self.concept, shown, self._made())
             self._copies[key] = path
         return self._copies[key]
 
@@ -143,10 +148,15 @@ def _link(source: str, target: str) -> None:
         shutil.copyfile(source, target)
 
 
-def hide(store: Store, concept: str, shown: Sequence[str]) -> None:
-    """Take away the labels of a concept but for those of some videos."""
+def hide(store: Store, concept: str, shown: Sequence[str], made: Collection[str] = ()) -> None:
+    """Take away what people said of a concept but in some videos, and all that was made of it.
+
+    Labels that were propagated, fused or predicted are of all videos, and so would show what is
+    hidden: none are left of the concept, nor of ``made``.
+    """
     known = labels_in(store, concept, None)
     kept = labels_in(store, concept, shown)
+    _end_rejections(store, concept, shown)
     ids = sorted(set(known.detections) - set(kept.detections))
     if ids:
         store.unlabel(ids, concept, who=WHO)
@@ -155,20 +165,52 @@ def hide(store: Store, concept: str, shown: Sequence[str]) -> None:
         gone = spans.filter(pc.invert(_of(spans, shown)))
         if gone.num_rows:
             store.unlabel_spans(gone.select(["video", "start_us", "end_us"]), concept, who=WHO)
+    _drop_made(store, {concept, *made})
+
+
+def _end_rejections(store: Store, concept: str, shown: Sequence[str]) -> None:
+    """End rejections in the other videos: a label and taking it back again does."""
+    refused = store.rejected(concept)
+    refused = refused.filter(pc.invert(_in_videos(store, refused, shown)))
+    labelled = set(store.labels(concept)["detection_id"].to_pylist())
+    for label in pc.unique(refused["label"]).to_pylist():
+        ids = refused.filter(pc.equal(refused["label"], label))["detection_id"].to_pylist()
+        store.label(ids, concept, label, who=WHO)
+        back = sorted(set(ids) - labelled)
+        if back:
+            store.unlabel(back, concept, who=WHO)
+
+
+def _drop_made(store: Store, concepts: set[str]) -> None:
+    names = [name for shelf in keeping.SHELVES for name in (shelf.now, shelf.before)]
+    own = pa.array(sorted(concepts), pa.string())
+    with store.writer("trial", {"concepts": sorted(concepts)}) as writer:
+        with store.snapshot() as now:
+            tables = {name: now.read(name) for name in names}
+        left = {
+            name: rows.filter(pc.invert(pc.is_in(rows["concept"], value_set=own)))
+            for name, rows in tables.items()
+        }
+        parts = [writer.write(name, rows) for name, rows in left.items() if rows.num_rows]
+        writer.commit(parts, units=[], replace=dict.fromkeys(names))
 
 
 def labels_in(store: Store, concept: str, videos: Sequence[str] | None) -> Truth:
     """Read what people said of a concept in some videos, or in all."""
     seeds, spans = store.labels(concept), store.span_labels(concept)
     if videos is not None:
-        with store.snapshot() as snapshot:
-            table = snapshot.videos()
-        numbers = table.filter(_of(table, videos))["video_id"]
-        own = pc.divide(seeds["detection_id"], IDS_PER_VIDEO)
-        seeds = seeds.filter(pc.is_in(own, value_set=numbers.combine_chunks()))
+        seeds = seeds.filter(_in_videos(store, seeds, videos))
         spans = spans.filter(_of(spans, videos))
     said = zip(seeds["detection_id"].to_pylist(), seeds["label"].to_pylist(), strict=True)
     return Truth(dict(said), spans)
+
+
+def _in_videos(store: Store, rows: pa.Table, videos: Sequence[str]) -> pa.ChunkedArray:
+    with store.snapshot() as snapshot:
+        table = snapshot.videos()
+    numbers = table.filter(_of(table, videos))["video_id"]
+    own = pc.divide(rows["detection_id"], IDS_PER_VIDEO)
+    return pc.is_in(own, value_set=numbers.combine_chunks())
 
 
 def labelled_videos(store: Store, concept: str) -> list[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 
 import vquery as vq
+from vquery import row
 from vquery.errors import PipelineError
-from vquery.pipeline.trials import copy, hide, labels_in, sweep
+from vquery.pipeline.trials import Trials, copy, hide, labels_in, sweep
 from vquery.store.store import Store
 
 OPEN = """
@@ -64,8 +66,6 @@ def test_other_ranges_are_another_search(ready):
 def test_a_copy_lacks_just_the_labels_that_are_hidden(ready, tmp_path):
     vq.Pipeline.load(ready.file).run()
     span = {"video": ["a.mp4", "b.mp4"], "start": [0.0, 0.0], "end": [1.0, 1.0]}
-    import pyarrow as pa
-
     ready.db.label(pa.table(span), "name", "said")
     source = ready.folder / "world.vq"
     copy(source, tmp_path / "copy.vq")
@@ -78,6 +78,55 @@ def test_a_copy_lacks_just_the_labels_that_are_hidden(ready, tmp_path):
     assert len(whole.detections) == len(ready.who)
     with vq.open(tmp_path / "copy.vq") as other:
         assert other.faces.count() == ready.db.faces.count()
+
+
+def test_nothing_that_was_made_of_hidden_labels_is_left_to_be_judged(ready):
+    made = vq.Pipeline.load(ready.file)
+    made.run()
+    wrong = ready.first["a.mp4", "who0"]
+    ready.db._store.reject([wrong], "name", ["ann"], who="me")
+    trials = Trials(made, "name", "accuracy", lambda _: None)
+    try:
+        found = trials.hidden({}, [], ["a.mp4"])  # nobody is shown, so nothing can be known
+        assert not found.given.any()
+        (copied,) = trials._copies.values()
+        left = Store.open(copied)
+        assert left.rejected("name").num_rows == left.labels("name").num_rows == 0
+    finally:
+        trials.close()
+    assert ready.db._store.rejected("name").num_rows == 1
+
+
+def test_spans_are_judged_by_the_time_that_is_right(place):
+    def early(row):
+        return "early" if row.start_us < 4e6 else "late"
+
+    spans = pa.table(
+        {"video": ["a.mp4", "b.mp4", "c.mp4", "d.mp4"], "start": [0.0] * 4, "end": [10.0] * 4}
+    )
+    place.db.label(spans, "part", "early")
+    made = vq.Pipeline(
+        "world.vq",
+        folder=place.folder,
+        tasks={"part": {"over": "words", "functions": {"early": early}}},
+    )
+    made.run()
+    trials = Trials(made, "part", "accuracy", lambda _: None)
+    try:
+        found = trials.hidden({}, ["b.mp4"], ["a.mp4", "c.mp4"])
+    finally:
+        trials.close()
+    words = place.db.words.filter(row.video == "a.mp4").collect()
+    seconds = [
+        (end - start) / 1e6
+        for start, end in zip(
+            *(words[one].to_pylist() for one in ("start_us", "end_us")), strict=True
+        )
+    ]
+    assert found.items == 2  # labels, however time was cut
+    assert found.by_people == 0
+    assert found.value("accuracy") == pytest.approx(sum(seconds[:2]) / 10)
+    assert found.to_dict()["coverage"] == pytest.approx(sum(seconds) / 10)
 
 
 def test_copies_of_a_search_that_was_killed_are_removed(ready):
