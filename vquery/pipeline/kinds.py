@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 RANGE, CHOICES, DEFAULT = "range", "choices", "default"
+LARGEST = 2**63 - 1
+SHOWN = 80
+"""Letters of a value that an error shows."""
 
 
 class Wrong(Exception):  # noqa: N818 - caught where the place in the file is known
@@ -78,9 +81,10 @@ class Number:
     def read(self, value: Any) -> Any:
         """Take numbers, never truth values."""
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        fits = number and (isinstance(value, int) or not self.whole) and math.isfinite(value)
-        if not fits or not self.low <= value <= self.high or (self.above and value == self.low):
-            raise Wrong(f"must be {self.expected}, got {value!r}")
+        fits = number and (isinstance(value, int) or (not self.whole and math.isfinite(value)))
+        fits = fits and abs(value) <= LARGEST and self.low <= value <= self.high
+        if not fits or (self.above and value == self.low):
+            raise Wrong(f"must be {self.expected}, got {shown(value)}")
         return value
 
 
@@ -91,7 +95,7 @@ class Flag:
     def read(self, value: Any) -> Any:
         """Take truth values alone."""
         if not isinstance(value, bool):
-            raise Wrong(f"must be true or false, got {value!r}")
+            raise Wrong(f"must be true or false, got {shown(value)}")
         return value
 
 
@@ -107,9 +111,9 @@ class Text:
         if self.choices and value not in self.choices:
             near = difflib.get_close_matches(str(value), self.choices, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise Wrong(f"must be one of {', '.join(self.choices)}, got {value!r}{hint}")
-        if not isinstance(value, str) or not value.strip():
-            raise Wrong(f"must be {self.what}, got {value!r}")
+            raise Wrong(f"must be one of {', '.join(self.choices)}, got {shown(value)}{hint}")
+        if not isinstance(value, str) or not value.strip() or "\0" in value:
+            raise Wrong(f"must be {self.what}, got {shown(value)}")
         return value
 
 
@@ -120,7 +124,7 @@ class Identifier:
     def read(self, value: Any) -> Any:
         """Take what may stand in a query as a name."""
         if not isinstance(value, str) or not value.isidentifier():
-            raise Wrong(f"must be a name of letters, digits and '_', got {value!r}")
+            raise Wrong(f"must be a name of letters, digits and '_', got {shown(value)}")
         return value
 
 
@@ -136,7 +140,7 @@ class Several:
         """Take lists and tuples."""
         values = list(value) if isinstance(value, list | tuple) else [value]
         if self.exactly is not None and len(values) != self.exactly:
-            raise Wrong(f"must be a list of {self.exactly}, got {value!r}")
+            raise Wrong(f"must be a list of {self.exactly}, got {shown(value)}")
         if len(values) < self.least:
             raise Wrong("must not be empty")
         return [_at(str(i), self.each, one) for i, one in enumerate(values)]
@@ -158,7 +162,7 @@ class Either:
                 return kind.read(value)
             except Wrong:
                 continue
-        raise Wrong(f"must be {self.expected}, got {value!r}")
+        raise Wrong(f"must be {self.expected}, got {shown(value)}")
 
 
 @dataclass(frozen=True)
@@ -191,7 +195,7 @@ class Table:
     def read(self, value: Any) -> Any:
         """Read every key."""
         if not _is_table(value):
-            raise Wrong(f"must be a table of keys, got {value!r}")
+            raise Wrong(f"must be a table of keys, got {shown(value)}")
         for name in value:
             if name not in self.keys:
                 raise Wrong(_unknown(str(name), list(self.keys)), (str(name),))
@@ -217,7 +221,7 @@ class Named:
     def read(self, value: Any) -> Any:
         """Read every entry."""
         if not _is_table(value):
-            raise Wrong(f"must be a table of names, got {value!r}")
+            raise Wrong(f"must be a table of names, got {shown(value)}")
         found = {}
         for name, given in value.items():
             _at(str(name), self.names, name)
@@ -236,18 +240,26 @@ def opened(kind: Kind, value: Mapping[str, Any]) -> Open:
     if not set(value) <= {RANGE, CHOICES, DEFAULT} or {RANGE, CHOICES} <= set(value):
         raise Wrong(
             "is left open by {range = [low, high]} or {choices = [...]}, either with a default; "
-            f"got {dict(value)!r}"
+            f"got {shown(dict(value))}"
         )
     if CHOICES in value:
         given = value[CHOICES]
         if not isinstance(given, list | tuple) or len(given) < 2:
-            raise Wrong(f"needs choices of at least two values, got {given!r}")
+            raise Wrong(f"needs choices of at least two values, got {shown(given)}")
         choices = tuple(_at(CHOICES, kind, one) for one in given)
-        default = _at(DEFAULT, kind, value.get(DEFAULT, choices[0]))
+        if any(_has_open(one) for one in choices):
+            raise Wrong("has a choice that is left open itself: leave open what is inside, or it")
+        default = _at(DEFAULT, kind, value[DEFAULT]) if DEFAULT in value else choices[0]
         if default not in choices:
-            raise Wrong(f"has the default {default!r}, which is none of its choices")
+            raise Wrong(f"has the default {shown(default)}, which is none of its choices")
         return Open(default, choices=choices)
     return _number(kind, value)
+
+
+def _has_open(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(_has_open(one) for one in value.values())
+    return isinstance(value, Open)
 
 
 def _number(kind: Kind, value: Mapping[str, Any]) -> Open:
@@ -258,16 +270,15 @@ def _number(kind: Kind, value: Mapping[str, Any]) -> Open:
     if numbers is None:
         raise Wrong("is no number: leave it open by {choices = [...]}")
     if not isinstance(given, list | tuple) or len(given) != 2:
-        raise Wrong(f"needs a range [low, high], got {given!r}")
+        raise Wrong(f"needs a range [low, high], got {shown(given)}")
     low, high = (_at(RANGE, numbers, one) for one in given)
     if low >= high:
-        raise Wrong(f"needs a range [low, high] with low below high, got {given!r}")
-    whole = numbers.whole or all(isinstance(one, int) for one in given)
-    middle = (low + high) // 2 if whole else (low + high) / 2
+        raise Wrong(f"needs a range [low, high] with low below high, got {shown(given)}")
+    middle = (low + high) // 2 if numbers.whole else (low + high) / 2
     default = _at(DEFAULT, numbers, value.get(DEFAULT, middle))
     if not low <= default <= high:
-        raise Wrong(f"has the default {default!r}, which is outside its range")
-    return Open(default, low, high, whole)
+        raise Wrong(f"has the default {shown(default)}, which is outside its range")
+    return Open(default, low, high, numbers.whole)
 
 
 def read(kind: Kind, value: Any, where: str) -> Any:
@@ -298,6 +309,16 @@ def _within(name: str, reading: Callable[[], Any]) -> Any:
         return reading()
     except Wrong as error:
         raise Wrong(error.problem, (name, *error.at)) from None
+
+
+def shown(value: Any) -> str:
+    """Show a value in an error; of a long one its beginning.
+
+    >>> shown("x" * 500)[-6:]
+    'xxx...'
+    """
+    text = str(type(value)) if isinstance(value, int) and abs(value) > LARGEST else repr(value)
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
 
 
 def _is_table(value: Any) -> bool:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 FILE = "vquery.toml"
 GIVEN = "Pipeline()"
+LONGEST = 1 << 20
+"""Bytes of a pipeline file."""
 Way = tuple[str, ...]
 
 
@@ -82,16 +84,8 @@ class Pipeline:
         """
         file = Path(path)
         file = file / FILE if file.is_dir() else file
-        try:
-            given = tomllib.loads(file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise PipelineError(
-                f"{file}: there is no such file; write one, or name another"
-            ) from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise PipelineError(f"{file}: this is no TOML: {error}") from None
         made = cls.__new__(cls)
-        made._made(given, file.parent, str(file))
+        made._made(_toml(file), file.parent, str(file))
         return made
 
     @property
@@ -188,6 +182,23 @@ class Pipeline:
 
     def __repr__(self) -> str:
         return f"<Pipeline {self.where}: {len(self.steps)} steps on {self.path}>"
+
+
+def _toml(file: Path) -> dict[str, Any]:
+    try:
+        with file.open("rb") as source:
+            given = source.read(LONGEST + 1)
+        read_whole = len(given) <= LONGEST
+        found = tomllib.loads(given.decode()) if read_whole else {}
+    except FileNotFoundError:
+        raise PipelineError(f"{file}: there is no such file; write one, or name another") from None
+    except OSError as error:
+        raise PipelineError(f"{file}: cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise PipelineError(f"{file}: this is no TOML: {error}") from None
+    if not read_whole:
+        raise PipelineError(f"{file}: this is no pipeline file: it has more than {LONGEST:,} bytes")
+    return found
 
 
 class _Slices(dict[str, Any]):

@@ -65,6 +65,13 @@ from vquery.pipeline.kinds import Open
             "k has the default 6, which is none of its choices",
         ),
         ({"exports": {"x": {"labels": "a", "threshold": {"range": [0, 1]}}}}, "must be a number"),
+        (
+            {"tasks": {"name": {"propagate": {"choices": [True, {"k": {"range": [3, 5]}}]}}}},
+            "tasks.name.propagate has a choice that is left open itself",
+        ),
+        ({"tasks": {"name": {"propagate": {"k": 10**400}}}}, "k must be a whole number"),
+        ({"files": "a\0b.py"}, "files.0 must be a path"),
+        ({"labels": {"name": ["x" * 999, 3]}}, "xxx..."),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_with_its_key(tmp_path, sections, told):
@@ -85,6 +92,12 @@ def test_the_file_is_named(tmp_path):
     file.write_bytes(b'collection = "\xff"')
     with pytest.raises(PipelineError, match="this is no TOML"):
         vq.Pipeline.load(file)
+    for hostile in ("a = " + "[" * 9999, "a = " + "9" * 5000, "a = 1 # " + "x" * (1 << 20)):
+        file.write_text(hostile)
+        with pytest.raises(PipelineError, match="this is no"):
+            vq.Pipeline.load(file)
+    with pytest.raises(PipelineError, match="cannot be read: Not a directory"):
+        vq.Pipeline.load(file / "inside" / "x.toml")
     file.write_text("[tasks.name]\n")
     with pytest.raises(PipelineError, match=r"vquery\.toml: lacks the key 'collection'"):
         vq.Pipeline.load(file)
@@ -102,7 +115,7 @@ def test_open_values_and_their_defaults(tmp_path):
         tasks={
             "name": {
                 "propagate": {
-                    "threshold": {"range": [0.2, 0.8]},
+                    "threshold": {"range": [0, 1]},
                     "k": {"range": [4, 9]},
                     "exclusive": {"choices": [True, False]},
                 }
@@ -110,7 +123,7 @@ def test_open_values_and_their_defaults(tmp_path):
         },
     )
     assert made.open == {
-        "tasks.name.propagate.threshold": Open(0.5, 0.2, 0.8, whole=False),
+        "tasks.name.propagate.threshold": Open(0.5, 0, 1, whole=False),
         "tasks.name.propagate.k": Open(6, 4, 9, whole=True),
         "tasks.name.propagate.exclusive": Open(default=True, choices=(True, False)),
     }
