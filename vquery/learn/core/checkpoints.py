@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
+import re
 import secrets
 import warnings
 from dataclasses import dataclass
@@ -52,9 +52,7 @@ class Saved:
 
     def network(self, prefix: str = NETWORK) -> nn.Module:
         """Build the network with its weights, ready to be applied."""
-        found = build(self.architecture)
-        put(found, self.part(prefix), what=str(self.path))
-        return found.eval()
+        return fitted(self.architecture, self.part(prefix), what=str(self.path)).eval()
 
 
 def save(
@@ -120,7 +118,7 @@ def load(path: Path, expected: Architecture | None = None) -> Saved:
         )
     try:
         told = dict(json.loads(metadata["told"]))
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise LearnError(f"{path}: is damaged: its notes cannot be read") from error
     return Saved(path, architecture, tensors, told)
 
@@ -175,12 +173,26 @@ def foreign(path: Path) -> dict[str, torch.Tensor]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of rare pickle protocols: it reads or it fails
             found = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise LearnError(
-            f"{path}: refused or damaged: only tensors are read from a pickle ({reason})"
-        ) from error
+    except MemoryError:
+        raise
+    except Exception as error:  # what a damaged pickle raises may be anything
+        raise LearnError(f"{path}: {_refused(error)}") from error
     return _flat(path, found)
+
+
+def _refused(error: Exception) -> str:
+    """Say why PyTorch did not read a pickle, without its advice to run it.
+
+    >>> _refused(ValueError("Unsupported global: GLOBAL os.system was not an allowed global"))
+    'refused: only tensors are read from a pickle, and it holds os.system. Give a state dict: ...'
+    """
+    inside = re.search(r"(?:GLOBAL|global:?|class) ([\w.]+\.\w+)", str(error))
+    if inside is None:
+        return f"refused or damaged: only tensors are read from a pickle ({type(error).__name__})"
+    return (
+        f"refused: only tensors are read from a pickle, and it holds {inside[1]}. Give a state "
+        "dict: torch.save(model.state_dict(), path)"
+    )
 
 
 def _flat(path: Path, found: object) -> dict[str, torch.Tensor]:
@@ -210,7 +222,7 @@ def put(network: nn.Module, tensors: Mapping[str, torch.Tensor], *, what: str) -
     other = [n for n, one in wanted.items() if n in tensors and tensors[n].shape != one.shape]
     if missing or extra or other:
         said = [
-            f"{len(names)} {how}, such as {names[0]!r}"
+            f"{len(names)} {how}, such as {names[0][:80]!r}"
             for names, how in (
                 (missing, "missing"),
                 (extra, "unknown"),
@@ -219,4 +231,29 @@ def put(network: nn.Module, tensors: Mapping[str, torch.Tensor], *, what: str) -
             if names
         ]
         raise LearnError(f"{what}: the weights are of another network: {'; '.join(said)}")
-    network.load_state_dict(dict(tensors))
+    if next(network.parameters(), torch.empty(0)).is_meta:
+        return
+    try:
+        network.load_state_dict(dict(tensors))
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise LearnError(f"{what}: the weights cannot be taken: {reason}") from error
+
+
+def fitted(
+    architecture: Architecture, tensors: Mapping[str, torch.Tensor], *, what: str
+) -> nn.Module:
+    """Build the network of some weights and give it them.
+
+    It is built without memory first: a small file that describes a huge network takes none.
+
+    Raises
+    ------
+    LearnError
+        If it cannot be built, or they are of another network.
+    """
+    with torch.device("meta"):
+        put(build(architecture), tensors, what=what)
+    network = build(architecture)
+    put(network, tensors, what=what)
+    return network

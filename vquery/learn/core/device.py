@@ -26,14 +26,18 @@ def pick(device: str | torch.device | None = None) -> torch.device:
     """
     if device is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    unknown = f"device={str(device)!r}: PyTorch knows no such device; try 'cpu' or 'cuda'"
     try:
         found = torch.device(device)
-    except RuntimeError:
+    except (RuntimeError, TypeError):
+        raise LearnError(unknown) from None
+    if found.type == "meta":  # which keeps no numbers
+        raise LearnError(unknown)
+    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
+        there = torch.cuda.device_count() or "no"
         raise LearnError(
-            f"device={device!r}: PyTorch knows no such device; try 'cpu' or 'cuda'"
-        ) from None
-    if found.type == "cuda" and not torch.cuda.is_available():
-        raise LearnError(f"device={str(device)!r}: PyTorch {torch.__version__} sees no GPU here")
+            f"device={str(device)!r}: PyTorch {torch.__version__} sees {there} GPU here"
+        )
     return found
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SIDE = 64
 """Pixels of the square that pictures are brought to."""
 WIDTH, BLOCKS = 32, (1, 1, 1, 1)
+MOST_STAGES, MOST_BLOCKS = 8, 200
+"""What a description may ask for, since it may come from a stranger's file."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Architecture:
         try:
             found = json.loads(text)
             return cls(str(found["kind"]), dict(found["values"]))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise LearnError(f"not the description of a network: {text[:80]!r}") from error
 
     def __str__(self) -> str:
@@ -106,6 +108,8 @@ class SmallResNet(nn.Module):
         self, width: int = WIDTH, blocks: tuple[int, ...] = BLOCKS, channels: int = 3
     ) -> None:
         super().__init__()
+        if len(blocks) > MOST_STAGES or sum(blocks) > MOST_BLOCKS:
+            raise ValueError(f"at most {MOST_STAGES} stages and {MOST_BLOCKS} blocks")
         self.stem = _convolution(channels, width, 1)
         stages, inside = [], width
         for number, count in enumerate(blocks):
@@ -166,5 +170,8 @@ def build(architecture: Architecture) -> nn.Module:
         raise LearnError(f"there is no network of kind {architecture.kind!r}; known: {known}")
     try:
         return builder(**architecture.values)
-    except (TypeError, ValueError, RuntimeError, IndexError) as error:
-        raise LearnError(f"the network {architecture} cannot be built: {error}") from error
+    except LearnError:
+        raise
+    except (TypeError, ValueError, RuntimeError, LookupError, AttributeError) as error:
+        said = str(architecture)[:200]
+        raise LearnError(f"the network {said} cannot be built: {error}") from error

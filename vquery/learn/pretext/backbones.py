@@ -6,7 +6,10 @@ weights come from a file of the user.
 
 from __future__ import annotations
 
+import copy
 import importlib
+import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,6 +19,7 @@ from torch.nn import functional
 from vquery.errors import LearnError, MissingDependencyError
 from vquery.learn.core import checkpoints
 from vquery.learn.core.networks import BUILDERS, Architecture, build
+from vquery.learn.core.values import is_number, whole
 from vquery.learn.pretext.network import KIND
 
 if TYPE_CHECKING:
@@ -52,9 +56,14 @@ class Adapted(nn.Module):
     ) -> None:
         super().__init__()
         self.inner, self.size = inner, size
+        if size is not None:
+            whole("size", size, 1)
         for name, values in (("mean", mean), ("std", std)):
-            if len(values) != 3:
+            if len(values) != 3 or not all(map(is_number, values)):
                 raise LearnError(f"{name}= takes three numbers (red, green, blue), got {values!r}")
+        if 0 in std:
+            raise LearnError(f"std= takes three numbers other than 0, got {std!r}")
+        for name, values in (("mean", mean), ("std", std)):
             self.register_buffer(name, torch.tensor(list(values)).view(1, 3, 1, 1))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -86,8 +95,8 @@ def start(
     Parameters
     ----------
     module
-        None for the residual network defined here, a module, or ``"timm:NAME"`` and
-        ``"open_clip:NAME"`` for networks of those libraries.
+        None for the residual network defined here, a module, of which a copy is taken, or
+        ``"timm:NAME"`` and ``"open_clip:NAME"`` for networks of those libraries.
     weights
         A state dict for it (safetensors, or a file of ``torch.save``), or a model of vquery.
     small
@@ -99,15 +108,26 @@ def start(
     LearnError, MissingDependencyError
         If weights do not fit or cannot be read, or a library is not installed.
     """
-    if module is None:
-        return _small(weights, small)
     how = {"size": size, "mean": [*mean], "std": [*std]}
+    if module is None:
+        if how != {"size": None, "mean": [0.0] * 3, "std": [1.0] * 3}:
+            raise LearnError("size=, mean= and std= are of a network of your own: give it too")
+        return _small(weights, small)
     if isinstance(module, str):
         inner = _by_name(module)
         architecture = Architecture("named", {"name": module, **how})
-    else:
-        inner, name = module, f"{type(module).__module__}.{type(module).__qualname__}"
+    elif isinstance(module, nn.Module):
+        # a copy, lest training changes the user's own, and with it the start of the next run
+        inner, name = (
+            copy.deepcopy(module),
+            f"{type(module).__module__}.{type(module).__qualname__}",
+        )
         architecture = Architecture(GIVEN, {"module": name, **how})
+    else:
+        raise LearnError(
+            "a network is a torch.nn.Module, 'timm:NAME' or 'open_clip:NAME', got "
+            f"{type(module).__name__}"
+        )
     if weights is not None:
         checkpoints.put(inner, checkpoints.foreign(weights), what=str(weights))
     return Adapted(inner, size, mean, std), architecture
@@ -125,7 +145,9 @@ def dimension_of(backbone: nn.Module, side: int) -> int:
     try:
         with torch.inference_mode():
             return int(backbone(torch.zeros(1, 3, side, side)).shape[1])
-    except (RuntimeError, TypeError) as error:
+    except LearnError:
+        raise
+    except Exception as error:  # whatever somebody's network may raise
         raise LearnError(
             f"the network cannot take pictures (1, 3, {side}, {side}): {error}; give size= where "
             "it needs another one"
@@ -137,9 +159,7 @@ def _small(weights: Path | None, small: Mapping[str, Any]) -> tuple[nn.Module, A
         architecture = Architecture(SMALL, dict(small))
         return build(architecture), architecture
     tensors, architecture = _kept(weights)
-    network = build(architecture)
-    checkpoints.put(network, tensors, what=str(weights))
-    return network, architecture
+    return checkpoints.fitted(architecture, tensors, what=str(weights)), architecture
 
 
 def _kept(weights: Path) -> tuple[dict[str, torch.Tensor], Architecture]:
@@ -150,8 +170,8 @@ def _kept(weights: Path) -> tuple[dict[str, torch.Tensor], Architecture]:
         saved = checkpoints.load(weights)
         if saved.architecture.kind != KIND:
             raise LearnError(f"{weights}: is of {saved.architecture}, which is no embedding")
-        inner = saved.architecture.values["backbone"]
-        return saved.part(inside), Architecture(inner["kind"], inner["values"])
+        inner = saved.architecture.values.get("backbone")
+        return saved.part(inside), Architecture.read(json.dumps(inner))
     return tensors, Architecture(SMALL, _values_of(tensors, weights))
 
 
@@ -176,23 +196,25 @@ def _values_of(tensors: Mapping[str, torch.Tensor], weights: Path) -> dict[str, 
 
 def _number(name: str) -> int:
     part = name.split(".")[1] if name.startswith("stages.") else "0"
-    return int(part) if part.isdecimal() else 0
+    return int(part[:9]) if part.isdecimal() else 0
 
 
 def _by_name(text: str) -> nn.Module:
     """Make a network of timm or open_clip, with fresh weights."""
     library, _, name = text.partition(":")
-    if library not in LIBRARIES or not name:
+    # names with ':' or '/' are addresses, of which both libraries fetch what is there
+    if library not in LIBRARIES or not re.fullmatch(r"[\w.-]+", name):
         raise LearnError(f"a network by name is 'timm:NAME' or 'open_clip:NAME', got {text!r}")
     try:
         found = importlib.import_module(library)
     except ImportError as error:
         raise MissingDependencyError(f"{text!r} needs {library}: pip install {library}") from error
     try:
-        if library == "timm":
-            made: nn.Module = found.create_model(name, pretrained=False, num_classes=0)
-        else:
-            made = found.create_model(name, pretrained=None).visual
+        with torch.device("cpu"):
+            if library == "timm":
+                made: nn.Module = found.create_model(name, pretrained=False, num_classes=0)
+            else:
+                made = found.create_model(name, pretrained=None).visual
     except (RuntimeError, ValueError, KeyError) as error:
         raise LearnError(f"{library} knows no network {name!r}: {error}") from error
     return made

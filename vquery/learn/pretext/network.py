@@ -76,6 +76,8 @@ def made(backbone: nn.Module, architecture: Architecture) -> Pretext:
 
 
 def _built(backbone: Mapping[str, Any], sizes: list[int]) -> Pretext:
+    if backbone["kind"] == KIND:
+        raise ValueError("its backbone is an embedding")
     inner = build(Architecture(backbone["kind"], backbone["values"]))
     return Pretext(inner, Layers(tuple(sizes)), sizes[0])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -75,10 +76,10 @@ def test_a_pickle_is_never_run(tmp_path, protocol):
     path.write_bytes(pickle.dumps({"state_dict": Bomb(harm)}, protocol))
     with pytest.raises(LearnError, match="is a pickle, which could run anything"):
         checkpoints.load(path)
-    with pytest.raises(LearnError, match="refused or damaged: only tensors"):
+    with pytest.raises(LearnError, match="refused.*: only tensors"):
         checkpoints.foreign(path)
     torch.save({"x": torch.zeros(1), "bomb": Bomb(harm)}, path)
-    with pytest.raises(LearnError, match="refused or damaged: only tensors"):
+    with pytest.raises(LearnError, match="refused.*: only tensors"):
         checkpoints.foreign(path)
     assert not harm.exists()
 
@@ -115,10 +116,76 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path):
 def test_any_length_of_the_header_is_read(tmp_path):
     """A length that ends with the byte 0x80 looks like the beginning of a pickle."""
     lengths = set()
-    for size in range(300):
+    for size in range(0, 300, 8):  # lengths are multiples of 8
         path = tmp_path / "one.safetensors"
         checkpoints.save(path, Architecture("layers", {}), {"a": torch.zeros(1)}, {"x": "y" * size})
         lengths.add(path.read_bytes()[0])
         checkpoints.load(path)
         checkpoints.foreign(path)
     assert 0x80 in lengths
+
+
+HOSTILE = {
+    "deep": "[" * 100_000,
+    "no backbone": '{"kind": "pretext", "values": {}}',
+    "an empty one": '{"kind": "pretext", "values": {"backbone": {}, "sizes": [4, 2]}}',
+    "huge": '{"kind": "small_resnet", "values": {"width": 100000}}',
+    "high": '{"kind": "small_resnet", "values": {"width": 1, "blocks": [1000000000]}}',
+    "nested": '{"kind": "pretext", "values": {"backbone": {"kind": "pretext", "values": {}}}}',
+}
+
+
+@pytest.mark.parametrize("architecture", HOSTILE.values(), ids=HOSTILE)
+def test_a_description_by_a_stranger_takes_no_memory(tmp_path, architecture, monkeypatch):
+    notes = {"vquery": "1", "architecture": architecture, "told": "{}"}
+    save_file({"network.x": torch.zeros(1)}, tmp_path / "a.safetensors", notes)
+    made = []
+    start = torch.nn.Conv2d.__init__
+
+    def counted(self, *args, **more):
+        start(self, *args, **more)
+        made.append(self.weight)
+
+    monkeypatch.setattr(torch.nn.Conv2d, "__init__", counted)
+    with pytest.raises(LearnError):
+        checkpoints.load(tmp_path / "a.safetensors").network()
+    assert all(one.is_meta for one in made)
+
+
+def test_notes_that_are_nested_for_ever_are_told(tmp_path):
+    notes = {"vquery": "1", "architecture": TINY.written(), "told": "[" * 100_000}
+    save_file({"x": torch.zeros(1)}, tmp_path / "a.safetensors", notes)
+    with pytest.raises(LearnError, match="its notes cannot be read"):
+        checkpoints.load(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_whatever_is_wrong_with_a_pickle_is_told(tmp_path, zipped):
+    path = tmp_path / "a.pt"
+    torch.save(build(TINY).state_dict(), path, _use_new_zipfile_serialization=zipped)
+    content, rng = path.read_bytes(), np.random.default_rng(0)
+    refused = 0
+    for _ in range(60):
+        changed = np.frombuffer(content, np.uint8).copy()
+        changed[rng.integers(4, 3000, 5)] = rng.integers(0, 256, 5)
+        path.write_bytes(changed.tobytes())
+        try:
+            checkpoints.foreign(path)
+        except LearnError:
+            refused += 1
+    assert refused > 10
+
+
+def test_a_whole_model_is_refused_and_the_way_out_is_told(tmp_path):
+    torch.save(build(TINY), tmp_path / "a.pt")
+    with pytest.raises(LearnError) as told:
+        checkpoints.foreign(tmp_path / "a.pt")
+    assert "it holds vquery.learn.core.networks.SmallResNet. Give a state dict" in str(told.value)
+    assert "\x1b" not in str(told.value)
+
+
+def test_tensors_that_no_network_takes_are_told():
+    network = build(TINY)
+    sparse = {n: t.to_sparse() if t.ndim > 1 else t for n, t in network.state_dict().items()}
+    with pytest.raises(LearnError, match="a: the weights cannot be taken"):
+        checkpoints.put(network, sparse, what="a")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 
 import pytest
 import torch
@@ -77,3 +78,42 @@ def test_libraries_are_asked_for_by_name():
         start("resnet18", None, SMALL)
     with pytest.raises(MissingDependencyError, match="pip install timm"):
         build(Architecture("named", {"name": "timm:resnet18"}))
+
+
+@pytest.mark.parametrize("name", ["timm:hf-hub:some/one", "timm:local-dir:/x", "open_clip:a/b"])
+def test_nothing_is_fetched_from_an_address(name, monkeypatch):
+    """Both libraries would take it for one, also where pretrained weights are not wanted."""
+    monkeypatch.setitem(sys.modules, name.partition(":")[0], None)
+    with pytest.raises(LearnError, match="a network by name is"):
+        build(Architecture("named", {"name": name}))
+
+
+def test_the_user_s_own_network_stays_as_it_is(tmp_path):
+    mine = torch.nn.Linear(2, 2)
+    save_file({n: t + 1 for n, t in mine.state_dict().items()}, tmp_path / "more.safetensors")
+    before = mine.weight.detach().clone()
+    found, _ = start(mine, tmp_path / "more.safetensors", SMALL)
+    assert (found.inner.weight == before + 1).all()
+    assert (mine.weight == before).all()
+
+
+class Fixed(torch.nn.Module):
+    def forward(self, x):
+        assert x.shape[-1] == 224, "224 pixels"
+        return x.flatten(1)
+
+
+@pytest.mark.parametrize(
+    ("module", "how", "message"),
+    [
+        (None, {"size": 8}, "are of a network of your own"),
+        (torch.nn.Flatten(), {"std": (0.0, 1.0, 1.0)}, "std= takes three numbers other than 0"),
+        (torch.nn.Flatten(), {"mean": ("a", 0, 0)}, "mean= takes three numbers"),
+        (torch.nn.Flatten(), {"size": 2.5}, "size must be a whole number"),
+        (3, {}, "a network is a torch.nn.Module, .* got int"),
+        (Fixed(), {}, "(?s)224 pixels.*; give size="),
+    ],
+)
+def test_options_that_cannot_be_are_told(module, how, message):
+    with pytest.raises(LearnError, match=message):
+        dimension_of(start(module, None, SMALL, **how)[0], 16)
