@@ -7,6 +7,8 @@ are kept in a file that is mapped.
 
 from __future__ import annotations
 
+import math
+import os
 import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -34,6 +36,8 @@ IN_MEMORY = 1 << 30
 """Bytes of pictures from which they are kept in a temporary file."""
 ALONE = -1
 Kind = Literal["detection", "frame"]
+TABLES = {"detection": ("picture.detection", "picture.drawn"), "frame": ("picture.frame",)}
+"""Where pictures are kept: crops of boxes that people drew are apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,17 +128,13 @@ def load(
     LearnError
         If none has a picture.
     """
-    table = f"picture.{kind}"
-    if table not in snapshot.tables():
-        raise LearnError(f"the collection has no pictures of {kind}s: index videos with pictures")
-    rows = snapshot.read(table, columns=["item_id", "jpeg", "video"])
-    asked = len(rows)
+    rows, at = _pictured(snapshot, kind)
+    asked = rows.num_rows
     if ids is not None:
         wanted = np.unique(np.asarray(ids, np.int64))
         asked = len(wanted)
-        rows = rows.filter(pc.is_in(rows["item_id"], value_set=pa.array(wanted)))
-    rows = rows.filter(pc.is_valid(rows["jpeg"]))
-    pixels, good = _decode(rows["jpeg"], side, progress, stretch=kind == "frame")
+        at = at[np.isin(rows["item_id"].to_numpy()[at], wanted)]
+    pixels, good = _decode(rows["jpeg"], at, side, progress, stretch=kind == "frame")
     if not len(good):
         raise LearnError(f"none of {asked:,} {kind}s has a picture that can be read")
     kept = rows.select(["item_id", "video"]).take(pa.array(good))
@@ -142,32 +142,71 @@ def load(
     return Pictures(pixels, *facts, without=asked - len(good))
 
 
+def pictured(snapshot: Snapshot, kind: Kind) -> Ints:
+    """Return the ids of the detections or frames that have a picture, ascending.
+
+    Raises
+    ------
+    LearnError
+        If the collection has no pictures of the kind.
+    """
+    rows, at = _pictured(snapshot, kind)
+    return np.asarray(rows["item_id"].to_numpy()[at])
+
+
+def _pictured(snapshot: Snapshot, kind: Kind) -> tuple[pa.Table, Ints]:
+    """Return all rows of pictures, which are mapped, and which of them have one, in order of ids.
+
+    Rows are not filtered, since that would bring the pictures into memory.
+    """
+    there = [table for table in TABLES[kind] if table in snapshot.tables()]
+    if not there:
+        raise LearnError(f"the collection has no pictures of {kind}s: index videos with pictures")
+    columns = ["item_id", "jpeg", "video"]
+    rows = pa.concat_tables([snapshot.read(table, columns=columns) for table in there])
+    at = np.flatnonzero(pc.is_valid(rows["jpeg"]).to_numpy())
+    return rows, at[np.argsort(rows["item_id"].to_numpy()[at], kind="stable")]
+
+
 def _decode(
-    jpegs: pa.ChunkedArray, side: int, progress: Callable[[str], None] | None, *, stretch: bool
+    jpegs: pa.ChunkedArray,
+    at: Ints,
+    side: int,
+    progress: Callable[[str], None] | None,
+    *,
+    stretch: bool,
 ) -> tuple[npt.NDArray[np.uint8], Ints]:
-    """Decode pictures; return them and the rows that could be decoded."""
-    shape = (len(jpegs), 3, side, side)
-    pixels = _space(shape)
+    """Decode the pictures of some rows; return them and the rows that could be decoded."""
+    pixels = _space((len(at), 3, side, side))
     good: list[int] = []
-    for row, jpeg in enumerate(jpegs):
+    for done, row in enumerate(at.tolist(), 1):
         try:
-            picture = decode_jpeg(jpeg.as_py())
+            picture = decode_jpeg(jpegs[row].as_py())
         except MediaError:
             continue  # counted: it is one of those without a picture
         square = squared(picture, side, stretch=stretch)
         pixels[len(good)] = square[:, :, ::-1].transpose(2, 0, 1)
         good.append(row)
-        if progress is not None and row % 10_000 == 9_999:
-            progress(f"{row + 1:,} of {len(jpegs):,} pictures read")
+        if progress is not None and done % 10_000 == 0:
+            progress(f"{done:,} of {len(at):,} pictures read")
     return pixels[: len(good)], np.array(good, np.int64)
 
 
 def _space(shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
     """Make room for pictures: in memory, or in a file that goes with the array."""
-    if int(np.prod(shape)) <= IN_MEMORY:
+    size = math.prod(shape)
+    if size <= IN_MEMORY:
         return np.empty(shape, np.uint8)
-    with tempfile.TemporaryFile(prefix="vquery-pictures-") as file:
-        return np.memmap(file, np.uint8, "w+", shape=shape)
+    try:
+        with tempfile.TemporaryFile(prefix="vquery-pictures-") as file:
+            if hasattr(os, "posix_fallocate"):  # else a disk that gets full ends the process
+                os.posix_fallocate(file.fileno(), 0, size)
+            return np.memmap(file, np.uint8, "w+", shape=shape)
+    except OSError as error:
+        raise LearnError(
+            f"{tempfile.gettempdir()}: {size / 1e9:.1f} GB of pictures cannot be put there: "
+            f"{error.strerror}; point TMPDIR to a larger disk, or give a smaller side="
+        ) from error
 
 
 def _facts(

@@ -76,10 +76,10 @@ def test_a_pickle_is_never_run(tmp_path, protocol):
     path.write_bytes(pickle.dumps({"state_dict": Bomb(harm)}, protocol))
     with pytest.raises(LearnError, match="is a pickle, which could run anything"):
         checkpoints.load(path)
-    with pytest.raises(LearnError, match="refused.*: only tensors"):
+    with pytest.raises(LearnError, match="only tensors are read"):
         checkpoints.foreign(path)
     torch.save({"x": torch.zeros(1), "bomb": Bomb(harm)}, path)
-    with pytest.raises(LearnError, match="refused.*: only tensors"):
+    with pytest.raises(LearnError, match="only tensors are read"):
         checkpoints.foreign(path)
     assert not harm.exists()
 

@@ -8,7 +8,7 @@ import torch
 
 import vquery as vq
 from vquery.errors import LearnError
-from vquery.learn.core.pictures import ALONE, Pictures, load
+from vquery.learn.core.pictures import ALONE, Pictures, load, pictured
 from vquery.media.pictures import decode_jpeg
 from vquery.store import Store
 
@@ -65,6 +65,30 @@ def test_large_collections_of_pictures_are_mapped(snapshot, monkeypatch):
     mapped = load(snapshot, "detection", side=16)
     assert isinstance(mapped.pixels, np.memmap)
     assert (mapped.pixels == plain.pixels).all()
+
+
+def test_a_disk_without_room_for_pictures_is_told(snapshot, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("vquery.learn.core.pictures.IN_MEMORY", 100)
+    monkeypatch.setattr("os.posix_fallocate", full, raising=False)
+    with pytest.raises(LearnError, match=r"0\.0 GB of pictures cannot be put there: No space left"):
+        load(snapshot, "detection", side=16)
+
+
+def test_boxes_drawn_by_hand_are_among_the_others_in_order(path):
+    with vq.open(path) as db:
+        before = load(Store.open(path).snapshot(), "detection", side=16)
+        drawn = db.draw("a.mp4", 0.5, (0.1, 0.1, 0.4, 0.5))
+        with Store.open(path).snapshot() as snapshot:
+            found = load(snapshot, "detection", side=16)
+            assert pictured(snapshot, "detection").tolist() == found.ids.tolist()
+    assert found.ids.tolist() == sorted([*before.ids.tolist(), drawn.detection_id])
+    (row,) = np.flatnonzero(found.ids == drawn.detection_id)
+    assert (found.videos[found.video[row]], found.track[row]) == ("a.mp4", drawn.track)
+    kept = np.delete(np.arange(len(found)), row)
+    assert (found.pixels[kept] == before.pixels).all()
 
 
 def test_a_collection_without_pictures_says_so(tmp_path):
