@@ -86,7 +86,8 @@ def act(
 
 def check_concept(concept: str) -> None:
     """Refuse what cannot name a concept."""
-    if not concept.isidentifier() or (concept != "name" and concept in PUBLIC_DETECTION.names):
+    named = isinstance(concept, str) and concept.isidentifier()
+    if not named or (concept != "name" and concept in PUBLIC_DETECTION.names):
         raise LabelError(
             f"{concept!r} cannot name a concept, since it names a column: use letters, digits and "
             f"'_', and none of {', '.join(PUBLIC_DETECTION.names)}"

@@ -88,6 +88,8 @@ class Ensemble:
         strange = [look for look in looks if look not in LOOKS]
         if strange:
             raise MediaError(f"looks must be of {', '.join(LOOKS)}, got {strange[0]!r}")
+        if len(set(looks)) < len(looks):
+            raise MediaError(f"looks must be different ones, got {', '.join(looks)}")
         if not 1 <= agree <= len(looks):
             raise MediaError(f"agree must be from 1 to the {len(looks)} looks, got {agree}")
         self._detector, self._score = detector, score

@@ -36,19 +36,21 @@ class World:
         words: dict[float, str] | None = None,
         *,
         same_shot: bool = False,
+        faces: int = FACES,
+        kind: str = "face",
     ) -> dict[str, list[int]]:
         """Add a video of people, each from a second on; return the detections of each person.
 
-        Each track has `FACES` faces in two seconds, and a shot of its own unless all share one;
-        ``words`` are said at their second.
+        Each track has so many faces (or detections of another kind) in two seconds, and a shot of
+        its own unless all share one; ``words`` are said at their second.
         """
         with self.db._store.writer("made") as writer:
             number = writer.register([NewVideo(video, None, kind="none")])[video]
             base = number * IDS_PER_VIDEO + 1
             rows, vectors, found = [], [], {}
             for shot, (person, start) in enumerate(tracks):
-                for face in range(FACES):
-                    at = int((start + 2 * face / FACES) * 1e6)
+                for face in range(faces):
+                    at = int((start + 2 * face / faces) * 1e6)
                     item = base + len(rows)
                     found.setdefault(person, []).append(item)
                     rows.append(
@@ -56,11 +58,11 @@ class World:
                             "detection_id": item,
                             "video": video,
                             "start_us": at,
-                            "end_us": at + int(2e6 / FACES),
+                            "end_us": at + int(2e6 / faces),
                             **dict(
                                 zip(("x1", "y1", "x2", "y2"), (0.1, 0.1, 0.3, 0.4), strict=True)
                             ),
-                            "class": "face",
+                            "class": kind,
                             "score": 0.9,
                             "track": base + shot,
                             "shot_id": base + (0 if same_shot else shot),

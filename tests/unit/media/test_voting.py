@@ -174,6 +174,8 @@ class TestLooks:
     def test_what_cannot_be(self) -> None:
         with pytest.raises(MediaError, match=r"looks must be of whole, .*, got 'upside'"):
             Ensemble(Blobs(), looks=["whole", "upside"])
+        with pytest.raises(MediaError, match="different ones, got whole, whole"):
+            Ensemble(Blobs(), looks=["whole", "whole"])
         with pytest.raises(MediaError, match="agree must be from 1 to the 1 looks"):
             Ensemble(Blobs(), looks=["whole"])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -60,7 +61,7 @@ def scored(
                 zip(said["detection_id"].to_pylist(), said["label"].to_pylist(), strict=True)
             )
         else:
-            given = dict(examples)
+            given = _examples(examples)
         if all(label is None for label in given.values()):
             raise LabelError(f"nothing is labelled of {concept!r}: label one example, or more")
         every = np.union1d(ids, np.array(list(given), np.int64)).astype(np.int64)
@@ -81,6 +82,17 @@ def scored(
 
 NOBODY = ""
 """The class of what people say is none of them, and of all else; no label is empty."""
+
+
+def _examples(given: Any) -> dict[int, str | None]:
+    """Check examples: detection → label."""
+    good = isinstance(given, Mapping) and all(
+        isinstance(item, int | np.integer) and isinstance(label, str | None)
+        for item, label in given.items()
+    )
+    if not good:
+        raise LabelError(f"examples= must give each detection id its label, got {given!r}")
+    return {int(item): label for item, label in given.items()}
 
 
 def _named(label: str | None) -> str:

@@ -294,6 +294,8 @@ def of_tracks(chance: Floats, track: pa.ChunkedArray) -> Floats:
 
 def _items(snapshot: Snapshot, over: Any, found: Trained, concept: str) -> Items:
     kind = found.told["over"]
+    if kind not in (described.DETECTIONS, described.SPANS):
+        raise LearnError(f"{found.name!r} is damaged (it is of {kind!r}): train it again")
     if over is not None:
         items = items_of(over, snapshot)
         if items.kind != kind:
@@ -336,6 +338,9 @@ def classified(
             view = seen(snapshot, items, spaces, network.side)
             classes, chance = network.classes_, network.predict_proba(view.x)
         else:
+            if options or spaces is not None:
+                odd = ", ".join([*options, *(["spaces"] if spaces is not None else [])])
+                raise LearnError(f"{odd}: are for files .onnx; the model {model!r} has its own")
             found = _usable(store, str(model))
             items = _items(snapshot, over, found, found.concept)
             view = seen(snapshot, items, found.told["spaces"] or None, found.told["side"])

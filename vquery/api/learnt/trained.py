@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from vquery.api.labelling import NONE_OF_THEM
@@ -86,6 +87,9 @@ def _left_out(path: Path, told: dict[str, Any]) -> pa.Table:
     missing = [name for name in COLUMNS if name not in found.column_names]
     if missing:
         raise LearnError(f"{path}: is damaged (no column {missing[0]!r}); {AGAIN}")
+    lengths = set(pc.list_value_length(found["probability"]).to_pylist())
+    if lengths - {len(told["classes"])}:
+        raise LearnError(f"{path}: is damaged (not one probability a class); {AGAIN}")
     of = (found.schema.metadata or {}).get(VERSION.encode())
     if of is not None and of.decode() != told[VERSION]:
         raise LearnError(

@@ -111,6 +111,10 @@ class FewShot:
             raise LearnError("no example has a class: label at least one item")
         soft, names = soft[:, there], tuple(names[at] for at in there)
         around = None if background is None else _vectors(background)
+        if around is not None and around.shape[1] != given.shape[1]:
+            raise SchemaError(
+                f"background must have {given.shape[1]} dimensions as X, got {around.shape[1]}"
+            )
         if len(names) < 2 and (around is None or not len(around)):
             raise LearnError(
                 f"all examples are {names[0]!r}: give one of another class, or background=, "

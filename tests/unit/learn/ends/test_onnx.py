@@ -78,3 +78,40 @@ def test_what_cannot_be_is_said(tmp_path):
         OnnxClassifier(tmp_path / "bad.onnx")
     with pytest.raises(MediaError, match="cannot be read"):
         OnnxClassifier(tmp_path / "missing.onnx")
+
+
+def written(path, weights, *, shape=("n", 4), classes=None, softmax=True):
+    """Write a linear classifier as anybody could."""
+    helper, real = onnx.helper, onnx.TensorProto.FLOAT
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["l" if softmax else "y"])]
+    nodes += [helper.make_node("Softmax", ["l"], ["y"], axis=1)] if softmax else []
+    graph = helper.make_graph(
+        nodes,
+        "linear",
+        [helper.make_tensor_value_info("x", real, list(shape))],
+        [helper.make_tensor_value_info("y", real, ["n", 2])],
+        [onnx.numpy_helper.from_array(np.asarray(weights, np.float32), "w")],
+    )
+    opsets = [helper.make_opsetid("", 13)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    helper.set_model_props(model, {} if classes is None else {"classes": classes})
+    path.write_bytes(model.SerializeToString())
+    return str(path)
+
+
+def test_files_of_strangers_are_read_with_care(tmp_path):
+    path, plain, x = tmp_path / "net.onnx", np.eye(4, 2), np.ones((3, 4))
+    for told in ("{", "5", '{"a": 1, "b": 2}', '[["a"], ["b"]]'):
+        with pytest.raises(MediaError, match="no list of names"):
+            OnnxClassifier(written(path, plain, classes=told))
+    with pytest.raises(MediaError, match="too large"):
+        OnnxClassifier(written(path, plain, shape=("n", 2**40)), classes=["a", "b"])
+    assert OnnxClassifier(written(path, plain), classes=["a", "b"]).predict(x).tolist() == ["a"] * 3
+    lost = OnnxClassifier(written(path, plain * np.nan, softmax=False), classes=["a", "b"])
+    with pytest.raises(MediaError, match="item 0 is not finite"):
+        lost.predict(x)
+    below = OnnxClassifier(written(path, [[2, -1], *[[0, 0]] * 3], softmax=False), classes="ab")
+    with pytest.raises(MediaError, match=r"no probabilities .* the least is -1"):
+        below.predict(x)
+    with pytest.raises(MediaError, match="takes numbers"):
+        below.predict([["a"] * 4])

@@ -1,0 +1,70 @@
+"""What is left out stays left out, and what was begun is taken up only if it is the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vquery.errors import LearnError
+from vquery.learn.augment import Flip
+from vquery.learn.ends import EndModel
+from vquery.learn.ends.folds import enough, left_out, temperature
+from vquery.supervise.soft import softmax
+
+
+def sure(n: int = 60):
+    """Logits of which a quarter is wrong, their labels, and three folds."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(2, size=n)
+    logits = np.where(np.eye(2)[y] > 0, 5.0, 0.0)
+    logits[::4] = logits[::4, ::-1]
+    return logits, np.eye(2)[y], np.arange(n) % 3
+
+
+def test_a_fold_is_calibrated_by_the_others():
+    logits, soft, fold = sure()
+    one = left_out(logits, soft, np.ones(60), fold)
+    other = soft.copy()
+    other[fold == 0] = other[fold == 0, ::-1]  # what is said of fold 0 knows nothing of its labels
+    two = left_out(logits, other, np.ones(60), fold)
+    assert (one[fold == 0] == two[fold == 0]).all()
+    assert not np.isclose(one[fold == 1], two[fold == 1]).any()
+    degree = temperature(logits, soft, (fold != 0).astype(float))
+    assert (one[fold == 0] == softmax(logits[fold == 0] / degree)).all()
+
+
+def test_few_left_out_items_calibrate_nothing_and_it_says_so():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(19, 3)), np.arange(19) % 2
+    model = EndModel().fit(x, y)
+    assert (model.calibrated_, model.temperature_) == (False, 1.0)
+    assert any("not calibrated" in note for note in model.notes_)
+    assert np.isfinite(model.oof_).all()
+    assert not enough(np.zeros((19, 2)), np.ones(19))
+    assert enough(np.zeros((20, 2)), np.ones(20))
+
+
+def test_no_batch_has_one_item():
+    """Such a batch has no spread, which batch normalisation refuses."""
+    rng = np.random.default_rng(0)
+    for n in (5, 7):
+        x, y = rng.normal(size=(n, 3)), np.arange(n) % 2
+        group = np.minimum(np.arange(n), n // 2)
+        model = EndModel("mlp", epochs=1, batch=2, hidden=(4,)).fit(x, y, groups=group)
+        assert model.predict(x).shape == (n,)
+
+
+def test_a_run_of_other_slices_or_changes_is_not_taken_up(tmp_path):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(12, 3)), np.arange(12) % 2
+    inside = np.arange(12) < 6
+    options = {"epochs": 1, "folds": 2, "hidden": (4,)}
+    EndModel("mlp", **options).fit(x, y, slices={"a": inside}, folder=tmp_path / "v")
+    EndModel("mlp", **options).fit(x, y, slices={"a": inside}, folder=tmp_path / "v")
+    with pytest.raises(LearnError, match="fresh=True"):
+        EndModel("mlp", **options).fit(x, y, slices={"a": ~inside}, folder=tmp_path / "v")
+    pictures = rng.integers(0, 255, (12, 3, 8, 8), np.uint8)
+    options = {"epochs": 1, "folds": 2, "width": 2, "blocks": (1,)}
+    EndModel("network", **options).fit(pictures, y, augment=Flip(p=0.5), folder=tmp_path / "p")
+    with pytest.raises(LearnError, match="fresh=True"):
+        EndModel("network", **options).fit(pictures, y, augment=Flip(p=0.1), folder=tmp_path / "p")
