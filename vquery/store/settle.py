@@ -170,7 +170,7 @@ def carried(catalog: Catalog, replace: Mapping[str, Sequence[str] | None]) -> di
     """Return the rows of drawn boxes that a replacement of whole videos would take along.
 
     They belong to people and not to the detector whose rows are replaced, so they are written
-    again with what comes instead.
+    again with what comes instead. A space that is replaced as a whole brings vectors of its own.
     """
     with catalog.read() as db:
         live = live_parts(db)
@@ -179,6 +179,8 @@ def carried(catalog: Catalog, replace: Mapping[str, Sequence[str] | None]) -> di
     ids = _scan(catalog, live, TABLE, ["detection_id"])["detection_id"]
     found: dict[str, Any] = {}
     for table in set(replace) & set(_holding(live)) - {TABLE, CROPS}:
+        if table.startswith(EMBEDDING) and replace[table] is None:
+            continue
         here = [one for one in live if one.table == table]
         target = table_schema(table, [one.schema for one in here])
         rows = scan(catalog.root, here, target, replace[table])
