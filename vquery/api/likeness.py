@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vquery.api.vectors import Vectors
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -35,7 +37,7 @@ def likeness(snapshot: Snapshot, rows: pa.Table) -> list[pa.Array]:
     list of pyarrow.Array
         Cluster and place, int64 (n,).
     """
-    first, unit = _units(rows)
+    first, unit = units(rows)
     ids = np.zeros(len(first), np.int64)
     if "detection_id" in rows.column_names:
         given = pc.fill_null(rows["detection_id"], 0).take(pa.array(first))
@@ -52,7 +54,7 @@ def likeness(snapshot: Snapshot, rows: pa.Table) -> list[pa.Array]:
     return [pa.array(cluster[unit]), pa.array(place[unit])]
 
 
-def _units(rows: pa.Table) -> tuple[Ints, Ints]:
+def units(rows: pa.Table) -> tuple[Ints, Ints]:
     """Find a row of each track and the track of each row; rows without one stand for themselves."""
     alone = -1 - np.arange(rows.num_rows)
     if "track" in rows.column_names and pa.types.is_integer(rows["track"].type):
@@ -71,16 +73,8 @@ def _units(rows: pa.Table) -> tuple[Ints, Ints]:
 
 def _vectors(snapshot: Snapshot, ids: Ints) -> tuple[Floats, Ints]:
     """Return the vectors of detections, and which of them have one."""
-    none = np.empty((0, 1), np.float32), np.empty(0, np.int64)
     spaces = [name for name in snapshot.tables() if name.startswith(SPACES)]
-    if not spaces or not len(ids):
-        return none
-    known, matrix = snapshot.vectors(max(spaces, key=snapshot.count))
-    if not len(known):
-        return none
-    place = np.minimum(np.searchsorted(known, ids), len(known) - 1)
-    at = np.flatnonzero(known[place] == ids)
-    return matrix[place[at]], at
+    return Vectors(snapshot, [max(spaces, key=snapshot.count)] if spaces else []).of(ids)
 
 
 def _gathered(vectors: Floats) -> tuple[Ints, npt.NDArray[np.float64]]:

@@ -6,11 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
 from vquery.api import acting, judging, labelling
 from vquery.web import wire
+from vquery.web.asked import asked
 from vquery.web.selection import selected
 from vquery.web.wire import MIB, Refused
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from vquery.api.acting import Acted
+    from vquery.web.asked import Asked
     from vquery.web.selection import Selected
     from vquery.web.state import Workbench
 
@@ -30,6 +33,8 @@ ACTION = "x-vquery-action"
 LONGEST_KEY = 100
 MOST_EVENTS = 1000
 CHOSEN: dict[str, wire.Kind] = {"selection": dict, "concept": str, "query": (str, None)}
+JUDGED: dict[str, wire.Kind] = {**CHOSEN, "alike": (str, None)}
+"""``alike`` names the order by likeness that the page shows, which proposes labels."""
 SPAN: dict[str, wire.Kind] = {"video": str, "start_us": int, "end_us": int, "concept": str}
 
 
@@ -107,28 +112,43 @@ async def unlabel(request: Request) -> Response:
 
 
 async def _judged(request: Request, act: Callable[..., Acted], *, proposing: bool) -> Response:
-    given = await wire.body(request, CHOSEN, limit=LARGE)
+    given = await wire.body(request, JUDGED, limit=LARGE)
     workbench, key = request.app.state.workbench, key_of(request)
 
     def work() -> dict[str, Any]:
         chosen, said = _chosen(workbench, given, key)
         rows: Any = chosen.spans() if chosen.ids is None else chosen.ids
         if proposing and chosen.ids is not None:
-            rows, said["proposals"] = _proposals(chosen)
+            rows, said["proposals"] = _proposals(workbench, chosen, given)
         return answer(act(workbench.store, rows, given["concept"], **said))
 
     return wire.json(await run_in_threadpool(work))
 
 
-def _proposals(chosen: Selected) -> tuple[Any, pa.ChunkedArray | None]:
-    """Take what the result itself proposes: a preview, or suggestions."""
+def _proposals(
+    workbench: Workbench, chosen: Selected, given: dict[str, Any]
+) -> tuple[Any, pa.Array | pa.ChunkedArray | None]:
+    """Take what the order or the result itself proposes: likeness, a preview, or suggestions."""
     table = None if chosen.result is None else chosen.result.table
+    if given["alike"] is not None and chosen.result is not None:
+        return _likely(workbench, chosen, asked(chosen.result, given["alike"]), given["concept"])
     columns = [] if table is None else table.column_names
     for name, beside in (("proposed", "change"), ("best", "suggestion")):
         if table is not None and {name, beside} <= set(columns):
             rows = table.select(["detection_id", name]).take(pa.array(chosen.rows))
             return rows["detection_id"], rows[name]
     return chosen.ids, None
+
+
+def _likely(
+    workbench: Workbench, chosen: Selected, order: Asked, concept: str
+) -> tuple[pa.ChunkedArray, pa.Array]:
+    """Propose the value of an order by likeness, and what was found of rows that are unlike it."""
+    assert chosen.result is not None
+    rows = chosen.result.table.take(pa.array(chosen.rows))
+    found = pc.cast(workbench.column(rows, concept, "label"), pa.string())
+    proposed = pa.array(order.proposed(chosen.rows, concept))
+    return rows["detection_id"], pc.if_else(proposed, order.value, found)
 
 
 async def undo(request: Request) -> Response:

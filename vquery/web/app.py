@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from vquery.errors import VQueryError
 from vquery.web import (
     actions,
+    alike,
     buckets,
     drawing,
     exporting,
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from vquery.web.state import Workbench
 
 MODULES = (
-    *(page, jobs, queries, rows, media, overlay, timeline, why),
+    *(page, jobs, queries, rows, alike, media, overlay, timeline, why),
     *(actions, drawing, proposals, buckets, exporting),
 )
 log = logging.getLogger("vquery")

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from vquery.web import (
     actions,
+    alike,
     buckets,
     jobs,
     media,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from vquery.web.state import Workbench
 
-MODULES = (jobs, rows, media, overlay, timeline, why, actions, proposals, buckets)
+MODULES = (jobs, rows, alike, media, overlay, timeline, why, actions, proposals, buckets)
 WHOLE_VIDEO = "/media/video/"
 """What would put a whole video into one message; frames and strips of it are small."""
 METHODS = ("GET", "POST", "DELETE")

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery.api.likeness import likeness
+from vquery.web.asked import LIKE, asked
 from vquery.web.sorting import sorted_rows
 from vquery.web.wire import Refused
 
@@ -64,7 +65,8 @@ def order_of(
     workbench, result
         What is ordered.
     sort
-        "row", "time", "cluster", what labels decide (OF_LABELS), or a column.
+        "row", "time", "cluster", what labels decide (OF_LABELS), a name that
+        ``POST /api/results/{id}/alike`` gave, or a column.
     concept
         Whose labels.
     descending
@@ -133,6 +135,8 @@ def values(workbench: Workbench, result: Result, sort: str, concept: str) -> Any
     """Return what rows are ordered by; for "cluster" its number, and the place within it."""
     if sort == "cluster":
         return likeness(workbench.moment().snapshot, result.table)
+    if sort.startswith(LIKE):
+        return asked(result, sort).lead
     if sort in OF_LABELS:
         return workbench.column(result.table, concept, sort)
     if sort not in result.table.column_names:

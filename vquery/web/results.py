@@ -45,13 +45,14 @@ class Result:
         self.cut = cut
         self.detections = "detection_id" in table.column_names
         self.orders: OrderedDict[Any, Any] = OrderedDict()
+        self.alikes: OrderedDict[str, Any] = OrderedDict()
         self.lock = threading.RLock()
 
     @property
     def nbytes(self) -> int:
         """Bytes that it takes, with its orders."""
-        orders = list(self.orders.values())  # at once: others may be made meanwhile
-        return int(self.table.nbytes) + sum(int(one.nbytes) for one in orders)
+        held = [*list(self.orders.values()), *list(self.alikes.values())]
+        return int(self.table.nbytes) + sum(int(one.nbytes) for one in held)
 
     @property
     def total(self) -> int:

@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from vquery.schema import BOX, KEYS
 from vquery.web import wire
+from vquery.web.asked import LIKE, asked
 from vquery.web.orders import GROUPS, groups_of, order_of
 from vquery.web.wire import Refused
 
@@ -39,10 +40,11 @@ def _page(request: Request) -> dict[str, Any]:
     offset = wire.number(request, "offset", 0, 0, 1 << 40)
     limit = wire.number(request, "limit", 100, 1, PAGE)
     concept = wire.words(request, "concept", "name", most=200)
+    sort = wire.words(request, "sort", "row", most=200)
     order = order_of(
         workbench,
         result,
-        wire.words(request, "sort", "row", most=200),
+        sort,
         concept,
         descending=flag(request, "descending"),
         fresh=flag(request, "fresh"),
@@ -52,7 +54,7 @@ def _page(request: Request) -> dict[str, Any]:
     return {
         "total": result.total,
         "offset": offset,
-        "rows": shown(workbench, result, chosen, concept),
+        "rows": shown(workbench, result, chosen, concept, sort),
     }
 
 
@@ -63,16 +65,24 @@ def flag(request: Request, name: str) -> bool:
 
 
 def shown(
-    workbench: Workbench, result: Result, chosen: npt.NDArray[np.int64], concept: str
+    workbench: Workbench,
+    result: Result,
+    chosen: npt.NDArray[np.int64],
+    concept: str,
+    sort: str = "row",
 ) -> list[dict[str, Any]]:
-    """Describe rows of a result, with the labels of a concept."""
+    """Describe rows of a result, with the labels of a concept, and what their order proposes."""
     table = result.table.take(pa.array(chosen))
     labels = workbench.beside(table, concept).to_pylist()
     numbers = chosen.tolist()
-    return [
+    rows = [
         {"row": row, **described(one), **_plain(said)}
         for row, one, said in zip(numbers, table.to_pylist(), labels, strict=True)
     ]
+    if sort.startswith(LIKE):
+        likely = asked(result, sort).beside(chosen, concept)
+        return [one | more for one, more in zip(rows, likely, strict=True)]
+    return rows
 
 
 def described(row: dict[str, Any]) -> dict[str, Any]:

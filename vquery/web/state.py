@@ -95,6 +95,12 @@ class Workbench:
         """Return one column of what `beside` returns."""
         return self._said("detection_id" in rows.column_names, concept).column(rows, name)
 
+    def labelled(self, concept: str) -> Labelled:
+        """Return all that is known of detections about a concept."""
+        known = self._said(detections=True, concept=concept)
+        assert isinstance(known, Labelled)
+        return known
+
     def _said(self, detections: bool, concept: str) -> Labelled | LabelledSpans:  # noqa: FBT001
         moment = self.moment()
         now = (moment.snapshot.generation, moment.last_event)

@@ -1,5 +1,6 @@
 /** A widget of a notebook: the page's grid, or its timeline, or both, around rows that Python gave. */
 
+import { mountAlike } from "./alike.js";
 import { frameUrl, get, setTransport, showPicture } from "./api.js";
 import { Carrier } from "./carrier.js";
 import { el, openDialog } from "./dialogs.js";
@@ -87,6 +88,7 @@ function mountParts({ head, grid, timeline, status }) {
   if (grid) {
     mountGrid(grid);
     mountLabelling();
+    mountAlike();
   }
   mountHead(/** @type {HTMLElement} */ (head), !grid);
   if (!timeline) return;

@@ -3,6 +3,7 @@
  * one function without arguments (`TOOLS` names them). Parts talk through the store only.
  */
 
+import { mountAlike } from "./alike.js";
 import { get } from "./api.js";
 import { sentence } from "./fields.js";
 import { mount as mountGrid } from "./grid.js";
@@ -110,6 +111,7 @@ async function start() {
   mountStatus(byId("status"));
   mountGrid(byId("grid"));
   mountLabelling();
+  mountAlike();
   mountTools();
   mountSplits();
   subscribe("collection", showCollection);

@@ -11,14 +11,15 @@ import { hue, NONE_TEXT } from "./palette.js";
 const SHARP = 1.5;
 
 /**
- * What the result itself proposes for a row, as a preview or a suggestion does; undefined: nothing.
+ * What the result or its order proposes for a row, as a preview or a suggestion does; undefined: nothing.
  * @param {Row} row
  * @returns {?string|undefined}
  */
-export function proposalOf({ more, label_source: source, rejected }) {
+export function proposalOf({ more, alike, label_source: source, rejected }) {
   if (source === "human" || !more) return undefined;
   const preview = "change" in more && "proposed" in more;
-  const proposed = preview ? more.proposed : "suggestion" in more ? (more.best ?? undefined) : undefined;
+  const own = preview ? more.proposed : "suggestion" in more ? (more.best ?? undefined) : undefined;
+  const proposed = alike ?? own;
   return proposed && rejected?.split(", ").includes(proposed) ? undefined : proposed;
 }
 
@@ -61,6 +62,7 @@ function figure(row, sort) {
   if (sort === "margin") return share(row.margin);
   if (sort === "score") return share(row.score);
   if (sort === "time") return time(row.start_us);
+  if (row.likeness !== undefined) return row.likeness === null ? "" : row.likeness.toFixed(2);
   if (proposalOf(row) !== undefined) return share(row.more.best_probability ?? row.more.probability);
   if (row.label_source && row.label_source !== "human") return share(row.probability);
   return share(row.score) || time(row.start_us, 0);

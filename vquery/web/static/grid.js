@@ -4,7 +4,7 @@ import { get, isAbort, isGone } from "./api.js";
 import { dropCell, emptyCell, fillCell, proposalOf } from "./cells.js";
 import { el } from "./dialogs.js";
 import { count } from "./formats.js";
-import { mountBar, pictureSize } from "./gridbar.js";
+import { mountBar, pictureSize, titleOf } from "./gridbar.js";
 import { bindGridKeys } from "./gridkeys.js";
 import { Layout } from "./layout.js";
 import { learn } from "./palette.js";
@@ -335,20 +335,20 @@ class Grid {
   }
 }
 
-/**
- * @param {string} by
- * @param {*} key
- */
-function titleOf(by, key) {
-  if (key === null || key === "") return by === "label" ? "no label" : `no ${by}`;
-  return by === "video" || by === "label" ? String(key) : `${by} ${key}`;
-}
-
 /** @type {Grid} */
 let grid;
 
 /** Put the focus on a position of the view. @param {number} position */
 export const focusPosition = (position) => grid?.focus(position);
+
+/** Positions that are wholly in view. @returns {[number, number]} */
+export const inView = () => grid?.visible() ?? [0, 0];
+
+/** Go on to a position: it comes first in view, with the focus. @param {number} position */
+export function showFrom(position) {
+  grid.scroller.go(grid.layout.place(position).top - 8);
+  grid.focus(position);
+}
 
 /** The selection, by rows where these are known. */
 export const firmSelection = () => grid?.firm() ?? state.selection;

@@ -2,6 +2,7 @@
 
 import { el } from "./dialogs.js";
 import { count, counted } from "./formats.js";
+import { LIKE, nameOf } from "./likeness.js";
 import * as choice from "./selection.js";
 import { remember, remembered, state, subscribe } from "./store.js";
 
@@ -61,7 +62,7 @@ function menu(label, options, change) {
  */
 export function mountBar(bar, changeView, changeSize) {
   const order = menu("Sort", [], (sort) => {
-    const largest = ORDERS.find(([name]) => name === sort)?.[2] ?? false;
+    const largest = sort.startsWith(LIKE) || (ORDERS.find(([name]) => name === sort)?.[2] ?? false);
     changeView({ sort, descending: largest, group: "" });
   });
   const turn = el("button", {
@@ -110,6 +111,16 @@ function said() {
   return selected ? `${counted(selected, "selected", "selected")} · ${at}` : at;
 }
 
+/**
+ * What stands over a group.
+ * @param {string} by
+ * @param {*} key
+ */
+export function titleOf(by, key) {
+  if (key === null || key === "") return by === "label" ? "no label" : `no ${by}`;
+  return by === "video" || by === "label" ? String(key) : `${by} ${key}`;
+}
+
 /** Whether the result at hand can be ordered and grouped so. @param {string} name */
 function possible(name) {
   const columns = (state.result?.columns ?? []).map((column) => column.name);
@@ -124,8 +135,11 @@ function fillOrders(select) {
     .map(({ name }) => name)
     .filter((name) => !HIDDEN.has(name) && !ORDERS.some(([order]) => order === name));
   const names = new Set([...named.map(([name]) => name), ...columns]);
-  const extra = names.has(state.view.sort) ? [] : [[state.view.sort, state.view.sort]];
-  const wanted = [...named, ...extra, ...columns.map((name) => [name, name])];
+  const learnt = state.alike?.result === state.result?.id ? state.alike : null;
+  const alike = learnt ? [[learnt.sort, nameOf(learnt)]] : [];
+  const known = names.has(state.view.sort) || state.view.sort === learnt?.sort;
+  const extra = known ? [] : [[state.view.sort, state.view.sort]];
+  const wanted = [...named, ...alike, ...extra, ...columns.map((name) => [name, name])];
   if (select.dataset.filled === JSON.stringify(wanted)) return;
   select.dataset.filled = JSON.stringify(wanted);
   select.replaceChildren(...wanted.map(([value, text]) => el("option", { value }, text)));

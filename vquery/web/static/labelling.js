@@ -3,8 +3,9 @@
 import { isGone, post } from "./api.js";
 import { askText, el } from "./dialogs.js";
 import { counted } from "./formats.js";
-import { firmSelection, focusPosition } from "./grid.js";
+import { firmSelection, focusPosition, inView, showFrom } from "./grid.js";
 import { bind } from "./keys.js";
+import { isAlike } from "./likeness.js";
 import * as palette from "./palette.js";
 import { openPalette } from "./palettedialog.js";
 import { byId, root } from "./root.js";
@@ -48,12 +49,38 @@ function target() {
 function act(path, more = {}) {
   const at = target();
   if (!at) return note("There is nothing to label: run a query and move to an item.");
-  const { concept } = state;
-  const query = state.result?.text;
-  const body = { selection: at.selection, concept, query, ...more };
-  send(() => post(path, body), true, state.result?.id);
-  if (state.selection.mode !== "none") dispatch("selection", { selection: choice.NONE });
+  sendFor(at.selection, path, more);
   if (at.next < (state.result?.total ?? 0)) focusPosition(at.next);
+}
+
+/**
+ * @param {Object} selection as the server takes it
+ * @param {string} path
+ * @param {Object<string, *>} more
+ */
+function sendFor(selection, path, more) {
+  const { concept, result } = state;
+  const body = { selection, concept, query: result?.text, ...more };
+  send(() => post(path, body), true, result?.id);
+  if (state.selection.mode !== "none") dispatch("selection", { selection: choice.NONE });
+}
+
+/** What is proposed is judged; an order by likeness proposes too. @param {string} path */
+function judge(path) {
+  act(path, proposing(path));
+}
+
+/** @param {string} path @returns {Object<string, *>} */
+const proposing = (path) => (path !== "/api/unsure" && isAlike() ? { alike: state.view.sort } : {});
+
+/** Accept what is proposed of all in view, and go on to the next screen. */
+function acceptInView() {
+  const { result, view } = state;
+  const [from, to] = inView();
+  if (!result || from >= to) return note("There is nothing in view to accept: run a query.");
+  const seen = choice.changed(choice.NONE, view, [[from, to]], true);
+  sendFor(choice.asBody(seen, result.id), "/api/accept", proposing("/api/accept"));
+  if (to < result.total) showFrom(to);
 }
 
 /**
@@ -63,20 +90,29 @@ function act(path, more = {}) {
  */
 export function send(request, undo, result) {
   waiting++;
-  queue = queue.then(async () => {
+  inTurn(async () => {
     try {
       const said = await request();
       if (state.collection && said.event) state.collection.last_event = said.event;
       const done = Boolean(said.event);
       note(said.sentence, done ? "done" : "info", undo && done);
-    } catch (error) {
-      note(/** @type {Error} */ (error).message, "error");
-      if (isGone(error) && result && result === state.result?.id) dispatch("gone");
     } finally {
       waiting--;
       clearTimeout(timer);
       timer = setTimeout(() => waiting || dispatch("labels"), PAUSE_MS);
     }
+  }, result);
+}
+
+/**
+ * Do something after the actions that were begun before.
+ * @param {function(): Promise<void>} work
+ * @param {string} [result] that it is about
+ */
+export function inTurn(work, result) {
+  queue = queue.then(work).catch((error) => {
+    note(error.message, "error");
+    if (isGone(error) && result && result === state.result?.id) dispatch("gone");
   });
 }
 
@@ -181,7 +217,7 @@ function chip(value, index, count) {
  * @param {string} title
  * @param {function(): void} run
  */
-const action = (key, text, title, run) =>
+export const action = (key, text, title, run) =>
   el(
     "button",
     { type: "button", class: "action", tabindex: "-1", "aria-keyshortcuts": key, title, onclick: () => pressed(run) },
@@ -223,15 +259,15 @@ export function mountLabelling() {
   const bar = /** @type {HTMLElement} */ (byId("labels"));
   const concept = conceptMenu();
   const chips = el("div", { class: "chips" });
-  const judge = el("div", { class: "judge" });
+  const judged = el("div", { class: "judge" });
   for (const { key, text, title, path } of ACTIONS) {
-    judge.append(action(key, text, title, () => act(path)));
+    judged.append(action(key, text, title, () => judge(path)));
   }
   const aim = el("span", { class: "aim" });
   const menu = el("label", { class: "menu" }, el("span", { class: "quiet" }, "Label"), concept);
-  bar.append(menu, chips, judge, aim);
+  bar.append(menu, chips, judged, aim);
   const hint = () => {
-    const reject = /** @type {HTMLElement} */ (judge.children[1]);
+    const reject = /** @type {HTMLElement} */ (judged.children[1]);
     const key = state.pane === "grid" ? "N" : "⇧N";
     /** @type {HTMLElement} */ (reject.querySelector("kbd")).textContent = key;
   };
@@ -252,7 +288,7 @@ export function mountLabelling() {
   };
   const tell = () => {
     aim.textContent = aimText();
-    for (const button of judge.children) button.toggleAttribute("disabled", !state.result?.total);
+    for (const button of judged.children) button.toggleAttribute("disabled", !state.result?.total);
   };
   for (const event of ["collection", "concept", "palette"]) subscribe(event, fill);
   for (const event of ["result", "focus", "selection"]) subscribe(event, tell);
@@ -286,10 +322,11 @@ function bindKeys() {
   bind({ group, keys: ["+"], text: "new value, given at once", run: () => void newValue() });
   for (const { title, path, keys, scoped } of ACTIONS) {
     const text = `${title.toLowerCase()}; on to the next`;
-    const run = () => act(path);
+    const run = () => judge(path);
     if (scoped) bind({ group, keys: [scoped], scope: "grid", text: `${text} (in the results)`, run });
     bind({ group, keys, shown: scoped ? undefined : keys[0].toUpperCase(), text, run });
   }
+  bind({ group, keys: ["Shift+a"], text: "accept what is proposed of all in view; on to the next screen", run: acceptInView });
   bind({ group, keys: ["z", "Ctrl+z"], text: "undo your last action", run: undo });
   bind({ group, keys: ["Shift+z", "Ctrl+Shift+z"], text: "redo it", run: redo });
 }

@@ -5,7 +5,7 @@
  * is loaded, then a second `focus`), `open` (Enter or double click: show and play the row in
  * focus), `selection`, `labels` (labels changed: read them again), `time`, `jobs`, `note` (a
  * sentence for the status line), `precision`, `pane` (another pane has the keys), `gone` (the
- * server let the result go).
+ * server let the result go), `alike` (an order by likeness was learnt).
  */
 
 /**
@@ -25,6 +25,8 @@
  * @property {?string} [rejected] labels that a person rejected for it
  * @property {boolean} conflict
  * @property {boolean} unsure
+ * @property {?string} [alike] what an order by likeness proposes
+ * @property {?number} [likeness]
  * @property {Object<string, *>} more
  */
 
@@ -50,6 +52,8 @@ export const state = {
   result: null,
   /** how the grid shows the result */
   view: { sort: "row", descending: false, group: "" },
+  /** @type {?import("./likeness.js").Alike} the order by likeness that was learnt last */
+  alike: null,
   /** the concept that labels are read and given for */
   concept: "name",
   /** @type {?number} position in the view */
