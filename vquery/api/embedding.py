@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -13,8 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vquery.api.embedding_model import SPACE, Model
+from vquery.api.learning import room
 from vquery.api.relations import FACE
 from vquery.errors import LearnError
+from vquery.learn.core.values import share, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -106,8 +108,8 @@ class Asked:
     view: Any
     fresh: bool
     device: str | None
-    recipe: dict[str, Any] = field(default_factory=dict)
-    settings: dict[str, Any] = field(default_factory=dict)
+    recipe: dict[str, Any]
+    settings: dict[str, Any]
     labels: str | None = None
 
     def __post_init__(self) -> None:
@@ -115,10 +117,21 @@ class Asked:
             known = ", ".join(map(repr, get_args(Over)))
             raise LearnError(f"embed(over=) must be one of {known}, got {self.over!r}")
         check_name(self.name)
-        if self.side < 16:
-            raise LearnError(f"embed(side=) must be at least 16 pixels, got {self.side!r}")
+        kept = {
+            name: whole(name, self.recipe[name], low) for name, low in (("width", 1), ("batch", 2))
+        }
+        object.__setattr__(
+            self, "recipe", {**kept, "across": share("across", self.recipe["across"])}
+        )
+        object.__setattr__(self, "side", whole("side", self.side, 16))
+        if self.view is not None and not callable(self.view):
+            raise LearnError(
+                f"embed(augment=) must be one of vq.augment, or a function, got {self.view!r}"
+            )
         if self.fresh and not self.train:
             raise LearnError("embed(fresh=True) trains anew, and train=False trains nothing")
+        if not isinstance(self.labels, str | None):
+            raise LearnError(f"embed(labels=) takes the name of a concept, got {self.labels!r}")
         if self.labels is not None and self.over == "frames":
             raise LearnError("embed(labels=) takes labels of detections, and frames are embedded")
 
@@ -223,14 +236,14 @@ def embed(store: Store, asked: Asked, say: Say) -> Embedded:
     """Learn an embedding and embed what has no vector of it yet; see `Collection.embed`."""
     with store.snapshot() as snapshot:
         _check_space(snapshot, asked)
-        ids = _items(snapshot, asked)
-        model = Model(store, snapshot, asked, ids, say)
+        model = Model(store, snapshot, asked, _items(snapshot, asked), say)
         model.ready()
-        unit = f"{COMMAND}/{asked.name}/{asked.over}/{model.fingerprint[:32]}"
-        known = unit in store.units(f"{COMMAND}/{asked.name}/")
-        old = _kept(snapshot, asked.name) if known else np.zeros(0, np.int64)
-        with store.writer(COMMAND, _arguments(asked, model)) as writer:
-            counts = _write(writer, model, ids, old, unit)
+        with store.writer(COMMAND, _arguments(asked, model)) as writer, store.snapshot() as now:
+            model.look_at(now)  # there may be more, or less, than when training began
+            _check_space(now, asked)
+            unit = f"{COMMAND}/{asked.name}/{asked.over}/{model.fingerprint[:32]}"
+            old = _kept(now, asked.name) if writer.is_done(unit) else np.zeros(0, np.int64)
+            counts = _write(writer, model, _items(now, asked), old, unit)
             found = Embedded(store, asked, int(writer.run_id), counts, model)
             writer.finish(found.summary())
     return found
@@ -269,26 +282,20 @@ def over_of(snapshot: Snapshot, name: str) -> str | None:
 
 def _items(snapshot: Snapshot, asked: Asked) -> Ints:
     """Return the items that have a picture, ascending."""
-    table = f"picture.{asked.kind}"
-    if table not in snapshot.tables():
-        raise LearnError(
-            f"the collection has no pictures of {asked.over}: index their videos with pictures"
-        )
-    pictures = snapshot.read(table, columns=["item_id", "jpeg"])
-    there = pictures["item_id"].filter(pc.is_valid(pictures["jpeg"])).to_numpy()
+    there: Ints = room("core.pictures").pictured(snapshot, asked.kind)
     if asked.over == "faces":
         rows = snapshot.read("detections", columns=["detection_id", "class"])
         own = rows["detection_id"].filter(pc.equal(rows["class"], FACE)).to_numpy()
         there = there[np.isin(there, own)]
     if not len(there):
         raise LearnError(f"no {asked.over} of the collection has a picture")
-    return np.unique(there)
+    return there
 
 
 def _kept(snapshot: Snapshot, name: str) -> Ints:
     if SPACE + name not in snapshot.tables():
         return np.zeros(0, np.int64)
-    return np.asarray(snapshot.vectors(SPACE + name)[0])
+    return np.asarray(snapshot.read(SPACE + name, columns=["item_id"])["item_id"].to_numpy())
 
 
 def _write(writer: Writer, model: Model, ids: Ints, old: Ints, unit: str) -> dict[str, int]:

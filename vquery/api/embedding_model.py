@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from vquery import schema
+from vquery.api.embedding_report import report
 from vquery.api.learning import room
 from vquery.errors import LearnError
 
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
     Ints = npt.NDArray[np.int64]
     Say = Callable[[str], None]
 
+AS_IT_IS = "none"
+"""The method of a network that was not trained here."""
+CENTRED_ON = 20_000
+"""Pictures that the mean of such a network's vectors is taken of, at most."""
 MODEL, HISTORY, REPORT = "model.safetensors", "history.csv", "report.html"
 TOGETHER = " + "
 SPACE = "embedding."
@@ -79,7 +85,10 @@ class Model:
         elif self.path.exists():
             self._read()
             if self.asked.train:
-                self.notes.append("trained before; fresh=True trains anew")
+                other = self._otherwise()
+                self.notes.append(
+                    f"trained before{other and f' with {other}'}; fresh=True trains anew"
+                )
         elif self.asked.weights is not None:
             self._as_it_is()
         else:
@@ -89,18 +98,41 @@ class Model:
         self.network.to(room("core.device").pick(self.asked.device)).eval()
         self.fingerprint = _fingerprint(self.network)
 
+    def look_at(self, snapshot: Snapshot) -> None:
+        """Take the pictures of another snapshot from now on."""
+        if snapshot.generation != self._snapshot.generation:
+            self._pictures = None
+        self._snapshot = snapshot
+
+    def _asked(self) -> dict[str, Any]:
+        """Say in plain values how it is to be trained."""
+        settings = asdict(room("core.training").Settings(**self.asked.settings))
+        how = {name: settings[name] for name in self.asked.settings if name != "minutes"}
+        return {**self.asked.recipe, **how}
+
+    def _otherwise(self) -> str:
+        """Say in what the model that there is was trained otherwise than it is asked for now."""
+        before = self.told.get("asked", {})
+        return ", ".join(
+            f"{name}={before[name]!r} (asked for: {value!r})"
+            for name, value in self._asked().items()
+            if name in before and before[name] != value
+        )
+
     def _train(self, training: Any) -> None:
         asked, learning = self.asked, room("pretext.learning")
-        self._pictures = self._load(self._ids)
         settings = training.Settings(**asked.settings)
         recipe = learning.Recipe(method=asked.method, settings=settings, **asked.recipe)
+        start = None if asked.weights is None else self._start()
+        own = {"view": _named(self._view()), "start": start and _fingerprint(start[0])}
+        self._pictures = self._load(self._ids)
         learnt = learning.learn(
             self._pictures,
             recipe,
-            view=self._view(),
-            start=None if asked.weights is None else self._start(),
+            view=_checked(self._view()),
+            start=start,
             labels=self._labels(),
-            told={"over": asked.over, "view": str(getattr(self._view(), "name", self._view()))},
+            told={"over": asked.over, **own},
             folder=self.folder,
             device=asked.device,
             fresh=asked.fresh,
@@ -108,6 +140,7 @@ class Model:
         )
         self.network = learnt.network
         history = learnt.history
+        held = "held out, by which the epoch was chosen"
         self.told = {
             "over": asked.over,
             "side": asked.side,
@@ -115,7 +148,11 @@ class Model:
             "ended": history.ended,
             "best": history.best,
             "history": history.rows,
-            "probe": self._compared(learnt.questions),
+            "probe": self._compared(
+                learnt.questions,
+                held if len(learnt.questions.held_out) else "that it learns from",
+            ),
+            "asked": {**self._asked(), **own},
         }
         self._write(learnt.architecture)
         if history.ended != "out of time":  # such a run goes on where it is given more time
@@ -148,8 +185,8 @@ class Model:
         saved = checkpoints.load(self.path)
         if saved.architecture.kind != networks.KIND:
             raise LearnError(f"{self.path}: is of {saved.architecture}, which is no embedding")
-        self.told = dict(saved.told)
-        self._side = int(self.told["side"])
+        self.told = _notes(self.path, saved.told)
+        self._side = self.told["side"]
         for name in ("over", *(("side", "method") if self.asked.train else ())):
             asked = getattr(self.asked, name)
             if self.told.get(name) != asked:
@@ -157,12 +194,17 @@ class Model:
                     f"{self.path}: was trained with {name}={self.told.get(name)!r}, and {asked!r} "
                     "is asked for: choose another name=, or fresh=True with train=True"
                 )
-        if self.asked.weights is not None and self.asked.weights.module is not None:
+        weights, as_it_is = self.asked.weights, self.told.get("method") == AS_IT_IS
+        if weights is not None and (weights.module is not None or as_it_is):
             backbone, _ = self._start()
+            if as_it_is and self.told["asked"].get("start") not in (None, _fingerprint(backbone)):
+                raise LearnError(f"{self.path}: is of other weights: choose another name=")
             self.network = networks.made(backbone, saved.architecture)
             checkpoints.put(self.network, saved.part(checkpoints.NETWORK), what=str(self.path))
         else:
             self.network = saved.network()
+            if weights is not None:
+                self.notes.append("weights= are not read, since it was trained before")
 
     def _as_it_is(self) -> None:
         """Take the user's weights without training; the mean is that of the collection."""
@@ -170,17 +212,22 @@ class Model:
         backbone, inner = self._start()
         dimension = backbones.dimension_of(backbone, self.asked.side)
         architecture = networks.described(inner, dimension, 1, 0)
+        start = _fingerprint(backbone)
         self.network = networks.made(backbone, architecture)
+        self.network.to(room("core.device").pick(self.asked.device))
         self._pictures = self._load(self._ids)
-        networks.set_centre(self.network, self._pictures, np.arange(len(self._pictures))[:20_000])
+        count = len(self._pictures)
+        evenly = np.linspace(0, count - 1, min(count, CENTRED_ON)).astype(np.int64)
+        networks.set_centre(self.network, self._pictures, evenly)
         pairs, probe = room("pretext.pairs"), room("pretext.probe")
         questions = probe.asked(pairs.Known.of(self._pictures), hold_out=False)
         self.told = {
             "over": self.asked.over,
             "side": self.asked.side,
-            "method": "none",
+            "method": AS_IT_IS,
             "history": [],
-            "probe": self._compared(questions),
+            "probe": self._compared(questions, "of all"),
+            "asked": {"start": start},
         }
         self._write_folder()
         self._write(architecture)
@@ -220,9 +267,14 @@ class Model:
             return None
         said = self._store.labels(self.asked.labels, self._snapshot)
         known = dict(zip(said["detection_id"].to_pylist(), said["label"].to_pylist(), strict=True))
-        return [known.get(item) for item in self._pictures.ids.tolist()]
+        found = [known.get(item) for item in self._pictures.ids.tolist()]
+        if not any(found):
+            raise LearnError(
+                f"embed(labels={self.asked.labels!r}): people labelled no picture of this concept"
+            )
+        return found
 
-    def _compared(self, questions: Any) -> list[dict[str, Any]]:
+    def _compared(self, questions: Any, asked: str) -> list[dict[str, Any]]:
         """Ask the built-in descriptor what the probe asked, and both together."""
         if not questions.any:
             return []
@@ -237,7 +289,6 @@ class Model:
             together = TOGETHER.join([*built, self.asked.name])
             spaces = {name: joined, **spaces, together: _joined([*built.values(), own])}
         count = len(questions.queries)
-        asked = "held out" if len(questions.held_out) else "that it learns from"
         return [
             {
                 "space": name,
@@ -279,40 +330,50 @@ class Model:
         return pa.table(columns, schema=schema.embedding(size))
 
 
-def report(name: str, told: Mapping[str, Any]) -> str:
-    """Draw a page on how it was learnt: curves, and the probe beside the built-in descriptor."""
-    from vquery.view.page import heading, page, paragraph, table_html
-    from vquery.view.plots import lines_svg
-
-    rows = told["history"]
-    pieces = [paragraph(f"{told['method']} over {told['over']}, {len(rows)} epochs")]
-    if told["probe"]:
-        columns = list(told["probe"][0])
-        pieces += [
-            heading("nearest neighbour of the same track, at least a second away"),
-            table_html(columns, [[row[one] for one in columns] for row in told["probe"]]),
-        ]
-    if rows:
-        columns = list(dict.fromkeys(one for row in rows for one in row))
-        most = max(row["loss"] for row in rows) or 1.0
-        last = max(len(rows) - 1, 1)
-        lines = {f"loss / {most:.2f}": [(n / last, r["loss"] / most) for n, r in enumerate(rows)]}
-        for one in ("retrieval", "measure", "own_tracks", "labels"):
-            if one in columns:
-                lines[one] = [(n / last, r[one]) for n, r in enumerate(rows) if one in r]
-        pieces += [
-            heading("while it learnt"),
-            lines_svg(lines, across=f"epochs, 1 to {len(rows)}", up="value"),
-            table_html(columns, [[row.get(one) for one in columns] for row in rows]),
-        ]
-    return page(f"embedding {name!r}", *pieces)
-
-
 def _joined(spaces: Sequence[Floats]) -> Floats:
     """Put spaces side by side, so that they count alike."""
     from vquery.graph.tracks import joined
 
     return joined({str(n): one for n, one in enumerate(spaces)})
+
+
+def _notes(path: Path, told: Mapping[str, Any]) -> dict[str, Any]:
+    """Check what was written with a model, since the file may be anybody's."""
+    rows = [told.get(name) for name in ("history", "probe")]
+    good = all(isinstance(one, list) and all(isinstance(r, dict) for r in one) for one in rows)
+    if (
+        not good
+        or not isinstance(told.get("side"), int)
+        or not isinstance(told.get("asked", {}), dict)
+    ):
+        raise LearnError(
+            f"{path}: is damaged: its notes are not those of an embedding; fresh=True with "
+            "train=True makes it anew"
+        )
+    return {"asked": {}, **told}
+
+
+def _named(view: Any) -> str:
+    """Say which way to vary pictures it is, alike in every process, with its strengths."""
+    if isinstance(view, room("augment").Transformation):
+        return repr(view)
+    kind = view if hasattr(view, "__qualname__") else type(view)
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _checked(view: Any) -> Any:
+    """Look at what a function of the user makes of pictures."""
+
+    def checked(x: Any, generator: Any) -> Any:
+        found = view(x, generator)
+        if getattr(found, "shape", None) != x.shape:
+            raise LearnError(
+                f"embed(augment=): must give pictures {tuple(x.shape)} for such, got "
+                f"{tuple(found.shape) if hasattr(found, 'shape') else type(found).__name__}"
+            )
+        return found
+
+    return checked
 
 
 def _fingerprint(network: Any) -> str:

@@ -46,8 +46,8 @@ class Learned:
         No label is needed: two pictures of one track show the same, two tracks in one frame do
         not (SimCLR, T. Chen et al. 2020). The vectors are a space of their own, which takes part
         in a propagation that names it: ``db.propagate("name", spaces=["learned"])``. Called again,
-        it takes up what was interrupted, or embeds only what is new; ``db.undo_run`` does not
-        concern it, since no label changes.
+        it takes up what was interrupted, or embeds only what is new, boxes drawn by hand among it;
+        ``db.undo_run`` does not concern it, since no label changes.
 
         Parameters
         ----------
@@ -56,15 +56,17 @@ class Learned:
         name
             Of the space; not one that begins with "face" or "frame".
         train
-            False embeds with the model trained before, or with ``weights`` as they are.
+            False embeds with the model trained before or, where there is none, with ``weights`` as
+            they are.
         method
             "rotation" learns which way up pictures are (S. Gidaris et al. 2018), for comparison.
         weights
             A file to start from: weights of vquery's network, or a model of an embedding. A network
-            of your own is given as ``vq.Backbone(module, path)``. Nothing is downloaded.
+            of your own is given as ``vq.Backbone(module, path)`` and stays as it is: a copy learns.
+            Nothing is downloaded.
         augment
-            How pictures are varied, such as one of `vquery.learn.augment`; by default crops,
-            colours and, except for frames, mirrors.
+            How pictures are varied: one of ``vq.augment``, or a function of pictures (n, 3, h, w)
+            and a generator; by default crops, colours and, except for frames, mirrors.
         labels
             A concept whose human labels are used to tell, while it learns, how far nearest
             neighbours agree. They decide nothing.
@@ -82,7 +84,8 @@ class Learned:
         device
             By default a GPU if there is one.
         fresh
-            Whether to train anew although there is a model.
+            Whether to train anew although there is a model, which otherwise stays, whatever else
+            is asked for: ``notes`` say in what it differs.
         progress
             Told a line an epoch, and what else is being done.
 

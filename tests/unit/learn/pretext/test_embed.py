@@ -104,6 +104,17 @@ def test_frames_have_spaces_of_their_own(db):
         ({"train": False}, "no model was trained of this name"),
         ({"weights": "no-such.safetensors"}, "no-such.safetensors: cannot be read"),
         ({"device": "abacus"}, "PyTorch knows no such device"),
+        ({"device": "meta"}, "PyTorch knows no such device"),
+        ({"epochs": 2.5}, "epochs must be a whole number, got 2.5"),
+        ({"seed": -1}, "seed must be at least 0"),
+        ({"side": 16.5}, "side must be a whole number"),
+        ({"side": 8}, "side must be at least 16"),
+        ({"width": 0}, "width must be at least 1"),
+        ({"labels": "nmae"}, "people labelled no picture of this concept"),
+        ({"labels": 3}, "takes the name of a concept"),
+        ({"augment": 3}, "one of vq.augment, or a function, got 3"),
+        ({"augment": lambda x, _: x[:1]}, r"must give pictures \(\d+, 3, 16, 16\) for such, got"),
+        ({"augment": lambda *_: None}, "got NoneType"),
     ],
 )
 def test_what_cannot_be_is_refused_and_nothing_is_written(db, options, message):
@@ -174,3 +185,111 @@ def test_labels_are_told_and_decide_nothing(db):
     plain = db.embed(**TINY, name="plain")
     assert all(0 <= row["labels"] <= 1 for row in told.history)
     assert (told.vectors()[1] == plain.vectors()[1]).all()
+
+
+def test_a_model_of_other_settings_says_so(db):
+    db.embed(**TINY)
+    again = db.embed(**{**TINY, "epochs": np.int64(5), "width": 8})
+    assert again.notes == [
+        "trained before with width=4 (asked for: 8), epochs=2 (asked for: 5); "
+        "fresh=True trains anew"
+    ]
+
+
+class StopError(Exception):
+    """Stands for whatever ends a run."""
+
+
+def stop(line):
+    if line.startswith("epoch 1 "):
+        raise StopError
+
+
+def test_ways_to_vary_pictures_are_known_by_what_they_do(db):
+    """Not by where a function lies in memory, nor by the names of the parts alone."""
+
+    def made():
+        def darker(x, generator):
+            return x * 0.5
+
+        return darker
+
+    whole = db.embed(**TINY, augment=made(), name="whole")
+    with pytest.raises(StopError):
+        db.embed(**TINY, augment=made(), progress=stop)
+    rest = db.embed(**TINY, augment=made())
+    assert rest.notes[0] == "taken up after epoch 1"
+    assert (rest.vectors()[1] == whole.vectors()[1]).all()
+    with pytest.raises(StopError):
+        db.embed(**TINY, augment=vq.augment.Noise(0.1), name="noisy", progress=stop)
+    with pytest.raises(LearnError, match=r"of a run with view 'Noise\(.*0.1\)'.*fresh=True"):
+        db.embed(**TINY, augment=vq.augment.Noise(0.2), name="noisy")
+
+
+def test_weights_to_start_from_are_part_of_a_run(db, tmp_path):
+    db.embed(**TINY)
+    model = db.path / "models" / "learned" / "model.safetensors"
+    with pytest.raises(StopError):
+        db.embed(**TINY, name="second", weights=model, progress=stop)
+    with pytest.raises(LearnError, match="is of a run with start"):
+        db.embed(**TINY, name="second")
+
+
+def test_other_weights_are_not_taken_for_those_of_the_model(db, tmp_path):
+    import torch
+
+    from vquery.learn.core.networks import SmallResNet
+
+    for name in ("one", "two"):
+        torch.save(SmallResNet(4).state_dict(), tmp_path / name)
+    how = {"train": False, "side": 16, "name": "mine"}
+    db.embed(**how, weights=tmp_path / "one")
+    assert db.embed(**how, weights=tmp_path / "one").counts["embedded"] == 0
+    with pytest.raises(LearnError, match="is of other weights: choose another name="):
+        db.embed(**how, weights=tmp_path / "two")
+    db.embed(**TINY)
+    found = db.embed(train=False, weights=tmp_path / "two")
+    assert found.notes == ["weights= are not read, since it was trained before"]
+
+
+def test_boxes_drawn_by_hand_have_vectors_that_follow_them(db):
+    db.embed(**TINY)
+    drawn = db.draw("a.mp4", 0.5, (0.1, 0.1, 0.4, 0.5), class_="face").detection_id
+
+    def vector(found):
+        ids, vectors = found.vectors()
+        assert len(np.unique(ids)) == len(ids)
+        return vectors[ids == drawn]
+
+    found = db.embed(train=False)
+    assert found.counts["embedded"] == 1
+    before = vector(found)
+    db.redraw(drawn, (0.5, 0.5, 0.9, 0.9))
+    found = db.embed(train=False)
+    assert found.counts["embedded"] == 1
+    assert not np.allclose(vector(found), before)
+    assert vector(db.embed(**{**TINY, "width": 8}, fresh=True)).shape == (1, 64)
+    db.erase([drawn])
+    assert len(vector(db.embed(train=False))) == 0
+
+
+def test_what_is_drawn_while_it_learns_is_embedded_too(db):
+    drawn = []
+
+    def draw(line):
+        if line.startswith("epoch 1 "):
+            drawn.append(db.draw("a.mp4", 0.5, (0.1, 0.1, 0.4, 0.5), class_="face"))
+
+    found = db.embed(**TINY, progress=draw)
+    assert drawn[0].detection_id in found.vectors()[0]
+
+
+@pytest.mark.parametrize("odd", [{}, {"side": "16"}, {"side": 16, "history": [3], "probe": []}])
+def test_a_model_with_notes_of_something_else_is_told(db, odd):
+    from vquery.learn.core import checkpoints
+
+    model = db.embed(**TINY).folder / "model.safetensors"
+    saved = checkpoints.load(model)
+    checkpoints.save(model, saved.architecture, saved.tensors, odd)
+    with pytest.raises(LearnError, match="its notes are not those of an embedding"):
+        db.embed(train=False)
