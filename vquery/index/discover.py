@@ -30,6 +30,7 @@ COCO_KEYS = frozenset("bbox images annotations categories".split())
 
 HIDDEN = "hidden"
 COLLECTION = "a collection"
+EXPORT = "an export"
 AGAIN = "folder reached a second time through a link"
 NO_FILE = "not a regular file"
 CLOSED = "folder that cannot be read"
@@ -76,7 +77,7 @@ def discover(root: Path, *, images: bool = False) -> Found:
     """List the videos under ``root`` (or the one file ``root``) in sorted order of their names.
 
     With ``images`` a folder that holds pictures is one video; without, each picture is a video
-    of one instant. Hidden files and collections (``*.vq``) are not entered. O(files).
+    of one instant. Hidden files, collections (``*.vq``) and exports are not entered. O(files).
 
     Raises
     ------
@@ -144,12 +145,24 @@ def _enters(folder: Path, found: Found, seen: set[tuple[int, int]]) -> bool:
         found.skip(HIDDEN, folder)
     elif folder.suffix == ".vq":
         found.skip(COLLECTION, folder)
+    elif _is_export(folder / "manifest.json"):
+        found.skip(EXPORT, folder)
     elif here in seen or folder.resolve() == found.base.resolve():
         found.skip(AGAIN, folder)
     else:
         seen.add(here)
         return True
     return False
+
+
+def _is_export(manifest: Path) -> bool:
+    """Whether a manifest begins as those of exports do."""
+    try:
+        with manifest.open("rb") as file:
+            begin = file.read(200)
+    except OSError:
+        return False
+    return b'"format": ' in begin and b'"concept": ' in begin
 
 
 def _why_not(path: Path) -> str | None:

@@ -103,13 +103,18 @@ def test_the_folder_itself_can_be_the_pictures(
     assert [one.video for one in discover(Path(), images=True).sources] == ["EP"]
 
 
-def test_hidden_files_and_collections_are_counted_and_not_entered(tmp_path: Path) -> None:
-    touch(tmp_path, ".hidden.mp4", ".git/a.mp4", "old.vq/parts/a.jpg", "a.mp4")
+def test_hidden_files_collections_and_exports_are_counted_and_not_entered(tmp_path: Path) -> None:
+    touch(tmp_path, ".hidden.mp4", ".git/a.mp4", "old.vq/parts/a.jpg", "a.mp4", "out/b.jpg")
+    touch(tmp_path, "page/b.jpg")
+    (tmp_path / "out" / "manifest.json").write_text('{"format": "coco",\n"concept": "name"}')
+    (tmp_path / "page" / "manifest.json").write_text('{"name": "a web page"}')
     found = discover(tmp_path)
-    assert list(pairs(found)) == ["a.mp4"]
+    assert list(pairs(found)) == ["a.mp4", "page/b.jpg"]
     assert {reason: sorted(names) for reason, names in found.skipped.items()} == {
+        d.EXPORT: ["out"],
         d.HIDDEN: [".git", ".hidden.mp4"],
         d.COLLECTION: ["old.vq"],
+        d.UNKNOWN: ["page/manifest.json"],
     }
 
 
