@@ -45,15 +45,19 @@ class Intake:
         """
         by_sides = sorted(entries, key=lambda one: -len(one.captions) - len(one.detections))
         taken = [entry for entry in by_sides if self._take(entry)]
-        ids = self._writer.register(
-            NewVideo(entry.video, None, "none", str(entry.source.path.resolve())) for entry in taken
-        )
+        ids = self._writer.register(self._content(entry) for entry in taken)
         for entry in taken:
             entry.video_id = ids[entry.video]
             for file in (*entry.captions, *entry.detections):
                 if entry.has_media and file.name in self._known:
                     self._report.note(TWICE.format(file.name, entry.video))
         return taken
+
+    def _content(self, entry: Entry) -> NewVideo:
+        """Tell the content of a video that is stored already, which may have been moved."""
+        if entry.has_media and self._known.get(entry.video) == entry.sha256:
+            return entry.contents()[0]
+        return NewVideo(entry.video, None, "none", str(entry.source.path.resolve()))
 
     def _take(self, entry: Entry) -> bool:
         video, sha = entry.video, entry.sha256

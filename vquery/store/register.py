@@ -146,9 +146,13 @@ def _give_content(
     known: dict[str, tuple[int, str | None]],
     owner: str | None,
 ) -> None:
-    """Give a video that was registered without media its file."""
+    """Give a video that was registered without media its file, and one that was moved its place."""
     video_id, before = known[one.video]
-    if before is not None or one.sha256 is None:
+    if one.sha256 is None:
+        return
+    if before is not None:
+        if one.uri is not None:
+            db.execute("UPDATE videos SET uri = ? WHERE video_id = ?", (one.uri, video_id))
         return
     if owner is not None:
         raise StoreError(
