@@ -44,7 +44,7 @@ LABELS = Either(
     "a file of labels, a list of them, or a table with files and by",
 )
 RELATION = Either(
-    (Text(), Table({"query": Text(what="a query"), "after": Several(Identifier())}, ("query",))),
+    (Text(), Table({"query": Text(what="a query"), "after": Several(Identifier(), 0)}, ("query",))),
     "a query, or a table with query and after",
 )
 EMBEDDING = Table(

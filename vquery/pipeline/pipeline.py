@@ -166,8 +166,9 @@ class Pipeline:
         """
         from vquery.pipeline import tuning
 
-        found = tuning.search(self, progress or quiet)
+        _ = self.world().store  # it must be there
         with locked(self.path):
+            found = tuning.search(self, progress or quiet)
             state = State(self.path)
             known = {"space": tuning.space_print(self), "values": found.best.values}
             state.tuned = known | {"found": found.to_dict()}
@@ -206,11 +207,11 @@ class _Slices(dict[str, Any]):
 
     def __init__(self, world: World, texts: Mapping[str, str]) -> None:
         super().__init__()
-        self._world, self._texts = world, texts
+        self._world, self.texts = world, texts
 
     def __missing__(self, name: str) -> Any:
         world = self._world
-        found = world.db.query(self._texts[name], concepts=world.files)
+        found = world.db.query(self.texts[name], concepts=world.files)
         self[name] = named_slice(name, found)
         return self[name]
 

@@ -6,8 +6,9 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from vquery.errors import VQueryError
+from vquery.errors import PipelineError
 from vquery.pipeline.state import State, locked
+from vquery.pipeline.world import MISSING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -148,7 +149,7 @@ def _due(step: Step, world: World, state: State, before: Sequence[Due]) -> Due:
     return Due(step.name, DONE, "nothing it depends on has changed", seconds)
 
 
-def run(steps: Sequence[Step], world: World, *, only: set[str] | None = None) -> Report:
+def run(steps: Sequence[Step], world: World) -> Report:
     """Do what is due, step by step; what is done is remembered at once, so that it is not lost."""
     _ = world.db
     report = Report()
@@ -156,8 +157,16 @@ def run(steps: Sequence[Step], world: World, *, only: set[str] | None = None) ->
         state = State(world.path)
         world.hashes = state.files
         for step in steps:
-            if only is None or step.name in only:
+            try:
                 _step(step, world, state, report)
+            except Exception as error:
+                told = PipelineError(str(error)) if isinstance(error, OSError) else error
+                told.add_note(
+                    f"in the step {step.name!r} of {world.where}; what was done before is kept"
+                )
+                if told is error:
+                    raise
+                raise told from error
     return report
 
 
@@ -170,13 +179,7 @@ def _step(step: Step, world: World, state: State, report: Report) -> None:
         inputs = _inputs(step, world, state)  # before: what people say meanwhile is new
         step.after(None if kept is None else kept["outcome"])
         began = time.monotonic()
-        try:
-            outcome = step.run(world)
-        except VQueryError as error:
-            error.add_note(
-                f"in the step {step.name!r} of {world.where}; what was done before is kept"
-            )
-            raise
+        outcome = step.run(world)
         took = time.monotonic() - began
         kept = {"inputs": inputs, "outcome": outcome, "seconds": round(took, 3)}
         state.steps[step.name] = kept
@@ -212,6 +215,8 @@ def _differences(before: dict[str, str], now: dict[str, str]) -> Iterator[str]:
             yield f"{rest}: {before.get(name, 'not set')} → {now.get(name, 'not set')}"
         elif kind == "step":
             yield f"{rest} ran"
+        elif now.get(name) == MISSING:
+            yield f"{name} is not there"
         elif name not in before:
             yield f"{name} is new"
         elif name not in now:

@@ -6,6 +6,8 @@ import fcntl
 import hashlib
 import json
 import os
+import stat
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 FOLDER, FILE, LOCK = "pipeline", "state.json", "lock"
 FORMAT = 1
 BLOCK = 1 << 20
+JUST_NOW_NS = 100_000_000
+"""A file that was written so lately may be written again without a later time."""
 
 
 class State:
@@ -39,9 +43,9 @@ class State:
         self.steps: dict[str, dict[str, Any]] = {}
         self.tuned: dict[str, Any] = {}
         found = _read(self.folder / FILE)
-        if found.get("format") == FORMAT:
+        if found:
             self.steps, self.tuned = found["steps"], found["tuned"]
-        self.files = Files(found.get("files", {}))
+        self.files = Files(found["files"] if found else {})
 
     def write(self) -> None:
         """Keep it, as a whole or not at all."""
@@ -67,7 +71,17 @@ def _read(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return found if _ours(found) else {}
+
+
+def _ours(found: Any) -> bool:
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        return False
+    if not all(isinstance(found.get(name), dict) for name in ("steps", "tuned", "files")):
+        return False
+    parts = {"inputs", "outcome", "seconds"}
+    steps = all(isinstance(one, dict) and set(one) == parts for one in found["steps"].values())
+    return steps and all(isinstance(one, list) and len(one) > 2 for one in found["files"].values())
 
 
 @contextmanager
@@ -107,20 +121,17 @@ class Files:
             facts = path.stat()
         except OSError:
             return None
+        if not stat.S_ISREG(facts.st_mode):
+            return None
         stamp = [facts.st_size, facts.st_mtime_ns]
-        held = self.known.get(str(path))
+        name = str(path.resolve())
+        held = self.known.get(name)
         if held is not None and held[:2] == stamp:
             return str(held[2])
         made = hashlib.sha256()
         with path.open("rb") as file:
             while block := file.read(BLOCK):
                 made.update(block)
-        self.known[str(path)] = [*stamp, made.hexdigest()[:16]]
+        if time.time_ns() - facts.st_mtime_ns > JUST_NOW_NS:
+            self.known[name] = [*stamp, made.hexdigest()[:16]]
         return made.hexdigest()[:16]
-
-    def folder(self, path: Path) -> dict[str, str]:
-        """Hashes of all files below a folder (or of the one file), by relative path."""
-        if path.is_file():
-            return {path.name: self.of(path) or ""}
-        every = sorted(one for one in path.rglob("*") if one.is_file())
-        return {one.relative_to(path).as_posix(): self.of(one) or "" for one in every}

@@ -124,16 +124,8 @@ def sweep(collection: Path) -> None:
 def copy(collection: Path, path: Path) -> None:
     """Copy a collection; what never changes is shared with it and takes no room."""
     path.mkdir()
-    for one in collection.iterdir():
-        if one.name in SHARED:
-            shutil.copytree(one, path / one.name, copy_function=_link)
-        elif one.is_dir() and one.name not in (LEASES, FOLDER):
-            shutil.copytree(one, path / one.name)
-    (path / LEASES).mkdir()
-    (path / LOCK).touch()
-    source = sqlite3.connect(f"file:{collection / CATALOG}?mode=ro", uri=True)
-    with closing(source), closing(sqlite3.connect(path / CATALOG)) as target:
-        source.backup(target)
+    with Store.open(collection).snapshot():  # keeps the files that the catalog names
+        _copy_all(collection, path)
     state = State(path)
     known = State(collection)
     state.files = known.files
@@ -141,9 +133,24 @@ def copy(collection: Path, path: Path) -> None:
     state.write()
 
 
+def _copy_all(collection: Path, path: Path) -> None:
+    source = sqlite3.connect(f"file:{collection / CATALOG}?mode=ro", uri=True)
+    with closing(source), closing(sqlite3.connect(path / CATALOG)) as target:
+        source.backup(target)
+    for one in collection.iterdir():
+        if one.name in SHARED:
+            shutil.copytree(one, path / one.name, copy_function=_link)
+        elif one.is_dir() and one.name not in (LEASES, FOLDER):
+            shutil.copytree(one, path / one.name)
+    (path / LEASES).mkdir()
+    (path / LOCK).touch()
+
+
 def _link(source: str, target: str) -> None:
     try:
         os.link(source, target)
+    except FileNotFoundError:  # of a writer at work, or older than the catalog
+        return
     except OSError:  # a disk that cannot
         shutil.copyfile(source, target)
 

@@ -190,7 +190,12 @@ def searched_concept(pipeline: Pipeline) -> str:
 
 def space_print(pipeline: Pipeline) -> str:
     """Fingerprint of what is searched and how, so that it is searched once."""
-    return short([pipeline.open, pipeline.settings.get("search", {})])
+    return short(
+        [
+            {key: repr(one) for key, one in pipeline.open.items()},
+            pipeline.settings.get("search", {}),
+        ]
+    )
 
 
 def _split(

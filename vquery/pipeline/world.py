@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vquery.api import concepts
+from vquery.api import concepts, labelling
 from vquery.api.collection import Collection
 from vquery.api.concept_files import forget
 from vquery.engine.concept import ABSTAIN, REGISTRY
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 BROUGHT = ("media/", "captions/", "detections/")
 """How the names of units of work begin that bring things in; others are of results."""
 SHORT = 12
+MISSING = "none"
+"""In place of the fingerprint of a file or table that is not there."""
 
 
 class World:
@@ -93,6 +95,37 @@ class World:
         """Find a path of the pipeline file."""
         return self.base / path
 
+    def print_at(self, path: str | Path) -> str:
+        """Fingerprint of a file of the pipeline, `MISSING` where there is none."""
+        return self.hashes.of(self.at(path)) or MISSING
+
+    def rows_of(self, table: str) -> str:
+        """Fingerprint of a table; those that are indexed change with all that is."""
+        if table not in self.db.tables():
+            return MISSING
+        with self.db._store.snapshot() as snapshot:
+            saved = table in snapshot.saved()
+        return rows_print(self.db[table].collect()) if saved else "indexed"
+
+    def labels_at(self, paths: Iterable[str]) -> dict[int, str | None]:
+        """Read labels of files, and the detections that they are of.
+
+        Raises
+        ------
+        PipelineError
+            If two files contradict each other.
+        """
+        found: dict[int, str | None] = {}
+        for path in paths:
+            ids, values = labelling.match_file(self.at(path), self.store)
+            for one, value in zip(ids.tolist(), values, strict=True):
+                if found.setdefault(one, value) != value:
+                    raise PipelineError(
+                        f"{self.at(path)}: labels detection {one} {value!r}, but an earlier file "
+                        f"labels it {found[one]!r}: correct one of them"
+                    )
+        return found
+
     @cached_property
     def functions(self) -> dict[str, Callable[..., Any]]:
         """Functions of the Python files, by name; their concepts are registered."""
@@ -127,7 +160,7 @@ class World:
     def _indexed(self) -> str:
         units = [one for one in self.store.units() if one.startswith(BROUGHT)]
         with self.db._store.snapshot() as snapshot:
-            drawn = snapshot.count("drawn")
+            drawn = rows_print(snapshot.read("drawn"))
             videos = snapshot.videos()["video"].to_pylist()
         return short([units, videos, drawn])
 

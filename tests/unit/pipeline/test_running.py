@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 import vquery as vq
-from vquery.errors import LockedError, PipelineError, QueryError
+from vquery.errors import IngestError, LockedError, PipelineError, QueryError
 from vquery.pipeline.running import MAY_RUN, RUNS, WAITS
 from vquery.pipeline.state import locked
 
@@ -237,6 +238,72 @@ def test_a_step_that_fails_is_done_again_and_those_before_it_are_not(ready):
     assert vq.Pipeline.load(ready.file).run().ran == ["fuse part", "export training"]
 
 
+def test_what_is_named_is_made_first_and_makes_due_what_names_it(place):
+    place.seeds({place.first["a.mp4", "ann"]: "ann"})
+    text = """
+[labels]
+name = "seeds.csv"
+[relations]
+late = "anns.filter(start >= 6)"
+anns = "faces.filter(name == 'ann').limit(99)"
+some = "faces.filter(score > 0)"
+[tasks.name]
+"""
+    file = place.write(text)
+    report = vq.Pipeline.load(file).run()
+    assert report.ran == [
+        "label name", "relation some", "propagate name", "relation anns", "relation late"
+    ]  # fmt: skip
+    assert place.db["anns"].count() == 48
+    assert place.db["late"].count() == 24
+    file.write_text(file.read_text().replace("limit(99)", "limit(1)"))
+    report = vq.Pipeline.load(file).run()
+    assert report.ran == ["relation anns", "relation late"]
+    assert "table anns changed" in str(report)
+    assert place.db["late"].count() == 0
+    with pytest.raises(PipelineError, match="relations a, b name one another"):
+        vq.Pipeline("x.vq", relations={"a": "b.limit(1)", "b": "a.limit(1)", "c": "faces"})
+
+
+def test_two_of_a_kind_have_places_of_their_own(tmp_path):
+    with pytest.raises(PipelineError, match=r"exports\.b\.folder is 'a', as is exports\.a\.folder"):
+        vq.Pipeline("x.vq", exports={"a": {"labels": "n"}, "b": {"labels": "n", "folder": "./a"}})
+    tasks = {"n": {"train": True}, "m": {"train": {"name": "n"}}}
+    with pytest.raises(PipelineError, match=r"tasks\.m\.train\.name is 'n'"):
+        vq.Pipeline("x.vq", folder=tmp_path, tasks=tasks)
+
+
+def test_files_that_contradict_each_other(ready):
+    one = ready.first["a.mp4", "ann"]
+    ready.seeds({one: "bob"}, "other.csv")
+    made = vq.Pipeline("world.vq", folder=ready.folder, labels={"name": ["seeds.csv", "other.csv"]})
+    with pytest.raises(PipelineError, match=f"other.csv: labels detection {one} 'bob', but an ear"):
+        made.run()
+    assert len(ready.db.labels()) == 0
+
+
+def test_a_file_that_vanished_is_told(ready):
+    vq.Pipeline.load(ready.file).run()
+    (ready.folder / "seeds.csv").unlink()
+    assert why(ready.file, "label name") == "file seeds.csv is not there"
+    with pytest.raises(IngestError, match=r"seeds\.csv: no such file") as caught:
+        vq.Pipeline.load(ready.file).run()
+    assert "in the step 'label name'" in caught.value.__notes__[0]
+    (ready.folder / "functions.py").unlink()
+    with pytest.raises(QueryError, match=r"functions\.py: cannot be run"):
+        vq.Pipeline.load(ready.file).explain()
+
+
+def test_any_error_of_a_step_names_it(ready, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("vquery.pipeline.steps.labels.Propagate.run", full)
+    with pytest.raises(PipelineError, match="No space left on device") as caught:
+        vq.Pipeline.load(ready.file).run()
+    assert "in the step 'propagate name'" in caught.value.__notes__[0]
+
+
 def test_without_labels_it_waits_and_goes_on_with_the_first(place):
     place.seeds(place.truth(("d.mp4",)), "test.csv")
     file = place.write('[tasks.name]\n[tests]\nname = "test.csv"\n')
@@ -270,11 +337,25 @@ def test_one_at_a_time(ready):
         vq.Pipeline.load(ready.file).run()
 
 
-def test_a_damaged_state_only_costs_time(ready):
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", '{"format": 1}', '{"format": 1, "steps": {"a": 1}, "tuned": {}, "files": {}}'],
+)
+def test_a_damaged_state_only_costs_time(ready, text):
     vq.Pipeline.load(ready.file).run()
-    (ready.folder / "world.vq" / "pipeline" / "state.json").write_text("{")
-    shutil.rmtree(ready.folder / "training")
+    (ready.folder / "world.vq" / "pipeline" / "state.json").write_text(text)
     assert vq.Pipeline.load(ready.file).run().ran == STEPS
+
+
+def test_an_export_that_got_files_of_others_is_kept(ready):
+    vq.Pipeline.load(ready.file).run()
+    (ready.folder / "training" / "notes.txt").write_text("precious")
+    ready.file.write_text(ready.file.read_text().replace('"csv"', '"vtt"'))
+    with pytest.raises(PipelineError, match="or was changed since; move it away"):
+        vq.Pipeline.load(ready.file).run()
+    assert (ready.folder / "training" / "notes.txt").read_text() == "precious"
+    (ready.folder / "training" / "notes.txt").unlink()
+    assert vq.Pipeline.load(ready.file).run().ran == ["export training"]
 
 
 def test_a_check_tells_what_is_missed_until_it_is_not(ready):
@@ -323,9 +404,35 @@ def test_videos_are_indexed_when_they_come(sample, tmp_path):
     assert "file b.csv is new, file b.mp4 is new" in str(made.explain())
     assert made.run().outcomes["index media"]["indexed"] == 1
     (folder / "notes.txt").write_text("x")
-    shutil.rmtree(folder)
+    assert made.run().ran == []
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    for one in ("new.vq", "media"):
+        (tmp_path / one).rename(moved / one)
+    there = vq.Pipeline("new.vq", folder=moved, sources=[{"folder": "media", "workers": 1}])
+    report = there.run()
+    assert "place changed" in str(report)
+    assert report.outcomes["index media"]["indexed"] == 0
+    with vq.open(moved / "new.vq") as db:
+        places = db._store.snapshot().videos()["uri"].to_pylist()
+        assert {Path(one).parent for one in places} == {(moved / "media").resolve()}
+        made = there
+        first = db.draw("a.mp4", 0.5, box=(0.1, 0.2, 0.2, 0.4), class_="logo")
+        before = made.world().indexed()
+        db.redraw(first.detection_id, box=(0.5, 0.5, 0.9, 0.9))
+        assert made.world().indexed() != before
+    shutil.rmtree(moved / "media")
     with pytest.raises(PipelineError, match="there is no folder"):
         made.run()
+
+
+def test_a_source_around_everything_indexes_only_media(sample, tmp_path):
+    for one in sample.iterdir():
+        shutil.copy(one, tmp_path)
+    made = vq.Pipeline("new.vq", folder=tmp_path, sources=[{"folder": ".", "workers": 1}])
+    assert made.run().ran == ["index ."]
+    (tmp_path / "vquery.toml").write_text("")
+    assert made.run().ran == []
 
 
 def test_training_and_predicting(place):
@@ -355,7 +462,7 @@ threshold = 0.6
 
 
 def test_an_embedding_is_learnt_and_takes_part(sample, tmp_path):
-    pytest.importorskip("torch")
+    pytest.importorskip("torch").set_num_threads(1)
 
     def made(**options):
         embedding = {"width": 4, "side": 16, "epochs": 1, "batch": 8, **options}

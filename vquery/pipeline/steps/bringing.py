@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from vquery.api import labelling
 from vquery.errors import PipelineError
+from vquery.index.discover import discover
 from vquery.pipeline.steps.base import Step
 from vquery.pipeline.world import rows_print, short
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from vquery.pipeline.steps.base import Outcome
     from vquery.pipeline.world import World
 
@@ -27,13 +30,19 @@ class Index(Step):
         self.workers = settings.get("workers")
 
     def inputs(self, world: World) -> dict[str, str]:
-        """Hash every file of the folder, and weights that are named."""
+        """Hash every file of the folder that is indexed, and weights that are named."""
         folder = world.at(self.folder)
         if not folder.exists():
             raise PipelineError(f"sources: there is no folder {folder}")
-        found = {f"file {name}": one for name, one in world.hashes.folder(folder).items()}
+        found = {"place": str(folder.resolve())}  # videos are read there again
+        for path in _brought(folder, images="images" in self.settings):
+            name = path.name if folder.is_file() else path.relative_to(folder).as_posix()
+            found[f"file {name}"] = world.print_at(path)
         if "embedding" in self.settings:
-            found["embedding"] = world.hashes.of(world.at(self.settings["embedding"])) or "none"
+            found["embedding"] = world.print_at(self.settings["embedding"])
+        if "models" in self.settings:
+            weights = sorted(world.at(self.settings["models"]).rglob("*.onnx"))
+            found |= {f"weights {one.name}": world.print_at(one) for one in weights}
         return found
 
     def run(self, world: World) -> Outcome:
@@ -51,19 +60,30 @@ class Index(Step):
             "version": world.indexed(),
             "videos": report.videos,
             "indexed": report.indexed,
-            "failed": sorted(report.failed),
+            "failed": dict(sorted(report.failed.items())),
         }
 
     def lost(self, world: World, outcome: Outcome) -> str | None:
         """Try again what failed."""
         del world
         failed = outcome["failed"]
-        return f"{len(failed)} failed last time, such as {failed[0]}" if failed else None
+        return f"{len(failed)} failed last time, such as {next(iter(failed))}" if failed else None
 
     def told(self, outcome: Outcome) -> str:
         """Count videos."""
-        failed = f", {len(outcome['failed'])} failed" if outcome["failed"] else ""
-        return f"{outcome['indexed']} of {outcome['videos']} videos were new{failed}"
+        failed = outcome["failed"]
+        told = f"{outcome['indexed']} of {outcome['videos']} videos were new"
+        return told + "".join(f"; failed: {name}: {why}" for name, why in failed.items())
+
+
+def _brought(folder: Path, *, images: bool) -> list[Path]:
+    """List the files that indexing reads."""
+    found: set[Path] = set()
+    for one in discover(folder, images=images).sources:
+        pictures = one.path.iterdir() if one.path.is_dir() else [one.path]
+        found.update(path for path in pictures if path.is_file())
+        found.update((*one.captions, *one.detections))
+    return sorted(found)
 
 
 class Label(Step):
@@ -79,16 +99,14 @@ class Label(Step):
         self._before: dict[str, Any] = {}
 
     def inputs(self, world: World) -> dict[str, str]:
-        """Hash the files."""
-        return {f"file {one}": world.hashes.of(world.at(one)) or "none" for one in self.paths}
+        """Hash the files, and fingerprint the detections that they speak of."""
+        found = {f"file {one}": world.print_at(one) for one in self.paths}
+        return found | {"indexed": world.indexed()}
 
     def run(self, world: World) -> Outcome:
         """Label what the files say and did not say when they were read before."""
         before = self._before.get("given", {})
-        given: dict[str, str | None] = {}
-        for path in self.paths:
-            ids, values = labelling.match_file(world.at(path), world.store)
-            given |= {str(one): value for one, value in zip(ids.tolist(), values, strict=True)}
+        given = {str(one): value for one, value in world.labels_at(self.paths).items()}
         times = self._before.get("times", 0) + 1
         fresh = {one: value for one, value in given.items() if before.get(one, "?") != value}
         if fresh:
@@ -132,17 +150,9 @@ class Relation(Step):
         self.table = name
 
     def inputs(self, world: World) -> dict[str, str]:
-        """Fingerprint the functions that the text names, and what they may read."""
-        words = {
-            node.id for node in ast.walk(_parsed(self.settings["query"]))
-            if isinstance(node, ast.Name)
-        }  # fmt: skip
-        found = {"indexed": world.indexed(), "what people said": world.said()}
-        for name in sorted(words):
-            meant = world.function(name)
-            if not isinstance(meant, str):
-                found[f"function {name}"] = world.print_of(meant)
-        return found
+        """Fingerprint what the text names, and what people said."""
+        said = {"indexed": world.indexed(), "what people said": world.said()}
+        return said | named_in(world, self.settings["query"], besides=self.table)
 
     def run(self, world: World) -> Outcome:
         """Run the query and keep its rows."""
@@ -161,8 +171,28 @@ class Relation(Step):
         return None if there == rows else f"it has {there:,} rows now, not {rows:,}"
 
 
-def _parsed(text: str) -> ast.AST:
+def named_in(world: World, text: str, besides: str = "") -> dict[str, str]:
+    """Fingerprint the functions and kept tables that a query names."""
+    found = {}
+    for name in sorted(words(text) - {besides}):
+        meant = world.function(name)
+        if not isinstance(meant, str):
+            found[f"function {name}"] = world.print_of(meant)
+        elif world.there and name in world.db.tables():
+            found[f"table {name}"] = world.rows_of(name)
+    return found
+
+
+def words(text: str) -> set[str]:
+    """List the names in a query, and its texts, which may be names of concepts.
+
+    >>> sorted(words("faces.filter(name == 'Ann')"))
+    ['Ann', 'faces', 'filter', 'name']
+    """
     try:
-        return ast.parse(f"({text}\n)", mode="eval")
+        nodes = list(ast.walk(ast.parse(f"({text}\n)", mode="eval")))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ast.Pass()  # running it says what is wrong with it
+        return set()  # running it says what is wrong with it
+    found = [getattr(one, "id", None) or getattr(one, "attr", None) for one in nodes]
+    texts = [one.value for one in nodes if isinstance(one, ast.Constant)]
+    return {one for one in (*found, *texts) if isinstance(one, str)}

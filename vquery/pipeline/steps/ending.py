@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vquery.api import labelling
 from vquery.api.proving import Bound, Rules, prove
 from vquery.errors import PipelineError
 from vquery.pipeline.quality import Truth, judge
@@ -15,22 +17,14 @@ from vquery.pipeline.world import short
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from pathlib import Path
 
     from vquery.pipeline.steps.base import Outcome
     from vquery.pipeline.world import World
 
 MANIFEST = "manifest.json"
+MARK = ".vquery-run"
+"""In the folder of an export: what it holds, so that nothing of others is ever replaced."""
 KINDS = (("under", "fail_under"), ("over", "fail_over"), ("violations", "max_violations"))
-
-
-def truth_of(world: World, paths: list[str]) -> dict[int, str | None]:
-    """Read labels of files and the detections that they are of."""
-    found: dict[int, str | None] = {}
-    for path in paths:
-        ids, values = labelling.match_file(world.at(path), world.store)
-        found |= dict(zip(ids.tolist(), values, strict=True))
-    return found
 
 
 class Test(Step):
@@ -44,8 +38,11 @@ class Test(Step):
 
     def inputs(self, world: World) -> dict[str, str]:
         """Hash the files, and fingerprint what is judged."""
-        found = {f"file {one}": world.hashes.of(world.at(one)) or "none" for one in self.paths}
-        found[f"labels of {self.concept!r}"] = world.said(self.concept)
+        found = {f"file {one}": world.print_at(one) for one in self.paths}
+        found |= {
+            "indexed": world.indexed(),
+            f"labels of {self.concept!r}": world.said(self.concept),
+        }
         return found | {"labels in force": in_force(world, self.concept)}
 
     def waits(self, world: World, waiting: Collection[str]) -> str | None:
@@ -56,7 +53,7 @@ class Test(Step):
 
     def run(self, world: World) -> Outcome:
         """Judge."""
-        figures = judge(world.db, self.concept, Truth(truth_of(world, self.paths))).to_dict()
+        figures = judge(world.db, self.concept, Truth(world.labels_at(self.paths))).to_dict()
         return {"version": short(figures), **figures}
 
     def told(self, outcome: Outcome) -> str:
@@ -79,7 +76,7 @@ class Check(Step):
     def inputs(self, world: World) -> dict[str, str]:
         """Hash the files; fingerprint labels, tables and soft labels of all concepts."""
         files = self._files(world)
-        found = {f"file {one.name}": world.hashes.of(one) or "none" for one in files}
+        found = {f"file {one.name}": world.print_at(one) for one in files}
         every = sorted({*world.concepts(), *soft_concepts(world)})
         soft = {one: in_force(world, one) for one in every}
         found |= {f"labels in force of {name!r}": one for name, one in soft.items()}
@@ -126,7 +123,6 @@ class Export(Step):
         super().__init__(f"export {name}", needs, settings)
         self.folder = settings.get("folder", name)
         self.concept = settings["labels"]
-        self._before: Outcome | None = None
 
     def inputs(self, world: World) -> dict[str, str]:
         """Fingerprint what is exported."""
@@ -143,30 +139,23 @@ class Export(Step):
             return f"{held[0]} waits"
         return None
 
-    def after(self, outcome: Outcome | None) -> None:
-        """Say what was written last time."""
-        self._before = outcome
-
     def run(self, world: World) -> Outcome:
         """Write beside the folder, then take its place."""
         target = world.at(self.folder)
         self._check_ours(world, target)
-        fresh = target.with_name(f".{target.name}.new")
-        shutil.rmtree(fresh, ignore_errors=True)
+        fresh, old = (target.with_name(f".{target.name}.{end}") for end in ("new", "old"))
+        for left in (fresh, old):
+            shutil.rmtree(left, ignore_errors=True)
         options = {name: one for name, one in self.settings.items() if name != "folder"}
         target.parent.mkdir(parents=True, exist_ok=True)
         written = world.db.export(fresh, **options)
+        (fresh / MARK).write_text(_contents(fresh), encoding="utf-8")
         if target.exists():
-            old = target.with_name(f".{target.name}.old")
-            shutil.rmtree(old, ignore_errors=True)
             target.rename(old)
-            fresh.rename(target)
-            shutil.rmtree(old)
-        else:
-            fresh.rename(target)
+        fresh.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
         return {
             "version": self._manifest(world),
-            "folder": str(target),
             "labels": written.total,
             "left_out": sum(written.skipped.values()),
         }
@@ -174,12 +163,13 @@ class Export(Step):
     def _check_ours(self, world: World, target: Path) -> None:
         if not target.exists():
             return
-        ours = self._before is not None and self._before["version"] == self._manifest(world)
-        if not ours:
-            raise PipelineError(
-                f"exports: {target} exists and is not what this pipeline wrote; move it away, or "
-                "give another folder"
-            )
+        with suppress(OSError, ValueError):
+            if (target / MARK).read_text(encoding="utf-8") == _contents(target):
+                return
+        raise PipelineError(
+            f"exports: {world.at(self.folder)} exists and is not what this pipeline wrote, or was "
+            "changed since; move it away, or give another folder"
+        )
 
     def lost(self, world: World, outcome: Outcome) -> str | None:
         """Look whether what was written is there."""
@@ -188,13 +178,19 @@ class Export(Step):
         return None if self._manifest(world) == outcome["version"] else f"{self.folder} was changed"
 
     def _manifest(self, world: World) -> str:
-        return world.hashes.of(world.at(self.folder) / MANIFEST) or "none"
+        return world.print_at(Path(self.folder) / MANIFEST)
 
     def told(self, outcome: Outcome) -> str:
         """Count labels."""
-        return (
-            f"{outcome['labels']:,} labels in {outcome['folder']}, {outcome['left_out']:,} left out"
-        )
+        return f"{outcome['labels']:,} labels in {self.folder}, {outcome['left_out']:,} left out"
+
+
+def _contents(folder: Path) -> str:
+    """Fingerprint of the manifest and of the names of all files."""
+    names = sorted(one.relative_to(folder).as_posix() for one in folder.rglob("*") if one.is_file())
+    made = hashlib.sha256("\n".join(name for name in names if name != MARK).encode())
+    made.update((folder / MANIFEST).read_bytes())
+    return made.hexdigest()
 
 
 def _bound(value: float | None) -> str:

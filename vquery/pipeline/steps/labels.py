@@ -64,7 +64,7 @@ class Propagate(Step):
         }
         if "edges" in self.settings:
             path = self.settings["edges"]
-            found[f"file {path}"] = world.hashes.of(world.at(path)) or "none"
+            found[f"file {path}"] = world.print_at(path)
         return found
 
     def waits(self, world: World, waiting: Collection[str]) -> str | None:
@@ -129,11 +129,11 @@ class Fuse(Step):
         }
         over = self.settings["over"]
         if over in world.db.tables() and over not in OF_LABELS:
-            found[f"table {over}"] = _rows(world, over)
+            found[f"table {over}"] = world.rows_of(over)
         reads: set[str] = set()
         for name, one in self.functions(world).items():
             if isinstance(one, str):
-                found[f"table {one}"] = _rows(world, one)
+                found[f"table {one}"] = world.rows_of(one)
             else:
                 found[f"function {name}"] = world.print_of(one)
                 reads |= _reads(one)
@@ -141,8 +141,9 @@ class Fuse(Step):
             for name in sorted({*world.concepts(), *soft_concepts(world)} - {self.concept}):
                 soft = "" if name in self.later else in_force(world, name)  # it sees those before
                 found[f"labels of {name!r}"] = short([world.said(name), soft])
-        tables = {one for one in reads if one in world.db.tables()} - set(OF_LABELS)
-        return found | {f"table {one}": _rows(world, one) for one in sorted(tables)}
+        known = set(world.db.tables()) - OF_LABELS
+        tables = known if "db" in reads else known & reads
+        return found | {f"table {one}": world.rows_of(one) for one in sorted(tables)}
 
     def run(self, world: World) -> Outcome:
         """Collect votes, fit the label model, fuse and keep the result."""
@@ -190,14 +191,6 @@ def soft_concepts(world: World) -> set[str]:
     with world.db._store.snapshot() as snapshot:
         tables = [snapshot.read(shelf.now, columns=["concept"]) for shelf in keeping.SHELVES]
     return {name for one in tables for name in pc.unique(one["concept"]).to_pylist()}
-
-
-def _rows(world: World, table: str) -> str:
-    if table not in world.db.tables():
-        return "none"
-    with world.db._store.snapshot() as snapshot:
-        saved = table in snapshot.saved()
-    return rows_print(world.db[table].collect()) if saved else "indexed"
 
 
 def _reads(function: Any) -> set[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from vquery.errors import LearnError
 from vquery.pipeline.steps.base import Step
+from vquery.pipeline.steps.bringing import named_in
 from vquery.pipeline.steps.labels import run_state
 from vquery.pipeline.world import rows_print, short
 
@@ -38,7 +39,7 @@ class Embed(Step):
         found = {"indexed": world.indexed()}
         if "weights" in self.settings:
             path = self.settings["weights"]
-            found[f"file {path}"] = world.hashes.of(world.at(path)) or "none"
+            found[f"file {path}"] = world.print_at(path)
         return found
 
     def run(self, world: World) -> Outcome:
@@ -91,8 +92,15 @@ class Train(Step):
         self.model = settings.get("name", concept)
 
     def inputs(self, world: World) -> dict[str, str]:
-        """Fingerprint labels and what was indexed."""
-        return {"indexed": world.indexed(), f"labels of {self.concept!r}": world.said(self.concept)}
+        """Fingerprint labels, what was indexed, and what slices find."""
+        found = {
+            "indexed": world.indexed(),
+            f"labels of {self.concept!r}": world.said(self.concept),
+        }
+        for name in self.settings.get("slices", ()):
+            text = world.given["slices"].texts[name]
+            found[f"slice {name}"] = short([text, named_in(world, text)])
+        return found
 
     def waits(self, world: World, waiting: Collection[str]) -> str | None:
         """Without labels there is nothing to learn."""
