@@ -1,10 +1,12 @@
-"""What end models are worth: ``python -m tests.bench.learn.end_model DATA [DRAWS]``.
+"""What end models are worth: ``python -m tests.bench.learn.end_model DATA [DRAWS [WORK]]``.
 
 The same linear model on the same vectors, trained on seeds alone, on majority vote, on soft labels
 of the label model, and on those with the seeds; and on all true labels, which is as good as these
 vectors allow. Half of the segments (of comments: of the rows) are learnt from, the other half is
 scored; seeds are drawn from the first. Draws are the same for all, so that differences are paired.
-No label of the scored half chooses anything. Pages: ``end_model.md``.
+No label of the scored half chooses anything. With WORK instead, an index of ``DATA/videos`` that is
+made where it is not there: what it is worth to average what is said of the pictures of a track, as
+`db.predict` does, on faces and (shots for tracks) on screenshots. Pages: ``end_model.md``.
 """
 
 from __future__ import annotations
@@ -15,12 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import torch
 from scipy.stats import t
 
+from tests.bench.learn import sets
 from tests.bench.supervision import spam
 from tests.bench.supervision.tvnews import answers
 from tests.learning import realdata
+from vquery.api.learnt.predicting import of_tracks
 from vquery.learn.ends import EndModel, FewShot
 from vquery.metrics.calibration import log_loss
 from vquery.supervise.models.label_model import LabelModel
@@ -158,12 +163,55 @@ def show(given: Known, draws: int) -> None:
     )
 
 
-def main(data: Path, draws: int) -> None:
+def balanced(chance: np.ndarray, truth: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Balanced accuracy and log-loss of probabilities, truth and the class of each column."""
+    right = classes[chance.argmax(1)] == truth
+    said = chance[np.arange(len(truth)), np.searchsorted(classes, truth)]
+    return np.array([np.mean([right[truth == one].mean() for one in classes]),
+                     -np.log(np.clip(said, 1e-12, 1)).mean()])  # fmt: skip
+
+
+def by_track(data: sets.Set, each: int, draws: int) -> None:
+    """Score pictures of other groups, each by itself and by the mean of its track."""
+    began, alone, together = time.process_time(), [], []
+    for draw in range(draws):
+        seeds, test = sets.split(data, draw, each)
+        rows, said = np.array(list(seeds)), np.array(list(seeds.values()))
+        model = EndModel(seed=draw).fit(data.built[rows], said, None, groups=data.group[rows])
+        chance, truth = model.predict_proba(data.built[test]), data.truth[test].astype(str)
+        track = pa.chunked_array([pa.array(data.pictures.track[test])])
+        classes = np.array(model.classes_)
+        alone.append(balanced(chance, truth, classes))
+        together.append(balanced(of_tracks(chance, track), truth, classes))
+    one, two = np.array(alone), np.array(together)
+    cells = [f"{one[:, at].mean():.3f} | {two[:, at].mean():.3f} | {between((two - one)[:, at])}"
+             for at in (0, 1)]  # fmt: skip
+    print(f"| {data.name} | {each} | {' | '.join(cells)} |", flush=True)
+    print(f"{time.process_time() - began:.0f} s of CPU", file=sys.stderr)
+
+
+def tracks(data: Path, work: Path, draws: int) -> None:
+    head = ("set", "labels a class", "accuracy", "by track", "gain", "log-loss", "by track", "gain")
+    print(f"\n| {' | '.join(head)} |\n{'|---' * len(head)}|")
+    for found in (*sets.faces(data, work / "clips.vq"), sets.television(data)):
+        for each in (2, 5, 10):
+            if each * len(set(found.truth[found.rows])) >= 5:
+                by_track(found, each, draws)
+
+
+def main(data: Path, draws: int, work: Path | None) -> None:
     torch.set_num_threads(1)
+    if work is not None:
+        tracks(data, work, draws)
+        return
     show(comments(data), draws)
     show(television(data, "screenshots, one MSNBC episode", realdata.EPISODE), draws)
     show(television(data, "screenshots, all eight episodes"), draws)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 5)
+    main(
+        Path(sys.argv[1]),
+        int(sys.argv[2]) if len(sys.argv) > 2 else 5,
+        Path(sys.argv[3]) if len(sys.argv) > 3 else None,
+    )

@@ -23,6 +23,8 @@ COOLEST, HOTTEST = 0.05, 20.0
 FEW_GROUPS = 10
 FEW = 20
 """Items below which a temperature is not learnt."""
+LEAST_FOLDS = 3
+"""With fewer, there is no fold to stop by beside the one that is left out."""
 
 
 def folds(given: Targets, wanted: int) -> Ints:
@@ -43,6 +45,35 @@ def folds(given: Targets, wanted: int) -> Ints:
     )
     # groups without a label lie anywhere: nothing was learnt from them
     return np.array([fold_of.get(one, one % number) for one in given.group.tolist()], np.int64)
+
+
+def taught(given: Targets, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Say of which items some rows teach the class, (n,): nothing else could tell it."""
+    best = given.soft.argmax(1)
+    return np.isin(best, np.unique(best[rows & (given.weight > 0)]))
+
+
+def stop_of(fold: int, number: int) -> int:
+    """Choose the fold that says when a model that leaves out another one stops; -1 for none."""
+    return (fold + 1) % number if number >= LEAST_FOLDS else -1
+
+
+def fair(given: Targets, fold: Ints, *, stops: bool) -> Floats:
+    """Return weights, 0 for items whose class no model that left them out can know.
+
+    They say nothing of how sure the model of all may be, nor of penalties: where each person is in
+    one video only, what is said of a video that was left out is always wrong.
+
+    Parameters
+    ----------
+    stops
+        Whether such a model leaves out a second fold, to stop by.
+    """
+    weight, number = given.weight.copy(), int(fold.max()) + 1
+    for one in range(number):
+        rows = (fold != one) & (fold != (stop_of(one, number) if stops else -1))
+        weight[(fold == one) & ~taught(given, rows)] = 0.0
+    return weight
 
 
 def surprises(logits: Floats, soft: Floats) -> Floats:
@@ -90,7 +121,7 @@ def left_out(logits: Floats, soft: Floats, weight: Floats, fold: Ints) -> Floats
     return found
 
 
-def strongest(losses: Floats, given: Targets) -> int:
+def strongest(losses: Floats, weight: Floats, groups: Ints) -> int:
     """Choose among models from strong to weak penalties by what left-out items say.
 
     With fewer than `FEW_GROUPS` groups nobody knows the standard error, and it would let penalties
@@ -100,14 +131,16 @@ def strongest(losses: Floats, given: Targets) -> int:
     ----------
     losses
         Shape (models, n): the surprise of each item, NaN for those without a fold.
+    weight, groups : (n,)
+        Of the items; 0 where one does not count.
 
     Returns
     -------
     int
         The first within one standard error, over groups, of the best (L. Breiman et al. 1984).
     """
-    rows = np.flatnonzero((given.weight > 0) & np.isfinite(losses).all(0))
-    weight, group = given.weight[rows], np.unique(given.group[rows], return_inverse=True)[1]
+    rows = np.flatnonzero((weight > 0) & np.isfinite(losses).all(0))
+    weight, group = weight[rows], np.unique(groups[rows], return_inverse=True)[1]
     mean = (losses[:, rows] * weight).sum(1) / weight.sum()
     best = int(mean.argmin())
     if group.max() + 1 < FEW_GROUPS:

@@ -11,13 +11,14 @@ from vquery.errors import LearnError, SchemaError
 from vquery.learn.core.device import pick, seed_torch
 from vquery.learn.core.networks import Architecture, build
 from vquery.learn.core.training import Settings, train
+from vquery.learn.ends import folds as leaving
 from vquery.learn.ends import nets
-from vquery.learn.ends.folds import FEW, enough, folds, left_out, strongest, surprises, temperature
+from vquery.learn.ends.linear import network_of, path_of
 from vquery.learn.ends.options import HEADS, WEIGHTS, Kind, Options
 from vquery.learn.ends.start import begin_from, width_of
 from vquery.learn.ends.targets import flags, items_of, targets
 from vquery.learn.ends.task import HELD_OUT, EndTask, logits_of
-from vquery.supervise.linear import PENALTIES, PLAIN_PENALTY, LinearModel, fit_linear_path
+from vquery.supervise.linear import PENALTIES, PLAIN_PENALTY
 from vquery.supervise.soft import softmax
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 
 FEW_TO_CHOOSE = 50
 """Labelled items below which left-out ones choose no penalty: few choose worse than no choice."""
-LEAST_FOLDS = 3
-"""With fewer, there is no fold to stop by beside the one that is left out."""
 
 
 class EndModel:
@@ -175,7 +174,7 @@ class EndModel:
             notes.append("a linear model has no heads: members of slices count more instead")
         self._heads = 0 if as_weights else len(given.slices)
         self._say, self._folder, self._fresh = progress, folder, fresh
-        self.fold_ = folds(given, own.folds)
+        self.fold_ = leaving.folds(given, own.folds)
         self.curves_: list[dict[str, Any]] = []
         self.histories_: dict[str, History] = {}
         if own.kind == "linear":
@@ -199,32 +198,31 @@ class EndModel:
     def _fit_linear(self, given: Targets) -> Floats:
         """Choose the penalty on left-out groups, and solve for all items; returns logits."""
         own, number = self.options, int(self.fold_.max()) + 1
+        self.fair_ = leaving.fair(given, self.fold_, stops=False)
         penalties = list(PENALTIES[::2]) if own.penalty is None else [own.penalty]
-        if own.penalty is None and (given.weight > 0).sum() < FEW_TO_CHOOSE:
+        if own.penalty is None and (self.fair_ > 0).sum() < FEW_TO_CHOOSE:
             penalties = [PLAIN_PENALTY]
         logits = np.full((len(penalties), given.n, len(given.classes)), np.nan)
         for fold in range(number if number > 1 else 0):
             rows, held = self.fold_ != fold, np.flatnonzero(self.fold_ == fold)
             if not given.weight[rows].any():
                 continue
-            models = _path(given, np.flatnonzero(rows), penalties)
+            models = path_of(given, np.flatnonzero(rows), penalties)
             for at, model in enumerate(models):
                 logits[at, held] = given.x[held].astype(np.float64) @ model.weights + model.offset
         chosen = 0
-        if number > 1 and len(penalties) > 1:
-            losses = np.stack([surprises(one, given.soft) for one in logits])
-            chosen = strongest(losses, given)
-            counts = np.where(np.isfinite(losses).all(0), given.weight, 0.0)
+        if len(penalties) > 1:
+            losses = np.stack([leaving.surprises(one, given.soft) for one in logits])
+            chosen = leaving.strongest(losses, self.fair_, given.group)
+            counts = np.where(np.isfinite(losses).all(0), self.fair_, 0.0)
             mean = (np.nan_to_num(losses) * counts).sum(1) / counts.sum()
             self.curves_ = [
                 {"part": "penalty", "penalty": penalty, HELD_OUT: float(loss)}
                 for penalty, loss in zip(penalties, mean, strict=True)
             ]
-        elif len(penalties) > 1:
-            penalties = [PLAIN_PENALTY]
         self.penalty_ = float(penalties[chosen])
-        (solved,) = _path(given, np.arange(given.n), [self.penalty_])
-        self.network_ = _as_network(solved)
+        (solved,) = path_of(given, np.arange(given.n), [self.penalty_])
+        self.network_ = network_of(solved)
         self.architecture_ = self._architecture(given)
         return np.asarray(logits[chosen])
 
@@ -233,13 +231,15 @@ class EndModel:
         number = int(self.fold_.max()) + 1
         found = np.full((given.n, len(given.classes)), np.nan)
         best: list[int] = []
+        self.fair_ = leaving.fair(given, self.fold_, stops=True)
         for fold in range(number if number > 1 else 0):
             held = np.flatnonzero(self.fold_ == fold)
-            stop = (fold + 1) % number if number >= LEAST_FOLDS else -1
-            rows = np.flatnonzero((self.fold_ != fold) & (self.fold_ != stop))
+            stop = leaving.stop_of(fold, number)
+            mine = (self.fold_ != fold) & (self.fold_ != stop)
+            rows = np.flatnonzero(mine)
             if (given.weight[rows] > 0).sum() < 2:
                 continue
-            stops = np.flatnonzero(self.fold_ == stop)
+            stops = np.flatnonzero((self.fold_ == stop) & leaving.taught(given, mine))
             network, history = self._train(given, f"fold {fold + 1}", rows, stops, augment, fold)
             found[held] = logits_of(network, given.x, held).numpy()
             best.append(history.best)
@@ -315,20 +315,23 @@ class EndModel:
         return Architecture(nets.VECTORS, values)
 
     def _calibrate(self, given: Targets, logits: Floats, trusted: Any, notes: list[str]) -> None:
-        weight = given.weight
+        weight = self.fair_
+        lost = int((weight < given.weight).sum())
+        if lost and np.isfinite(logits).any():
+            notes.append(f"{lost:,} items are in the only fold of their class: none calibrates")
         if trusted is not None:
             sure = weight * flags("trusted", trusted, given.n)
             classes = np.unique(given.soft[sure > 0].argmax(1))
             if len(classes) > 1 and (sure > 0).sum() >= 5 * len(given.classes):
                 weight = sure
-        self.calibrated_ = bool(self.options.calibrate and enough(logits, weight))
+        self.calibrated_ = bool(self.options.calibrate and leaving.enough(logits, weight))
         self.temperature_ = 1.0
         if not self.calibrated_:
-            notes.append(f"not calibrated: that takes {FEW} left-out items")
+            notes.append(f"not calibrated: that takes {leaving.FEW} left-out items")
             self.oof_ = softmax(logits)
             return
-        self.temperature_ = temperature(logits, given.soft, weight)
-        self.oof_ = left_out(logits, given.soft, weight, self.fold_)
+        self.temperature_ = leaving.temperature(logits, given.soft, weight)
+        self.oof_ = leaving.left_out(logits, given.soft, weight, self.fold_)
 
     def logits(self, X: Any) -> Floats:  # noqa: N803
         """Return the logits of each class before calibration, (n, k)."""
@@ -382,18 +385,3 @@ class EndModel:
         from vquery.learn.ends.onnx_out import to_onnx
 
         return to_onnx(self, path, output=output)
-
-
-def _path(given: Targets, rows: Ints, penalties: Sequence[float]) -> list[LinearModel]:
-    counted = rows[given.weight[rows] > 0]
-    return fit_linear_path(
-        given.x[counted], given.soft[counted], penalties, weight=given.weight[counted]
-    )
-
-
-def _as_network(solved: LinearModel) -> nets.OnVectors:
-    network = nets.OnVectors(*solved.weights.shape)
-    with torch.no_grad():
-        network.heads.base.weight.copy_(torch.from_numpy(solved.weights.T))
-        network.heads.base.bias.copy_(torch.from_numpy(solved.offset))
-    return network.eval()

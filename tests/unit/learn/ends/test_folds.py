@@ -68,3 +68,19 @@ def test_a_run_of_other_slices_or_changes_is_not_taken_up(tmp_path):
     EndModel("network", **options).fit(pictures, y, augment=Flip(p=0.5), folder=tmp_path / "p")
     with pytest.raises(LearnError, match="fresh=True"):
         EndModel("network", **options).fit(pictures, y, augment=Flip(p=0.1), folder=tmp_path / "p")
+
+
+@pytest.mark.parametrize("kind", ["linear", "mlp"])
+def test_classes_that_are_in_one_group_each_do_not_make_it_unsure(kind):
+    """Left out, such a class is told by nobody: that says nothing of the model of all."""
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.arange(3), 30)
+    x = np.eye(3)[y] + rng.normal(0, 0.1, (90, 3))
+    options = {} if kind == "linear" else {"epochs": 25, "hidden": (8,), "rate": 0.02}
+    model = EndModel(kind, **options).fit(x, y, groups=y)
+    assert not model.calibrated_
+    assert model.predict_proba(x)[np.arange(90), y].min() > 0.5
+    assert any("90 items are in the only fold of their class" in one for one in model.notes_)
+    mixed = EndModel(kind, **options).fit(x, y, groups=np.where(y == 2, 100, np.arange(90) % 5))
+    assert mixed.calibrated_
+    assert mixed.predict_proba(x)[np.arange(90), y].min() > 0.5
