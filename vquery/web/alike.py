@@ -112,8 +112,10 @@ def _latest(workbench: Workbench, concept: str, there: set[str]) -> str | None:
     acts = by_concept(events, concept, ON_DETECTIONS).get(concept, [])
     said = [event for event in reversed(acts) if event.action == "label"]
     for event in sorted(said, key=lambda one: one.who != workbench.who):
-        values = [] if event.rows is None else pc.unique(event.rows["label"]).to_pylist()
-        found = [one for one in values if one in there]
+        rows = event.rows
+        if rows is None or "label" not in rows.column_names:
+            continue
+        found = [one for one in pc.unique(rows["label"]).to_pylist() if one in there]
         if found:
             return str(found[-1])
     return None

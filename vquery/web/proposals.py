@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
+from vquery.api.learnt.few import FEW_SHOT
 from vquery.api.propagation import previewing
 from vquery.graph.knowing import STRATEGIES
 from vquery.web import wire
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from vquery.web.state import Workbench
 
 KEPT = 4
+KNOWN = (*STRATEGIES, FEW_SHOT)
 MOST_SUGGESTED = 1000
 KEEP, TAKE_BACK = "keep propagation", "undo propagation"
 
@@ -147,8 +149,8 @@ async def suggest(request: Request) -> Response:
     strategy = given["strategy"] or "mixed"
     if not 1 <= n <= MOST_SUGGESTED:
         raise Refused(400, f"'n' must be from 1 to {MOST_SUGGESTED:,}, got {n}")
-    if strategy not in STRATEGIES:
-        raise Refused(400, f"'strategy' must be one of {', '.join(STRATEGIES)}")
+    if strategy not in KNOWN:
+        raise Refused(400, f"'strategy' must be one of {', '.join(KNOWN)}")
     workbench = request.app.state.workbench
 
     def work(job: Job) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import { mountBar, pictureSize, titleOf } from "./gridbar.js";
 import { bindGridKeys } from "./gridkeys.js";
 import { Layout } from "./layout.js";
 import { learn } from "./palette.js";
+import { isAlike } from "./likeness.js";
 import { Pages } from "./pages.js";
 import { mountPointer } from "./pointer.js";
 import { Scroller } from "./scroller.js";
@@ -341,8 +342,13 @@ let grid;
 /** Put the focus on a position of the view. @param {number} position */
 export const focusPosition = (position) => grid?.focus(position);
 
-/** Positions that are wholly in view. @returns {[number, number]} */
-export const inView = () => grid?.visible() ?? [0, 0];
+/** Positions that are wholly in view, as far as their rows are here. @returns {[number, number]} */
+export function inView() {
+  const [from, to] = grid.visible();
+  let end = from;
+  while (end < to && grid.rowAt(end) !== null) end++;
+  return [from, end];
+}
 
 /** Go on to a position: it comes first in view, with the focus. @param {number} position */
 export function showFrom(position) {
@@ -371,7 +377,7 @@ export function mount(pane) {
   subscribe("result", () => {
     const { result, focus, view: before } = state;
     first = result?.again ? (focus ?? 0) : 0;
-    const view = result?.again ? before : { sort: "row", descending: false, group: "" };
+    const view = result?.again && !isAlike() ? before : { sort: "row", descending: false, group: "" };
     dispatch("focus", { focus: null, row: null, selection: choice.NONE, view });
   });
   mountBar(grid.bar, changeView, () => grid.lay());

@@ -77,7 +77,7 @@ const proposing = (path) => (path !== "/api/unsure" && isAlike() ? { alike: stat
 function acceptInView() {
   const { result, view } = state;
   const [from, to] = inView();
-  if (!result || from >= to) return note("There is nothing in view to accept: run a query.");
+  if (!result || from >= to) return note("Nothing is in view yet: wait for the rows, or run a query.");
   const seen = choice.changed(choice.NONE, view, [[from, to]], true);
   sendFor(choice.asBody(seen, result.id), "/api/accept", proposing("/api/accept"));
   if (to < result.total) showFrom(to);
@@ -326,7 +326,12 @@ function bindKeys() {
     if (scoped) bind({ group, keys: [scoped], scope: "grid", text: `${text} (in the results)`, run });
     bind({ group, keys, shown: scoped ? undefined : keys[0].toUpperCase(), text, run });
   }
-  bind({ group, keys: ["Shift+a"], text: "accept what is proposed of all in view; on to the next screen", run: acceptInView });
+  bind({
+    group,
+    keys: ["Shift+a"],
+    text: "accept what is proposed of all in view; on to the next screen",
+    run: (event) => event.repeat || acceptInView(), // a key held down accepts what nobody has seen
+  });
   bind({ group, keys: ["z", "Ctrl+z"], text: "undo your last action", run: undo });
   bind({ group, keys: ["Shift+z", "Ctrl+Shift+z"], text: "redo it", run: redo });
 }

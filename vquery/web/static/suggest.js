@@ -13,6 +13,7 @@ const STRATEGIES = [
   ["density", "density: what most items look like"],
   ["margin", "margin: between two labels"],
   ["disagreement", "disagreement: votes against neighbours"],
+  ["fewshot", "few-shot: least sure, and most like, by one to five examples"],
 ];
 
 export function openSuggest() {
