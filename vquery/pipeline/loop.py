@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from os.path import relpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,13 @@ import pyarrow.compute as pc
 
 from vquery.api import labelling
 from vquery.api.collection import Collection
-from vquery.errors import LearnError, PipelineError
+from vquery.errors import LabelError, LearnError, PipelineError
 from vquery.pipeline import todo
 from vquery.pipeline.making import concept_of
 from vquery.pipeline.pipeline import Pipeline, quiet
 from vquery.pipeline.quality import Truth, judge
 from vquery.pipeline.rounds import FOLDER, Round, Rounds
+from vquery.pipeline.state import locked
 from vquery.store.store import Store
 from vquery.store.verdicts import unsure
 
@@ -109,9 +111,13 @@ class Loop:
             "batch": self.batch,
             "spaces": self.spaces,
             "seed": self.seed,
-            "labels": None if self.labels is None else str(self.labels),
-            "test": None if self.test is None else str(self.test),
+            "labels": self._beside(self.labels),
+            "test": self._beside(self.test),
         }
+
+    def _beside(self, path: Path | None) -> str | None:
+        """Name a file as from the folder of the pipeline, which may be moved as a whole."""
+        return None if path is None else relpath(path.resolve(), self.pipeline.folder.resolve())
 
     def run(self, progress: Say = quiet, *, fresh: bool = False) -> Rounds:
         """Go on until all rounds are done, nothing is left to ask, or nobody answers.
@@ -126,12 +132,22 @@ class Loop:
         Raises
         ------
         PipelineError
-            If there are rounds that were asked in another way.
+            If there are rounds that were asked in another way, a file is not there, or the concept
+            is not one of faces.
+        LockedError
+            If another loop asks about the concept.
         """
+        self._check_files()
+        first = fresh or Rounds.read(self.folder) is None
+        note = self._follow(progress) if first else ""  # makes what is asked about
+        self._check_items()
+        with locked(self.pipeline.path, f"{FOLDER}/{self.concept}"):
+            return self._run(progress, note, fresh=fresh)
+
+    def _run(self, progress: Say, note: str, *, fresh: bool) -> Rounds:
         done = self._started(fresh=fresh)
         if not done.rounds:
-            self.pipeline.run(progress)
-            done.add(self._round(0, {}, {}, {}, "", time.monotonic()))
+            done.add(self._round(0, {}, {}, {}, note, time.monotonic()))
         while len(done.rounds) <= self.rounds:
             number = len(done.rounds)
             began = time.monotonic()
@@ -147,6 +163,26 @@ class Loop:
             if not answered and self.ask is not None:
                 break
         return done
+
+    def _check_files(self) -> None:
+        for key, path in (("labels", self.labels), ("test", self.test)):
+            if path is not None and not path.is_file():
+                raise PipelineError(f"{self.pipeline.where}: loop.{key}: there is no file {path}")
+
+    def _check_items(self) -> None:
+        """Refuse concepts of spans: suggestions are faces."""
+        tasks = self.pipeline.settings.get("tasks", {}).items()
+        task: Any = next((one for name, one in tasks if concept_of(name, one) == self.concept), {})
+        over = task.get("over", "faces")
+        with Collection.open(self.pipeline.path) as db:
+            if over != "tracks" and (
+                over == "segments" or "detection_id" not in db[over].schema.names
+            ):
+                raise PipelineError(
+                    f"{self.pipeline.where}: a loop asks about faces, but {self.concept!r} is a "
+                    f"concept of {over}: label spans in the workbench or by db.label, and "
+                    "`vquery run` brings the rest up to date"
+                )
 
     def _started(self, *, fresh: bool) -> Rounds:
         kept = Rounds.read(self.folder)
@@ -224,6 +260,12 @@ class Loop:
         if before is None and self.ask is not None:
             self.ask(pa.table({"detection_id": list(asked)}), self._to_do)
             answers = todo.filled(self._to_do)
+            other = sorted(set(answers) - set(asked))
+            if other:
+                raise LabelError(
+                    f"{self._to_do}: detection {other[0]} was not asked about: `vquery label` "
+                    "takes other labels"
+                )
         elif before is None:
             answers = self._from_file(store, asked)
         else:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from vquery.errors import PipelineError
 from vquery.store import disk
 from vquery.view.growth import At, growth_svg
 
@@ -85,10 +86,15 @@ class Rounds:
         """Read what is kept; None where nothing is."""
         try:
             found = json.loads((folder / STATE).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            rounds = [Round(**one) for one in found["rounds"]]
+            return cls(folder, dict(found["settings"]), int(found["attempt"]), rounds)
+        except FileNotFoundError:
             return None
-        rounds = [Round(**one) for one in found["rounds"]]
-        return cls(folder, found["settings"], found["attempt"], rounds)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise PipelineError(
+                f"{folder / STATE}: these are no rounds of a loop ({error}): move the file away to "
+                "begin anew; labels stay"
+            ) from None
 
     def add(self, one: Round) -> None:
         """Keep a round, with the table and the curve."""

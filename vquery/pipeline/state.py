@@ -85,17 +85,18 @@ def _ours(found: Any) -> bool:
 
 
 @contextmanager
-def locked(collection: Path) -> Iterator[None]:
-    """Let one pipeline at a time work on a collection.
+def locked(collection: Path, folder: str = FOLDER) -> Iterator[None]:
+    """Let one pipeline at a time work on a collection, or on a folder in it.
 
     Raises
     ------
     LockedError
         If another one does.
     """
+    place = collection / folder
     with disk.guarded(collection, "taking the lock of the pipeline"):
-        (collection / FOLDER).mkdir(exist_ok=True)
-        handle = os.open(collection / FOLDER / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        place.mkdir(parents=True, exist_ok=True)
+        handle = os.open(place / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

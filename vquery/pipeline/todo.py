@@ -51,17 +51,24 @@ def filled(path: Path) -> dict[int, str | None]:
     Raises
     ------
     LabelError
-        If the file has lost its columns, or an id is none: with the line.
+        If the file is gone or no such table, or has lost its columns, or an id is none: with the
+        line.
     """
     found: dict[int, str | None] = {}
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        for line, row in enumerate(csv.DictReader(file), 2):
-            try:
-                number, label = int(row["detection_id"]), row[LABEL].strip()
-            except (KeyError, TypeError, ValueError, AttributeError):
-                raise LabelError(
-                    f"{path}, row {line}: needs detection_id and label, separated by commas"
-                ) from None
-            if label != OPEN:
-                found[number] = label or None
+    try:
+        rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
+    except (OSError, ValueError, csv.Error) as error:
+        raise LabelError(
+            f"{path}: cannot be read: {error}. It is a table of commas in UTF-8; delete the .json "
+            "beside it to be asked anew"
+        ) from None
+    for line, row in enumerate(rows, 2):
+        try:
+            number, label = int(row["detection_id"]), row[LABEL].strip()
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise LabelError(
+                f"{path}, row {line}: needs detection_id and label, separated by commas"
+            ) from None
+        if label != OPEN:
+            found[number] = label or None
     return found

@@ -10,10 +10,11 @@ from click.testing import CliRunner
 
 import vquery as vq
 from vquery.cli import main
-from vquery.errors import LabelError, PipelineError
+from vquery.errors import LabelError, LearnError, LockedError, PipelineError
 from vquery.pipeline import todo
 from vquery.pipeline.loop import Loop
 from vquery.pipeline.rounds import Rounds
+from vquery.pipeline.state import locked
 
 TEXT = """
 [tasks.name]
@@ -154,11 +155,71 @@ def test_a_person_fills_in_the_file_or_labels_elsewhere(ready):
     assert len(nobody.rounds) == 3  # nobody answered, so it ends
 
 
+def test_what_was_not_asked_is_not_answered(ready):
+    file = ready.write("[tasks.name]\n")
+    with pytest.raises(LabelError, match="was not asked about"):
+        Loop(vq.Pipeline.load(file), ask=lambda _, path: _typo(path), rounds=1).run()
+    assert labelled(ready) == {}
+
+
+def _typo(path):
+    text = path.read_text().splitlines()
+    path.write_text("\n".join([text[0], "1" + text[1].replace(",?,", ",ann,")]))
+
+
+def test_concepts_of_spans_and_missing_files_are_refused(ready):
+    ready.file.write_text(ready.file.read_text().replace(
+        "[tasks.name]", '[tasks.name]\nover = "words"\nfunctions = ["captions"]'))  # fmt: skip
+    with pytest.raises(PipelineError, match="asks about faces, but 'name' is a concept of words"):
+        loop(ready).run()
+    (ready.folder / "oracle.csv").unlink()
+    with pytest.raises(PipelineError, match=r"loop\.labels: there is no file .*oracle\.csv"):
+        loop(ready).run()
+
+
+def test_one_loop_at_a_time(ready):
+    with (
+        locked(ready.folder / "world.vq", "loops/name"),
+        pytest.raises(LockedError, match="another"),
+    ):
+        loop(ready, rounds=1).run()
+
+
+def test_rounds_go_on_in_another_place_and_damaged_ones_are_told(ready):
+    loop(ready, rounds=1).run()
+    ready.db.close()
+    moved = ready.folder.with_name("moved")
+    ready.folder.rename(moved)
+    done = Loop(vq.Pipeline.load(moved / "vquery.toml"), rounds=2).run()
+    assert [one.round for one in done.rounds] == [0, 1, 2]
+    kept = moved / "world.vq" / "loops" / "name" / "rounds.json"
+    kept.write_text('{"rounds": [{"rund": 1}]}')
+    with pytest.raises(PipelineError, match=r"rounds\.json: these are no rounds of a loop"):
+        Loop(vq.Pipeline.load(moved / "vquery.toml")).run()
+
+
+def test_a_model_that_cannot_be_trained_yet_is_noted(ready, monkeypatch):
+    def cannot(*_, **__):
+        raise LearnError("one class only")
+
+    monkeypatch.setattr("vquery.pipeline.steps.labels.Propagate.run", cannot)
+    ready.db.label([ready.first["a.mp4", "ann"]], "name", "ann")
+    done = loop(ready, rounds=1).run()
+    assert [one.note for one in done.rounds] == ["one class only"] * 2
+
+
 def test_a_file_that_lost_its_columns(tmp_path):
     path = tmp_path / "todo.csv"
     path.write_text("detection_id,label\n1,ann\nx,bob\n")
     with pytest.raises(LabelError, match=r"todo\.csv, row 3: needs detection_id and label"):
         todo.filled(path)
+    path.write_bytes("detection_id,label\n1,Zoë\n".encode("latin-1"))
+    with pytest.raises(
+        LabelError, match=r"todo\.csv: cannot be read: .* It is a table of commas in"
+    ):
+        todo.filled(path)
+    with pytest.raises(LabelError, match="cannot be read"):
+        todo.filled(tmp_path / "gone.csv")
     path.write_text("detection_id;label\n1;ann\n")
     with pytest.raises(LabelError, match=r"row 2: needs detection_id and label"):
         todo.filled(path)

@@ -7,8 +7,10 @@ import pytest
 
 import vquery as vq
 from vquery import row
-from vquery.errors import PipelineError
+from vquery.errors import LockedError, PipelineError
+from vquery.pipeline.state import State, locked
 from vquery.pipeline.trials import Trials, copy, hide, labels_in, sweep
+from vquery.pipeline.tuning import space_print
 from vquery.store.store import Store
 
 OPEN = """
@@ -57,8 +59,11 @@ def test_it_finds_what_is_better_and_run_takes_it(ready):
 
 def test_other_ranges_are_another_search(ready):
     made = vq.Pipeline.load(ready.file)
-    made.run()
-    made.tune()
+    state = State(made.path)
+    state.tuned = {"space": space_print(made), "values": {"tasks.name.propagate.k": 5}}
+    state.write()
+    assert made.tuned == {"tasks.name.propagate.k": 5}
+    assert made._steps()[1].settings == {"threshold": 1.0, "k": 5}
     ready.file.write_text(ready.file.read_text().replace("[4, 9]", "[4, 8]"))
     assert vq.Pipeline.load(ready.file).tuned == {}
 
@@ -147,6 +152,14 @@ def test_copies_of_a_search_that_was_killed_are_removed(ready):
 def test_what_cannot_be_searched(ready, text, told):
     with pytest.raises(PipelineError, match=told):
         vq.Pipeline.load(ready.write(text)).tune()
+
+
+def test_two_searches_do_not_sweep_each_other(ready):
+    with (
+        locked(ready.folder / "world.vq"),
+        pytest.raises(LockedError, match="another `vquery run`"),
+    ):
+        vq.Pipeline.load(ready.file).tune()
 
 
 def test_too_few_videos(place):
