@@ -2,7 +2,8 @@
 
 NT-Xent with a projection head (T. Chen et al. 2020, "A simple framework for contrastive learning
 of visual representations"). What video adds: the two sides of a pair are pictures of one track at
-two times, and pairs that may show one thing are no negatives.
+two times, and pairs that may show one thing are no negatives. What a descriptor adds: pictures of
+different tracks that are each other's nearest neighbours are pairs too.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 TEMPERATURE = 0.2
 ACROSS = 0.7
 """Share of pairs that are two pictures of one track, where it has them; others are one picture."""
+NEAREST = 0.5
+"""Share of pairs that are two pictures of different tracks that a descriptor takes for the same."""
 HIDDEN, PROJECTED = 256, 64
 
 
@@ -91,6 +94,7 @@ class Contrast:
         probe: Probe | None = None,
         batch: int = 256,
         across: float = ACROSS,
+        nearest: float = NEAREST,
         temperature: float = TEMPERATURE,
         told: Mapping[str, Any] | None = None,
     ) -> None:
@@ -100,7 +104,7 @@ class Contrast:
         self._rows, self._known = rows, known.take(rows)
         self._shown = self._known.count()
         self._batch = min(batch, self._shown)
-        self._across, self._temperature = across, temperature
+        self._across, self._nearest, self._temperature = across, nearest, temperature
         self._told = dict(told or {})
 
     @property
@@ -114,13 +118,15 @@ class Contrast:
             **self._told,
             "batch": self._batch,
             "across": self._across,
+            "nearest": self._nearest,
+            "alike": 0 if self._known.alike is None else self._known.alike.nnz,
             "temperature": self._temperature,
         }
 
     def batches(self, epoch: int, rng: np.random.Generator) -> Iterator[Pairs]:  # noqa: ARG002
         """Draw the pictures of an epoch and a partner for each."""
         shown = self._known.shown(rng)
-        partners = self._known.partners(shown, rng, self._across)
+        partners = self._known.partners(shown, rng, self._across, self._nearest)
         pieces = [slice(at * self._batch, (at + 1) * self._batch) for at in range(self.steps)]
         for turn in rng.permutation(len(pieces)):
             rows, others = shown[pieces[turn]], partners[pieces[turn]]

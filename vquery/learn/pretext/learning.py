@@ -11,7 +11,7 @@ from vquery.errors import LearnError
 from vquery.learn.core.device import seed_torch
 from vquery.learn.core.training import Settings, train
 from vquery.learn.pretext import backbones, network, views
-from vquery.learn.pretext.contrast import ACROSS, HIDDEN, PROJECTED, TEMPERATURE, Contrast
+from vquery.learn.pretext.contrast import ACROSS, HIDDEN, NEAREST, PROJECTED, TEMPERATURE, Contrast
 from vquery.learn.pretext.pairs import Known
 from vquery.learn.pretext.probe import Probe, asked
 from vquery.learn.pretext.rotation import WAYS, Rotation
@@ -53,6 +53,8 @@ class Recipe:
         Pairs of a step.
     across
         Share of pairs that are two pictures of one track.
+    nearest
+        Share of pairs that a descriptor takes for the same, where one is given.
     temperature
         Of NT-Xent.
     """
@@ -62,6 +64,7 @@ class Recipe:
     blocks: tuple[int, ...] = (1, 1, 1, 1)
     batch: int = 256
     across: float = ACROSS
+    nearest: float = NEAREST
     temperature: float = TEMPERATURE
     settings: Settings = field(default_factory=Settings)
 
@@ -71,8 +74,9 @@ class Recipe:
             raise LearnError(f"method must be {known}, got {self.method!r}")
         if self.batch < 2:
             raise LearnError(f"batch must be at least 2, since pairs need others: {self.batch!r}")
-        if not 0 <= self.across <= 1:
-            raise LearnError(f"across is a share from 0 to 1, got {self.across!r}")
+        for name in ("across", "nearest"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise LearnError(f"{name} is a share from 0 to 1, got {getattr(self, name)!r}")
         if not self.temperature > 0:
             raise LearnError(f"temperature must be above 0, got {self.temperature!r}")
 
@@ -105,6 +109,7 @@ def learn(
     pictures: Pictures,
     recipe: Recipe,
     *,
+    descriptor: Floats | None = None,
     view: View | None = None,
     start: tuple[nn.Module, Architecture] | None = None,
     labels: Sequence[str | None] | None = None,
@@ -121,6 +126,9 @@ def learn(
 
     Parameters
     ----------
+    descriptor
+        What another descriptor makes of the pictures, (n, d), zeros where nothing: pictures of
+        different tracks that are each other's nearest neighbours in it are drawn together.
     view
         How pictures are varied; `vquery.learn.pretext.views.standard` by default.
     start
@@ -143,7 +151,7 @@ def learn(
             "and better thousands"
         )
     settings = recipe.settings
-    known = Known.of(pictures)
+    known = Known.of(pictures, descriptor if recipe.method == "simclr" else None)
     questions = asked(known, settings.seed)
     rows = np.setdiff1d(np.arange(len(pictures)), questions.held_out)
     seed_torch(settings.seed, 0)
@@ -162,7 +170,8 @@ def learn(
     }
     how: dict[str, Any] = {"device": device, "folder": folder, "fresh": fresh, "progress": progress}
     if recipe.method == "simclr":
-        common |= {"across": recipe.across, "temperature": recipe.temperature}
+        own = ("across", "nearest", "temperature")
+        common |= {name: getattr(recipe, name) for name in own}
         history = train(Contrast(made, architecture, pictures, known, **common), settings, **how)
     else:
         history = train(Rotation(made, architecture, pictures, known, **common), settings, **how)
