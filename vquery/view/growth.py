@@ -13,6 +13,8 @@ WIDTH, HEIGHT, LEFT, BELOW, ABOVE, NAMES = 420, 260, 52, 40, 16, 170
 COLOURS = ("#1f6feb", "#c2410c", "#15803d", "#7c3aed", "#0e7490", "#a16207")
 GRID, INK = "#d7dce2", "#57606a"
 LETTERS = 24
+LEAST = 5
+"""What the count goes up to at least, so that its fifths are whole."""
 
 
 class At(NamedTuple):
@@ -30,12 +32,17 @@ def growth_svg(lines: Mapping[str, Sequence[At]], *, across: str, up: str) -> st
     >>> growth_svg({"mixed": [At(10, 0.5, 0.4, 0.6), At(20, 0.7)]}, across="labels",
     ...     up="accuracy").count("<circle")
     2
-    >>> growth_svg({}, across="labels", up="accuracy").count("<circle")
-    0
+    >>> "nothing was measured" in growth_svg({}, across="labels", up="accuracy")
+    True
     """
-    most = max((point.x for points in lines.values() for point in points), default=1) or 1
-    top = _rounded(most)
+    known = [point.x for points in lines.values() for point in points]
+    top = _rounded(max([LEAST, *known]))
     pieces = [_axes(top, across, up)]
+    if not known:
+        pieces.append(
+            f'<text x="{LEFT + WIDTH / 2}" y="{ABOVE + HEIGHT / 2}" text-anchor="middle">'
+            "nothing was measured</text>"
+        )
     for at, (name, points) in enumerate(lines.items()):
         colour = COLOURS[at % len(COLOURS)]
         pieces.append(_line(points, top, colour))
@@ -48,6 +55,7 @@ def growth_svg(lines: Mapping[str, Sequence[At]], *, across: str, up: str) -> st
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" width="{width}" height="{height}" '
         f'viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="11" fill="{INK}">'
+        f'<rect width="{width}" height="{height}" fill="#fff"/>'
         f"<title>{html.escape(up)} over {html.escape(across)}</title>{''.join(pieces)}</svg>\n"
     )
 
@@ -64,7 +72,7 @@ def _line(points: Sequence[At], top: float, colour: str) -> str:
             )
         drawn += (
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}">'
-            f"<title>{one.x:g}: {one.y:.3f}</title></circle>"
+            f"<title>{one.x:,g}: {one.y:.3f}</title></circle>"
         )
     return drawn
 
@@ -78,7 +86,7 @@ def _axes(top: float, across: str, up: str) -> str:
             f'<line x1="{LEFT}" y1="{y:.1f}" x2="{LEFT + WIDTH}" y2="{y:.1f}" stroke="{GRID}"/>'
             f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{share:g}</text>'
             f'<text x="{x:.1f}" y="{ABOVE + HEIGHT + 16}" text-anchor="middle">'
-            f"{top * share:g}</text>"
+            f"{top * share:,.0f}</text>"
         )
     middle = ABOVE + HEIGHT / 2
     return drawn + (
