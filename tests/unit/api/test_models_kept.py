@@ -176,6 +176,23 @@ def test_a_space_that_was_learnt_anew_is_another_one(cast):
             ask("name")
 
 
+def test_a_vector_that_is_no_number_is_named(cast):
+    db, who = cast
+    with db._store.snapshot() as snapshot:
+        ids, vectors = snapshot.vectors("embedding.face")
+        rows = snapshot.read("embedding.face")
+    spoilt = vectors.copy()
+    spoilt[7, 2] = np.nan
+    flat = pa.FixedSizeListArray.from_arrays(pa.array(spoilt.ravel()), spoilt.shape[1])
+    with db._store.writer("made") as writer:
+        columns = [rows["item_id"], rows["video"], flat]
+        writer.commit([writer.write("embedding.bad", pa.table(columns, schema=rows.schema))])
+    said = f"the vector of detection {ids[7]} in 'bad' is not finite"
+    for ask in (db.train, db.distil, db.few_shot):
+        with pytest.raises(LearnError, match=said):
+            ask("name", spaces=["bad"], over=list(who))
+
+
 def rewritten(path, **changes):
     """Change the notes of a model, as a stranger could."""
     from safetensors import safe_open

@@ -153,9 +153,20 @@ def _vectors(snapshot: Snapshot, items: Items, spaces: Sequence[str] | None) -> 
             if items.kind == described.DETECTIONS
             else _over_time(snapshot, ids, matrix, items)
         )
+        _refuse_infinite(vectors, items, name)
         parts.append(vectors)
         there &= found
     return Seen(np.concatenate(parts, axis=1)[there], there, chosen)
+
+
+def _refuse_infinite(vectors: npt.NDArray[Any], items: Items, space: str) -> None:
+    bad = np.flatnonzero(~np.isfinite(vectors).all(1))
+    if len(bad):
+        one = items.kind.removesuffix("s")
+        raise LearnError(
+            f"the vector of {one} {items.numbers[bad[0]]} in {space!r} is not finite ({len(bad):,} "
+            f"of {items.n:,} are not): embed or index its video again"
+        )
 
 
 def _by_id(ids: Ints, matrix: npt.NDArray[Any], wanted: Ints) -> tuple[npt.NDArray[Any], Members]:
