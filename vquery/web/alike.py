@@ -148,7 +148,8 @@ def _sentence(value: str | None, found: learning.Alike, of: tuple[int, int]) -> 
         learnt = f"the {likes} chosen"
     else:
         learnt = f"{likes} labelled {value}"
-        learnt += f", unlike {unlikes} others" if found.unlikes else ""
+        other = "other" if found.unlikes == 1 else "others"
+        learnt += f", unlike {unlikes} {other}" if found.unlikes else ""
     last = [f"{found.judged:,} of judged tracks"] if found.judged else []
     last += [f"{found.unseen:,} without a vector"] if found.unseen else []
     rest = f"; {' and '.join(last)} come last" if last else ""
