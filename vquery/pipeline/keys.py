@@ -60,6 +60,7 @@ EMBEDDING = Table(
         "rate": Number(0, above=True),
         "batch": Number(2, whole=True),
         "across": SHARE,
+        "nearest": SHARE,
         "width": COUNT,
         "side": Number(16, whole=True),
         "seed": SEED,

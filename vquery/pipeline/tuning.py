@@ -18,7 +18,7 @@ from vquery.engine.trust.space import Dimension, Space
 from vquery.engine.trust.tuning import RANDOM, Search
 from vquery.errors import PipelineError
 from vquery.pipeline.making import concept_of
-from vquery.pipeline.trials import Trials, labelled_videos
+from vquery.pipeline.trials import FOLDS, Trials, labelled_videos
 from vquery.pipeline.world import short
 from vquery.store.store import Store
 
@@ -117,10 +117,13 @@ class Searched:
 
 
 class _Coded:
-    """Trials in numbers, as searches draw them: a choice is its place."""
+    """Trials in numbers, as searches draw them: a choice is its place.
 
-    def __init__(self, trials: Trials, open_: Mapping[str, Open]) -> None:
-        self._trials, self._open = trials, open_
+    One video alone cannot be judged by the labels of another: the least trial takes ``least``.
+    """
+
+    def __init__(self, trials: Trials, open_: Mapping[str, Open], least: list[str]) -> None:
+        self._trials, self._open, self._least = trials, open_, least
 
     def values(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         return {
@@ -129,7 +132,8 @@ class _Coded:
         }
 
     def score(self, settings: Mapping[str, Any], videos: Sequence[str]) -> float | None:
-        return self._trials.score(self.values(settings), list(videos))
+        enough = list(videos) if len(videos) >= len(self._least) else self._least
+        return self._trials.score(self.values(settings), enough)
 
 
 def search(pipeline: Pipeline, progress: Callable[[str], None]) -> Searched:
@@ -141,7 +145,7 @@ def search(pipeline: Pipeline, progress: Callable[[str], None]) -> Searched:
     tuned_on, held_out = _split(pipeline, concept, options.get("holdout", HOLDOUT), seed)
     trials = Trials(pipeline, concept, metric, lambda _: None)
     try:
-        coded = _Coded(trials, pipeline.open)
+        coded = _Coded(trials, pipeline.open, tuned_on[:FOLDS])
         space = Space(tuple(_dimension(key, one) for key, one in pipeline.open.items()))
 
         def told(row: dict[str, Any]) -> None:

@@ -265,6 +265,40 @@ some = "faces.filter(score > 0)"
         vq.Pipeline("x.vq", relations={"a": "b.limit(1)", "b": "a.limit(1)", "c": "faces"})
 
 
+def test_a_slice_makes_due_the_model_that_it_is_told_of(place):
+    def inputs(query):
+        made = vq.Pipeline(
+            "world.vq",
+            folder=place.folder,
+            slices={"dark": query},
+            tasks={"name": {"train": {"slices": ["dark"]}}},
+        )
+        world = made.world()
+        try:
+            return next(one for one in made.steps if one.name == "train name").inputs(world)
+        finally:
+            world.close()
+
+    first, other = inputs("sure"), inputs("sure.limit(3)")
+    assert {name for name in first if first[name] != other[name]} == {"slice dark"}
+    place.db.save("sure", place.db.faces.limit(5))
+    assert inputs("sure")["slice dark"] != first["slice dark"]
+
+
+def test_a_function_that_reads_everything_sees_kept_tables(place):
+    def near(row, db):
+        return "x"
+
+    place.db.save("sure", place.db.faces.limit(5))
+    made = vq.Pipeline("world.vq", folder=place.folder, tasks={"part": {"functions": [near]}})
+    world = made.world()
+    before = made.steps[0].inputs(world)
+    place.db.save("sure", place.db.faces.limit(6))
+    after = made.steps[0].inputs(world)
+    world.close()
+    assert {name for name in before if before[name] != after[name]} == {"table sure"}
+
+
 def test_two_of_a_kind_have_places_of_their_own(tmp_path):
     with pytest.raises(PipelineError, match=r"exports\.b\.folder is 'a', as is exports\.a\.folder"):
         vq.Pipeline("x.vq", exports={"a": {"labels": "n"}, "b": {"labels": "n", "folder": "./a"}})

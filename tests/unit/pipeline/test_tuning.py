@@ -10,7 +10,7 @@ from vquery import row
 from vquery.errors import LockedError, PipelineError
 from vquery.pipeline.state import State, locked
 from vquery.pipeline.trials import Trials, copy, hide, labels_in, sweep
-from vquery.pipeline.tuning import space_print
+from vquery.pipeline.tuning import _Coded, space_print
 from vquery.store.store import Store
 
 OPEN = """
@@ -152,6 +152,23 @@ def test_copies_of_a_search_that_was_killed_are_removed(ready):
 def test_what_cannot_be_searched(ready, text, told):
     with pytest.raises(PipelineError, match=told):
         vq.Pipeline.load(ready.write(text)).tune()
+
+
+def test_one_video_alone_is_judged_with_another(ready):
+    seen = []
+
+    class Recorded:
+        def score(self, values, videos):
+            seen.append((values, videos))
+
+    coded = _Coded(Recorded(), vq.Pipeline.load(ready.file).open, ["a.mp4", "b.mp4"])
+    threshold = "tasks.name.propagate.threshold"
+    coded.score({threshold: 1}, ["a.mp4"])
+    coded.score({threshold: 0}, ["a.mp4", "b.mp4", "c.mp4"])
+    assert seen == [
+        ({threshold: 0.5}, ["a.mp4", "b.mp4"]),
+        ({threshold: 1.0}, ["a.mp4", "b.mp4", "c.mp4"]),
+    ]
 
 
 def test_two_searches_do_not_sweep_each_other(ready):
