@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,6 +13,8 @@ from vquery.api.labelling import NONE_OF_THEM
 from vquery.api.learning import room
 from vquery.api.tables import Wanted, labels_of
 from vquery.errors import LabelError
+from vquery.learn.core.values import whole
+from vquery.schema import IDS_PER_VIDEO
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,15 +67,19 @@ def is_label_preserving(
     made, pictures = room("augment"), room("core.pictures")
     with store.snapshot() as snapshot:
         ids, said = _detections(store, snapshot, concept, found=labels == "found")
-        kind = "detection"
-        if not len(ids):
-            kind = "frame"
+        count = len(ids)
+        if not count:
             shown, said = _frames(store, snapshot, concept, pictures, side, progress)
         else:
-            shown = pictures.load(snapshot, kind, ids, side=side, progress=progress)
+            most = room("augment.asked").MOST
+            if count > most:  # no more are looked at, so that no more need be read
+                rng = np.random.default_rng(whole("seed", options.get("seed", 0), 0))
+                some = np.sort(rng.choice(count, most, replace=False))
+                ids, said = ids[some], said[some]
+            shown = pictures.load(snapshot, "detection", ids, side=side, progress=progress)
             said = said[np.searchsorted(ids, shown.ids)]
     kept: Preserving = made.is_label_preserving(tf, shown, said, **options)
-    return kept
+    return replace(kept, left_out=kept.left_out + max(count - len(shown), 0))
 
 
 def _detections(
@@ -114,7 +121,9 @@ def _frames(
             f"nothing of the concept {concept!r} is labelled: whether a transformation keeps "
             "labels is measured on some"
         )
-    shown = pictures.load(snapshot, "frame", side=side, progress=progress)
+    shown = pictures.load(
+        snapshot, "frame", _near(snapshot, spans, pictures), side=side, progress=progress
+    )
     said = np.full(len(shown), None, object)
     names = _named(spans["label"])
     begins, ends = spans["start_us"].to_numpy(), spans["end_us"].to_numpy()
@@ -128,3 +137,11 @@ def _frames(
         inside = (at >= 0) & (shown.start_us[own] < ends[mine[at.clip(0)]])
         said[own[inside]] = names[mine[at[inside]]]
     return shown, said
+
+
+def _near(snapshot: Snapshot, spans: pa.Table, pictures: Any) -> Ints:
+    """Return the frames of the videos in which something is labelled."""
+    videos = snapshot.videos()
+    labelled = videos.filter(pc.is_in(videos["video"], value_set=pc.unique(spans["video"])))
+    ids: Ints = pictures.pictured(snapshot, "frame")
+    return ids[np.isin(ids // IDS_PER_VIDEO, labelled["video_id"].to_numpy())]

@@ -37,6 +37,13 @@ from vquery.cli.group import AS_JSON, COLLECTION, main
 @click.option("--epochs", type=click.IntRange(1), default=50, show_default=True, help="Rounds.")
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Stop after this time.")
 @click.option("--patience", type=click.IntRange(1), help="Stop after so many epochs in vain.")
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, min_open=True),
+    default=2e-3,
+    show_default=True,
+    help="Highest learning rate.",
+)
 @click.option("--batch", type=click.IntRange(2), default=256, show_default=True, help="Pairs.")
 @click.option(
     "--width", type=click.IntRange(1), default=16, show_default=True, help="Of the network."

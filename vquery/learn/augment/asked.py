@@ -10,6 +10,7 @@ import torch
 
 from vquery.errors import LabelError, LearnError
 from vquery.learn.core.pictures import ALONE, Pictures
+from vquery.learn.core.values import whole
 from vquery.metrics.confident import folds_of
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ class Items:
 
 def items_of(x: Any, labels: Any, groups: Any, folds: int, seed: int) -> Items:
     """Read items; see `vquery.learn.augment.keeping.is_label_preserving`."""
-    if folds < 2:
-        raise LearnError(f"folds must be at least 2, got {folds!r}")
+    whole("folds", folds, 2)
+    whole("seed", seed, 0)
     shown = x if isinstance(x, Pictures) else _tensor(x)
     said = np.array([None if _nothing(one) else str(one) for one in labels], object)
     if said.shape != (len(shown),):
@@ -143,7 +144,10 @@ class Asked:
 
     def _vectors(self, tf: Change, generator: torch.Generator) -> Floats:
         with torch.no_grad():
-            parts = [self.embed(tf(part, generator)) for part in torch.split(self.items.x, AT_ONCE)]
+            parts = [
+                self.embed(_same_size(part, tf(part, generator)))
+                for part in torch.split(self.items.x, AT_ONCE)
+            ]
             made = torch.cat(parts).double().cpu().numpy()
         if made.ndim != 2 or len(made) != len(self.items.code) or not np.isfinite(made).all():
             raise LearnError(
@@ -151,3 +155,10 @@ class Asked:
                 f"{made.shape}{'' if np.isfinite(made).all() else ' with NaN or infinity'}"
             )
         return made
+
+
+def _same_size(given: torch.Tensor, made: Any) -> torch.Tensor:
+    if not isinstance(made, torch.Tensor) or len(made) != len(given):
+        said = tuple(made.shape) if isinstance(made, torch.Tensor) else type(made).__name__
+        raise LearnError(f"the transformation must give {len(given)} items for as many, got {said}")
+    return made

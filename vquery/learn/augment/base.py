@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 
 from vquery.errors import LearnError
+from vquery.learn.core.values import is_number
 
 Range = float | tuple[float, float]
 """A strength: from 0 up to the number, or between the two."""
@@ -76,7 +77,7 @@ class Transformation:
     p: float = field(default=1.0, kw_only=True)
 
     def __post_init__(self) -> None:
-        if not 0 <= self.p <= 1:
+        if not (is_number(self.p) and 0 <= self.p <= 1):
             raise LearnError(f"{self.name}: p is a chance from 0 to 1, got {self.p!r}")
 
     @property
@@ -163,6 +164,8 @@ class Transformation:
 def checked(batch: Batch, name: str) -> None:
     """Raise a `LearnError` unless a batch is one."""
     x = batch.pictures
+    if not isinstance(x, torch.Tensor):
+        raise LearnError(f"{name}: pictures must be a tensor, got {type(x).__name__}")
     if x.ndim != 4 or x.shape[1] != 3 or not x.is_floating_point():
         raise LearnError(
             f"{name}: pictures must be float (n, 3, height, width) from 0 to 1, got "

@@ -22,6 +22,7 @@ from vquery.learn.augment.guesses import Guesses, main_axes
 from vquery.learn.augment.preserving import UNTOLD, Kept, Preserving, judged, sentence
 from vquery.learn.augment.shape import Crop, Flip, Rotate
 from vquery.learn.augment.tone import Colour
+from vquery.learn.core.values import share, whole
 from vquery.metrics.bootstrap import interval_of_sums, sums_by
 
 if TYPE_CHECKING:
@@ -106,15 +107,15 @@ def is_label_preserving(
     >>> bool(is_label_preserving(negative, x, labels, beside={}, draws=1))
     False
     """
-    if draws < 1:
-        raise LearnError(f"draws must be at least 1, got {draws!r}")
+    whole("draws", draws, 1)
+    share("tolerance", tolerance)
     items = items_of(x, labels, groups, folds, seed)
     if items.x.ndim == 2 and isinstance(tf, Transformation):
         raise LearnError(f"{tf.name} changes pictures, but x holds embeddings: give the pictures")
     asked = Asked(items, embed or (_same if items.x.ndim == 2 else looks), draws, seed)
-    whole, whole_moved = asked.plain(), asked.under(tf, 0)
-    axes = main_axes(np.concatenate([whole, *whole_moved]))
-    guesses, moved = Guesses(whole @ axes, items), whole_moved @ axes
+    still, shaken = asked.plain(), asked.under(tf, 0)
+    axes = main_axes(np.concatenate([still, *shaken]))
+    guesses, moved = Guesses(still @ axes, items), shaken @ axes
     others = _beside(tf, items.x.ndim) if beside is None else dict(beside)
     found = _Found(
         guesses.under(moved),

@@ -61,7 +61,7 @@ class Mixup(Transformation):
         other = draw(len(x), generator, x.device).argsort()
         return batch._replace(
             pictures=per_item(own) * x + per_item(1 - own) * x[other],
-            labels=own[:, None] * y + (1 - own)[:, None] * y[other],
+            labels=(own[:, None] * y + (1 - own)[:, None] * y[other]).to(y.dtype),
         )
 
 

@@ -19,6 +19,7 @@ from vquery.learn.augment.tone import (
     Posterize,
     Solarize,
 )
+from vquery.learn.core.values import whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,8 +142,7 @@ class RandAugment(Transformation):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.n < 0:
-            raise LearnError(f"n must be at least 0, got {self.n!r}")
+        whole("n", self.n, 0)
         if not 0 <= self.m <= TOP:
             raise LearnError(f"m is a magnitude from 0 to {TOP}, got {self.m!r}")
         object.__setattr__(self, "_pick", OneOf(operations(self.m / TOP)))

@@ -85,7 +85,8 @@ class Preserving:
     unlabelled
         Items that have no label and were left out.
     left_out
-        Labelled items that were not looked at, since there are more than enough.
+        Labelled items that were not looked at, since there are more than enough or they have no
+        picture.
     of
         Of what groups are: "videos", "tracks" or "groups".
     """

@@ -108,7 +108,7 @@ class Solarize(Transformation):
         From 0, where all are turned, to 1, where none is; drawn between the two.
     """
 
-    above: tuple[float, float] = (0.0, 1.0)
+    above: Range = (0.0, 1.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -116,7 +116,7 @@ class Solarize(Transformation):
 
     def change(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Turn round what is above each one's threshold."""
-        above = per_item(between(self.above, len(x), generator, x.device))
+        above = per_item(between(span("above", self.above), len(x), generator, x.device))
         return torch.where((x >= above) & (above < 1), 1 - x, x)
 
 

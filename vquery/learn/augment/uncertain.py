@@ -12,6 +12,7 @@ from vquery.errors import LearnError
 from vquery.learn.augment.base import Batch, checked
 from vquery.learn.augment.detail import Cutout
 from vquery.learn.augment.policies import Compose, OneOf, operations
+from vquery.learn.core.values import whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,10 +83,9 @@ class Uncertain:
     _composition: Compose = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        for name in ("length", "tries"):
-            if getattr(self, name) < 1:
-                raise LearnError(f"{name} must be at least 1, got {getattr(self, name)!r}")
-        if not 1 <= self.keep <= self.tries:
+        for name in ("length", "tries", "keep"):
+            whole(name, getattr(self, name), 1)
+        if self.keep > self.tries:
             raise LearnError(f"keep must be from 1 to tries={self.tries}, got {self.keep!r}")
         pool = [*operations(1.0, exact=False), Cutout()] if self.pool is None else self.pool
         object.__setattr__(self, "_composition", Compose([OneOf(pool)] * self.length))

@@ -174,7 +174,8 @@ class Probe:
         if self.labels is None:
             return {}
         rows = np.array([n for n, one in enumerate(self.labels) if one is not None], np.int64)
-        rows = rows[:CANDIDATES]
+        some = np.linspace(0, len(rows) - 1, min(len(rows), CANDIDATES)).astype(np.int64)
+        rows = rows[some]  # of all videos, not of the first ones
         if len(rows) < 2:
             return {}
         points = centred(vectors(network, feed, rows, centred=False))

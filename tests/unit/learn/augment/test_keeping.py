@@ -12,6 +12,7 @@ from vquery.errors import LabelError, LearnError
 from vquery.learn import augment as au
 from vquery.learn.augment.guesses import main_axes
 from vquery.learn.augment.keeping import is_label_preserving
+from vquery.learn.core import pictures
 from vquery.learn.core.pictures import ALONE, Pictures
 
 
@@ -164,6 +165,11 @@ def test_main_axes_keep_lengths_and_angles():
         ({"groups": np.zeros(90)}, LearnError, "all 90 labelled items are of one"),
         ({"folds": 1}, LearnError, "folds must be at least 2"),
         ({"draws": 0}, LearnError, "draws must be at least 1"),
+        ({"draws": 1.5}, LearnError, "draws must be a whole number"),
+        ({"seed": -1}, LearnError, "seed must be at least 0"),
+        ({"tolerance": float("nan")}, LearnError, "tolerance is a share"),
+        ({"tf": lambda x, _: x[:3]}, LearnError, "must give 90 items for as many, got"),
+        ({"tf": lambda *_: None}, LearnError, "for as many, got NoneType"),
         ({"x": np.zeros((90, 3, 4))}, LearnError, "x must be pictures"),
         ({"x": np.zeros((90, 3))}, LearnError, "Flip changes pictures, but x holds embeddings"),
         ({"embed": lambda x: x.flatten(1) / 0}, LearnError, "NaN or infinity"),
@@ -173,8 +179,9 @@ def test_main_axes_keep_lengths_and_angles():
 def test_what_cannot_be_is_said(change, error, says):
     items, species, _ = birds()
     given = {"x": items, "labels": species, "beside": {}, **change}
+    tf = given.pop("tf", au.Flip())
     with pytest.raises(error, match=says):
-        is_label_preserving(au.Flip(), given.pop("x"), given.pop("labels"), **given)
+        is_label_preserving(tf, given.pop("x"), given.pop("labels"), **given)
 
 
 def test_a_collection_measures_its_own_labels(path):
@@ -223,3 +230,28 @@ def test_labelled_spans_are_measured_on_frames(path):
         found = db.is_label_preserving(vq.augment.Nothing(), "place", beside={}, draws=1)
         assert {row.label for row in found.rows[1:]} == {"indoors", "outdoors"}
         assert found.rows[0].changed.value in (0, None)
+
+
+def test_no_more_pictures_are_read_than_are_looked_at(path, monkeypatch):
+    monkeypatch.setattr("vquery.learn.augment.asked.MOST", 24)
+    read = []
+
+    def load(snapshot, kind, ids, **how):
+        read.append(len(ids))
+        return plain(snapshot, kind, ids, **how)
+
+    plain = pictures.load
+    monkeypatch.setattr(pictures, "load", load)
+    with vq.open(path) as db:
+        faces = db.faces.to_arrow()
+        tracks = np.unique(faces["track"].to_pylist(), return_inverse=True)[1]
+        db.label(faces, "name", [f"person {track % 2}" for track in tracks])
+        drawn = db.draw("a.mp4", 0.5, (0.1, 0.1, 0.4, 0.5), concept="name", label="person 0")
+        found = db.is_label_preserving(au.Nothing(), "name", beside={}, draws=1)
+        assert (read, found.rows[0].items) == ([24], 24)
+        assert found.left_out == faces.num_rows + 1 - 24
+        monkeypatch.setattr("vquery.learn.augment.asked.MOST", 2_000)
+        found = db.is_label_preserving(au.Nothing(), "name", beside={}, draws=1)
+        assert found.left_out == 0  # the drawn box has a picture as all others
+        assert read[-1] == faces.num_rows + 1
+        assert drawn.rows == 1

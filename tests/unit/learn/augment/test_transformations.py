@@ -175,6 +175,7 @@ def test_tones_are_those_of_their_definitions():
     ramp = (torch.arange(256.0) / 255).expand(1, 3, 1, 256)
     assert torch.equal(au.Solarize((0, 0))(ramp, seeded()), 1 - ramp)
     assert torch.equal(au.Solarize((1, 1))(ramp, seeded()), ramp)
+    assert torch.equal(au.Solarize(0.0)(ramp, seeded()), 1 - ramp)  # one number: from 0 up to it
     posterized = au.Posterize((4, 4))(ramp, seeded()) * 255
     assert torch.equal(posterized.round()[0, 0, 0], torch.arange(256) // 16 * 16.0)
     half = 0.25 + 0.5 * ramp
@@ -210,6 +211,13 @@ def test_mixup_in_a_composition_and_by_chance():
     mixed, soft = tf.with_labels(x, y, seeded(9))
     torch.testing.assert_close(mixed[:, :, 0, 0], soft)
     assert 0.3 < float((soft == y).all(1).float().mean()) < 0.95
+
+
+@pytest.mark.parametrize("of_labels", [torch.float16, torch.float32, torch.float64])
+def test_mixed_labels_keep_their_type_whatever_that_of_the_pictures_is(of_labels):
+    for tf in (au.Mixup(1.0, p=0.5), au.OneOf([au.Mixup(1.0), au.Nothing()])):
+        mixed, soft = tf.with_labels(some(6).double(), torch.eye(6, dtype=of_labels), seeded())
+        assert (mixed.dtype, soft.dtype) == (torch.float64, of_labels)
 
 
 def items(video, track, seconds, side=4):
@@ -268,6 +276,9 @@ def test_randaugment_grows_with_its_magnitude():
     ("call", "says"),
     [
         (lambda: au.Flip(p=1.5), "Flip: p is a chance from 0 to 1, got 1.5"),
+        (lambda: au.Flip(p="often"), "Flip: p is a chance from 0 to 1"),
+        (lambda: au.RandAugment(1.5), "n must be a whole number"),
+        (lambda: au.Flip()(np.zeros((2, 3, 4, 4)), seeded()), "must be a tensor, got ndarray"),
         (lambda: au.Crop((0.0, 1.0)), "area must begin above 0"),
         (lambda: au.Rotate((20, 10)), "degrees is a number or two"),
         (lambda: au.Posterize((0, 8)), "bits must begin at 1"),
