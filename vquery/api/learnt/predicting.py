@@ -92,8 +92,9 @@ class Predicted:
         told[:] = self._labels
         best[said] = told[self._human.codes[said]]
         sure, margin = np.where(said, 1.0, sure), np.where(said, 1.0, margin)
-        label = best.copy()
-        label[~(said | (reached & (sure >= self._threshold)))] = None
+        label, unsure = best.copy(), reached & ~said & (sure < self._threshold)
+        label[unsure] = None
+        self._unsure = int(unsure.sum())
         columns = {
             "concept": pa.repeat(pa.scalar(self.concept), n),
             "label": pa.array(label, pa.string()),
@@ -134,8 +135,6 @@ class Predicted:
         labels = {one["values"]: one["counts"] for one in given if one["values"] is not None}
         labelled = sum(labels.values())
         reached = pc.sum(table["reached"]).as_py() or 0
-        chance = pc.less(table["probability"], pa.scalar(self._threshold, pa.float32()))
-        unsure = pc.sum(pc.and_(table["reached"], chance)).as_py() or 0
         return {
             "concept": self.concept,
             "model": self.model,
@@ -143,8 +142,8 @@ class Predicted:
             "over": self._items.kind,
             "items": table.num_rows,
             "labelled": labelled,
-            "none_of_them": reached - labelled - unsure,
-            "unsure": unsure,
+            "none_of_them": reached - labelled - self._unsure,
+            "unsure": self._unsure,
             "without_features": table.num_rows - reached,
             "human": int((self._human.codes >= 0).sum()),
             "labels": dict(sorted(labels.items(), key=lambda one: -one[1])),

@@ -318,7 +318,10 @@ class EndModel:
         weight = self.fair_
         lost = int((weight < given.weight).sum())
         if lost and np.isfinite(logits).any():
-            notes.append(f"{lost:,} items are in the only fold of their class: none calibrates")
+            notes.append(
+                f"{lost:,} items are in the only fold of their class: left out, they "
+                "cannot be told, and calibrate nothing"
+            )
         if trusted is not None:
             sure = weight * flags("trusted", trusted, given.n)
             classes = np.unique(given.soft[sure > 0].argmax(1))
