@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
@@ -147,32 +147,60 @@ def test_disagreement_is_the_share_of_pairs(seed):
         assert value == pytest.approx(slow, abs=1e-12)
 
 
+@settings(max_examples=20)
 @given(st.integers(0, 10**6))
-def test_gain_is_the_fall_of_the_variance_of_the_sum(seed):
+def test_a_gain_is_what_walks_would_newly_meet(seed):
     weights = random_graph(seed, n=12, links=20)
     rng = np.random.default_rng(seed)
-    ground, size = (
-        rng.uniform(0, 1, 12) * (rng.random(12) > 0.5),
-        rng.integers(1, 5, 12).astype(float),
-    )
-    regions = Regions(weights, ground, size, np.ones(12))
-    degree = np.asarray(weights.sum(axis=1)).ravel() + ground
-    assert regions.leak == pytest.approx(LEAK * degree.mean())
-    precision = np.diag(degree + regions.leak) - weights.toarray()
-    keep = np.arange(12)
+    size, count = rng.integers(0, 5, (2, 12)).astype(float)
+    regions = Regions(weights, size, count, [3])
+    degree = np.asarray(weights.sum(axis=1)).ravel()
+    leak = LEAK * degree.sum() / max(count.sum(), 1) * np.maximum(count, 1)
+    meets = np.eye(12)  # a column for each label: the chance that a walk from the row meets it
+    for node in range(12):
+        rest = np.delete(np.arange(12), node)
+        inner = (np.diag(degree + leak) - weights.toarray())[np.ix_(rest, rest)]
+        meets[rest, node] = np.linalg.solve(inner, weights.toarray()[rest, node])
+    chosen, before = [3], np.inf
     for _ in range(3):
-        inner = np.linalg.inv(precision[np.ix_(keep, keep)])
-        before = size[keep] @ inner @ size[keep]
         gain = regions.gain()
-        for place, node in enumerate(keep.tolist()):
-            rest = np.delete(np.arange(len(keep)), place)
-            left = np.linalg.inv(precision[np.ix_(keep[rest], keep[rest])])
-            after = size[keep[rest]] @ left @ size[keep[rest]]
-            assert gain[node] == pytest.approx(before - after, rel=1e-4)
-        best = int(np.argmax(gain))
+        known = meets[:, chosen].max(1)
+        slow = [size @ np.maximum(meets[:, node], known) - size @ known for node in range(12)]
+        assert gain == pytest.approx(slow, rel=1e-4, abs=1e-4)
+        assert (gain[chosen] == 0).all()
+        assert (gain <= before + 1e-9).all()
+        best, before = int(np.argmax(gain)), gain
         regions.choose(best)
-        assert regions.gain()[best] == 0
-        keep = keep[keep != best]
+        chosen.append(best)
+
+
+def test_a_large_region_with_a_label_waits_for_the_small_ones():
+    # a ring of 60 nodes and two of 20 hang together by one weak link each
+    sizes, start = [60, 20, 20], [0, 60, 80]
+    rings_ = [
+        np.c_[np.arange(size), np.roll(np.arange(size), -step)] + first
+        for size, first in zip(sizes, start, strict=True)
+        for step in (1, 2, 3)
+    ]
+    ends = np.concatenate([*rings_, [[0, 60], [30, 80]]])
+    weight = np.r_[np.ones(len(ends) - 2), 0.1, 0.1]
+    weights = from_pairs(100, ends[:, 0], ends[:, 1], weight, kind="visual").weights
+    found = suggest(weights, np.zeros((100, 1)), [], 3, "coverage").nodes
+    assert np.searchsorted(start, found, side="right").tolist()[0] == 1
+    assert sorted(np.searchsorted(start, found, side="right").tolist()) == [1, 2, 3]
+    later = suggest(weights, np.ones((100, 1)), found[:1], 2, "coverage").nodes
+    assert sorted(np.searchsorted(start, later, side="right").tolist()) == [2, 3]
+
+
+def test_labels_of_one_cell_count_as_one():
+    n = 3_000
+    step = np.arange(n)
+    ends = np.concatenate([np.c_[step[:-d], step[d:]] for d in (1, 2, 3)])
+    weights = from_pairs(n, ends[:, 0], ends[:, 1], np.ones(len(ends)), kind="visual").weights
+    labelled = np.arange(n - 1_200, n)
+    found = suggest(weights, np.ones((n, 1)), labelled, 5, "coverage")
+    assert found.missing == 0
+    assert found.nodes.max() < n - 1_200
 
 
 @given(st.integers(0, 10**6), st.integers(1, 30))

@@ -129,7 +129,7 @@ class ByRegion:
 
     def values(self) -> Weights:
         """Give the gains as they are now."""
-        gain = self._regions.gain()
+        gain = self._regions.gain()[: len(self.nodes)]
         return np.where(self._mute | (gain <= 0), -np.inf, gain * self._factor)
 
     def choose(self, place: int) -> str:
@@ -144,43 +144,45 @@ class ByRegion:
 
 def _quotient(
     task: Task, fine: Ints
-) -> tuple[tuple[sparse.csr_array, Weights, Weights, Weights], Ints]:
-    """Link ``fine`` nodes with each other and with the cells of all others.
+) -> tuple[tuple[sparse.csr_array, Weights, Weights, Ints], Ints]:
+    """Link ``fine`` nodes with each other, with the cells of all others and with the labelled.
 
     Returns
     -------
     (tuple, ndarray)
-        What `Regions` takes, fine nodes first; and the cells that follow them. Links between two
-        cells are those of the overview, which may count links of fine nodes twice.
+        What `Regions` takes, fine nodes first; and the cells that follow them. Last are the
+        labelled nodes, those of one cell as one. Links between two cells are those of the
+        overview, which may count links of fine nodes twice.
     """
     small, f, p = task.overview, len(fine), len(task.overview.nodes)
     known = np.concatenate([fine, task.seeds])
-    source = np.repeat(np.arange(len(known)), np.diff(task.weights.indptr)[known])
-    rows = sparse.csr_array(task.weights[known])
-    end = _place(known, rows.indices)
-    cell = np.where(end < 0, small.owner[rows.indices], -1)
-    link = np.where(end >= 0, end, np.where(cell >= 0, f + len(task.seeds) + cell, -1))
-    size = f + len(task.seeds) + p
-    left, right, weight = source[link >= 0], link[link >= 0], rows.data[link >= 0]
-    outer = right >= len(known)
-    both = sparse.coo_array(small.weights)
-    pairs = (
-        np.concatenate([left, right[outer], both.row + len(known)]),
-        np.concatenate([right, left[outer], both.col + len(known)]),
-    )
-    data = np.concatenate([weight, weight[outer], both.data])
-    whole = sparse.csr_array(sparse.coo_array((data, pairs), shape=(size, size)))
     mine = small.owner[known]
     inside = mine >= 0
     items = small.items - np.bincount(mine[inside], task.size[known][inside], minlength=p)
     count = small.count - np.bincount(mine[inside], minlength=p)
     cells = np.flatnonzero(count > 0)
-    free = np.concatenate([np.arange(f), len(known) + cells])
-    rows = sparse.csr_array(whole[free])
-    ground = np.asarray(rows[:, np.arange(f, len(known))].sum(axis=1)).ravel()
-    items = np.concatenate([task.size[fine].astype(np.float64), items[cells]])
-    count = np.concatenate([np.ones(f), count[cells]])
-    return (sparse.csr_array(rows[:, free]), ground, items, count), cells
+    cell_at = np.full(p + 1, -1)  # the last one is for nodes without a cell
+    cell_at[cells] = f + np.arange(len(cells))
+    _, group, members = np.unique(mine[f:], return_inverse=True, return_counts=True)
+    known_at = np.concatenate([np.arange(f), f + len(cells) + group])
+    rows = sparse.csr_array(task.weights[known])
+    left = np.repeat(known_at, np.diff(rows.indptr))
+    end = _place(known, rows.indices)
+    right = np.where(end >= 0, known_at[end], cell_at[small.owner[rows.indices]])
+    both = sparse.coo_array(small.weights)
+    outer = (end < 0) & (right >= 0)
+    pairs = (
+        np.concatenate([left, right[outer], cell_at[both.row]]),
+        np.concatenate([right, left[outer], cell_at[both.col]]),
+    )
+    data = np.concatenate([rows.data, rows.data[outer], both.data])
+    kept = (pairs[0] >= 0) & (pairs[1] >= 0) & (pairs[0] != pairs[1])
+    size = f + len(cells) + len(members)
+    ends = (pairs[0][kept], pairs[1][kept])
+    weights = sparse.csr_array(sparse.coo_array((data[kept], ends), shape=(size, size)))
+    items = np.concatenate([task.size[fine], items[cells], np.zeros(len(members))])
+    count = np.concatenate([np.ones(f), count[cells], members])
+    return (weights, items, count, np.arange(size - len(members), size)), cells
 
 
 def _place(known: Ints, nodes: Ints) -> Ints:

@@ -1,11 +1,12 @@
-"""Which label would tell most about the nodes that are far from every label.
+"""Which label would speak for most of what no label speaks for yet.
 
-On a graph the labels are taken for a Gaussian field with the precision ``D + Λ - W``. A label at
-node v lowers what is not known about the sum over all nodes by ``(Σ_u s_u C_uv)² / C_vv``, with the
-covariance ``C`` given the seeds and ``s`` the items a node stands for (Σ-optimality: Y. Ma,
-R. Garnett, J. Schneider 2013). It needs no scores, falls near seeds, and rises with the number of
-items a node speaks for. The leak ``Λ`` limits how far a label speaks; a component without a seed of
-m nodes gains m / Λ, so components and regions of one component compare.
+A label at node v speaks for node u as far as a random walk from u meets v before it is lost:
+``C_uv / C_vv`` with ``C`` the inverse of ``D + Λ - W``, where the leak ``Λ`` limits how far a label
+speaks. Of several labels the one that speaks most counts, so that what one label speaks for is not
+asked about again while others wait (facility location: monotone and submodular, so that choosing
+the best again and again comes within 1 - 1/e of the best choice; G. Nemhauser, L. Wolsey,
+M. Fisher 1978). It needs no scores; regions of one component and components without a label
+compare.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
     from scipy import sparse
 
     Ints = NDArray[np.int64]
@@ -31,11 +32,11 @@ class Regions:
     Parameters
     ----------
     weights
-        Shape (p, p), symmetric, not negative: links among the nodes without a label.
-    ground
-        Shape (p,): weight of each one's links to labelled nodes.
+        Shape (p, p), symmetric, not negative.
     size, count
         Shape (p,): items and nodes that each stands for.
+    labelled
+        Places, among the p, that have a label already.
 
     Notes
     -----
@@ -44,32 +45,27 @@ class Regions:
     >>> from vquery.graph.edges.graph import from_pairs
     >>> line = from_pairs(4, [0, 1, 2], [1, 2, 3], [1.0] * 3, kind="visual").weights
     >>> one = np.ones(4)
-    >>> Regions(line, np.array([1.0, 0, 0, 0]), one, one).gain().argmax() >= 2    # far away
+    >>> Regions(line, one, one, [0]).gain().argmax() >= 2    # far away
     np.True_
     """
 
     def __init__(
-        self, weights: sparse.csr_array, ground: Weights, size: Weights, count: Weights
+        self, weights: sparse.csr_array, size: Weights, count: Weights, labelled: ArrayLike = ()
     ) -> None:
         inner = weights.toarray()
-        degree = inner.sum(1) + ground
-        typical = float(degree.sum() / max(count.sum(), 1.0))
-        self.leak = LEAK * (typical or 1.0)
-        self._covariance = np.linalg.inv(np.diag(degree + self.leak * np.maximum(count, 1)) - inner)
+        degree = inner.sum(1)
+        leak = LEAK * (float(degree.sum() / max(count.sum(), 1.0)) or 1.0)
+        met = np.linalg.inv(np.diag(degree + leak * np.maximum(count, 1)) - inner)
+        self._speaks = np.ascontiguousarray((met / np.diag(met)).T)  # a row for each label
         self._size = size
+        self._known = np.zeros(len(size))
+        for place in np.asarray(labelled, np.int64).tolist():
+            self.choose(place)
 
     def gain(self) -> Weights:
-        """Reduction of the variance of the sum, shape (p,); 0 at nodes that were chosen."""
-        total = self._covariance @ self._size
-        own = np.diag(self._covariance)
-        # what rounding leaves of a chosen node's variance is none
-        known = own <= 1e-12 / self.leak
-        return np.asarray(np.divide(total**2, own, out=np.zeros_like(total), where=~known))
+        """Items that a label would newly speak for, shape (p,); 0 at nodes that were chosen."""
+        return np.asarray(np.maximum(self._speaks - self._known, 0.0) @ self._size)
 
     def choose(self, place: int) -> None:
         """Take the node at ``place`` (among the p) as labelled."""
-        own = self._covariance[place, place]
-        if own > 0:
-            column = self._covariance[:, place] / np.sqrt(own)
-            self._covariance -= np.outer(column, column)
-            self._covariance[place] = self._covariance[:, place] = 0.0
+        np.maximum(self._known, self._speaks[place], out=self._known)

@@ -36,7 +36,8 @@ class Suggestions:
     nodes
         Distinct, no seed, no two of them neighbours or close in time.
     score
-        What the strategy ranks by when the node was chosen; comparable within one call only.
+        What the strategy ranks by when the node was chosen; comparable within one call only. For
+        "coverage" it is how many items the label would newly speak for.
     reason
         One of "unreached component", "far from labels", "uncertain", "sources disagree".
     margin
@@ -91,10 +92,11 @@ def suggest(
         How many to suggest at most.
     strategy
         "mixed": "coverage", times how unsure the scores are; take this unless you know better.
-        "coverage": what most items are far from labels of (`Regions`), components without any seed
-        among them. "margin": where the best two classes are closest; with few labels worse than
-        chance, since classes that nobody has labelled yet look sure. "density": the same, times the
-        node's links; worse than chance until most classes have a label, then as good as "mixed".
+        "coverage": what speaks for most items that no label speaks for yet (`Regions`), components
+        without any seed among them. "margin": where the best two classes are closest; with few
+        labels worse than chance, since classes that nobody has labelled yet look sure. "density":
+        the same, times the node's links; worse than chance until most classes have a label, then as
+        good as "mixed".
         "disagreement": where votes and scores contradict each other.
     item_count
         Shape (n_nodes,): items that a node stands for, by default 1.
