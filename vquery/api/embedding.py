@@ -120,9 +120,8 @@ class Asked:
         kept = {
             name: whole(name, self.recipe[name], low) for name, low in (("width", 1), ("batch", 2))
         }
-        object.__setattr__(
-            self, "recipe", {**kept, "across": share("across", self.recipe["across"])}
-        )
+        shares = {name: share(name, self.recipe[name]) for name in ("across", "nearest")}
+        object.__setattr__(self, "recipe", {**kept, **shares})
         object.__setattr__(self, "side", whole("side", self.side, 16))
         if self.view is not None and not callable(self.view):
             raise LearnError(

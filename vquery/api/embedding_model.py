@@ -129,6 +129,7 @@ class Model:
         learnt = learning.learn(
             self._pictures,
             recipe,
+            descriptor=self._descriptor(),
             view=_checked(self._view()),
             start=start,
             labels=self._labels(),
@@ -282,7 +283,7 @@ class Model:
         rows = np.r_[questions.queries, questions.candidates]
         spaces = {self.asked.name: networks.vectors(self.network, self._pictures, rows)}
         built = self._built(self._pictures.ids[rows])
-        if built:
+        if built and all(one.any(1).all() for one in built.values()):
             joined = _joined(list(built.values()))
             own = spaces[self.asked.name]
             name = TOGETHER.join(built)
@@ -300,16 +301,22 @@ class Model:
         ]
 
     def _built(self, ids: Ints) -> dict[str, Floats]:
-        """Return the vectors of indexing for these items, where all of them have some."""
+        """Return the vectors of indexing for these items, zeros where an item has none."""
         prefix = SPACE + ("frame" if self.asked.kind == "frame" else "face")
         found = {}
         for space in self._snapshot.tables():
             if space.startswith(prefix):
                 known, matrix = self._snapshot.vectors(space)
                 at = np.searchsorted(known, ids).clip(0, max(len(known) - 1, 0))
-                if len(known) and (known[at] == ids).all():
-                    found[space.removeprefix(SPACE)] = matrix[at]
+                there = (known[at] == ids) if len(known) else np.zeros(len(ids), np.bool_)
+                if there.any():
+                    found[space.removeprefix(SPACE)] = np.where(there[:, None], matrix[at], 0)
         return found
+
+    def _descriptor(self) -> Floats | None:
+        """Return what indexing made of the pictures, all spaces joined; None where nothing."""
+        built = self._built(self._pictures.ids)
+        return _joined(list(built.values())) if built else None
 
     def rows(self, ids: Ints) -> pa.Table:
         """Embed items: rows of an embedding table, without those whose picture cannot be read."""

@@ -34,6 +34,7 @@ class Learned:
         rate: float = 2e-3,
         batch: int = 256,
         across: float = 0.7,
+        nearest: float = 0.5,
         width: int = 16,
         side: int = 48,
         seed: int = 0,
@@ -44,7 +45,8 @@ class Learned:
         """Learn what looks alike from the collection's own pictures, and embed all of them.
 
         No label is needed: two pictures of one track show the same, two tracks in one frame do
-        not (SimCLR, T. Chen et al. 2020). The vectors are a space of their own, which takes part
+        not (SimCLR, T. Chen et al. 2020), and pictures of different tracks that are each other's
+        nearest neighbours in the descriptor of indexing may be taken for the same. The vectors are a space of their own, which takes part
         in a propagation that names it: ``db.propagate("name", spaces=["learned"])``. Called again,
         it takes up what was interrupted, or embeds only what is new, boxes drawn by hand among it;
         ``db.undo_run`` does not concern it, since no label changes.
@@ -77,6 +79,9 @@ class Learned:
             Stop after so many epochs that are no better at finding held-out tracks.
         rate, batch, across
             Highest learning rate; pairs of a step; share of pairs that are two pictures of a track.
+        nearest
+            Share of pairs that the descriptor of indexing takes for the same: 0 where it is wrong
+            about what matters.
         width, side
             Channels of the first stage (vectors have 8 times as many numbers), pixels of a side.
         seed
@@ -116,7 +121,7 @@ class Learned:
             labels=labels,
             fresh=fresh,
             device=device,
-            recipe={"width": width, "batch": batch, "across": across},
+            recipe={"width": width, "batch": batch, "across": across, "nearest": nearest},
             settings={
                 "epochs": epochs,
                 "minutes": minutes,

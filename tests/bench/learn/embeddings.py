@@ -1,7 +1,8 @@
 """What learned embeddings are worth: ``python -m tests.bench.learn.embeddings DATA WORK [SETS]``.
 
 On each set the built-in descriptor, what SimCLR learnt on the set's own pictures without any label
-(several seeds), both together, and rotation prediction: which share of nearest neighbours in other
+(several seeds), with and without the descriptor's help, both together, and rotation prediction:
+which share of nearest neighbours in other
 groups has the same label, and how right labels are that spread from 1, 2 and 5 a class to other
 groups. All get the same draws. No label chooses anything: epochs are what a few minutes allow. In
 the folder WORK lie an index of ``DATA/videos`` and the checkpoints, so that what is interrupted
@@ -27,28 +28,37 @@ from vquery.learn.pretext.probe import purity
 COUNTS = (1, 2, 5)
 DRAWS = 20
 SAMPLES = 2000
-BUILT, LEARNED, BOTH, ROTATION = "built-in", "learned", "both", "rotation"
+BUILT, LEARNED, ALONE, BOTH, ROTATION = "built-in", "learned", "tracks only", "both", "rotation"
 PLANS = {
     # name → (epochs of SimCLR, of rotation, which shows twice as many pictures in each; batch)
-    "screenshots": (12, 12, 128),
-    "five signers": (10, 4, 256),
-    "digits": (10, 4, 256),
+    "screenshots": (80, 40, 128),
+    "five signers": (40, 15, 256),
+    "digits": (60, 20, 256),
 }
 SEEDS = 3
 RATE = 2e-3
 
 
-def vectors(data: Set, method: Method, seed: int, work: Path) -> np.ndarray:
+def vectors(data: Set, method: Method, seed: int, work: Path, *, helped: bool = True) -> np.ndarray:
+    """Learn; ``helped`` by the descriptor, which says what of different tracks may be the same."""
     simclr, rotation, batch = PLANS[data.name]
     epochs = simclr if method == "simclr" else rotation
     settings = Settings(epochs=epochs, rate=RATE, seed=seed)
     recipe = Recipe(method=method, width=16, batch=batch, settings=settings)
-    place = work / f"{data.name.replace(' ', '-')}-{method}-{seed}"
+    how = method if helped else f"{method}-alone"
+    place = work / f"{data.name.replace(' ', '-')}-{how}-{seed}"
     spent, started = time.process_time(), time.monotonic()
-    learnt = learn(data.pictures, recipe, view=data.view, device="cpu", folder=place)
+    learnt = learn(
+        data.pictures,
+        recipe,
+        descriptor=data.built if helped else None,
+        view=data.view,
+        device="cpu",
+        folder=place,
+    )
     cpu, wall = time.process_time() - spent, time.monotonic() - started
     print(
-        f"  {data.name}, {method}, seed {seed}: {cpu:.0f} s of CPU, {wall:.0f} s by the clock, "
+        f"  {data.name}, {how}, seed {seed}: {cpu:.0f} s of CPU, {wall:.0f} s by the clock, "
         f"loss {learnt.history.rows[-1]['loss']:.3f}, taken up after {learnt.history.resumed}",
         flush=True,
     )
@@ -61,6 +71,7 @@ def spaces(data: Set, seeds: int, work: Path) -> dict[str, list[np.ndarray]]:
     return {
         BUILT: [data.built],
         LEARNED: learned,
+        ALONE: [vectors(data, "simclr", seed, work, helped=False) for seed in range(seeds)],
         BOTH: [data.joined(one) for one in learned],
         ROTATION: [vectors(data, "rotation", 0, work)],
     }

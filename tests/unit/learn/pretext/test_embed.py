@@ -99,6 +99,7 @@ def test_frames_have_spaces_of_their_own(db):
         ({"epochs": 0}, "epochs must be at least 1"),
         ({"batch": 1}, "batch must be at least 2"),
         ({"across": 2}, "across is a share"),
+        ({"nearest": -0.1}, "nearest is a share"),
         ({"train": False, "fresh": True}, "fresh=True. trains anew, and train=False"),
         ({"over": "frames", "labels": "name"}, "takes labels of detections"),
         ({"train": False}, "no model was trained of this name"),

@@ -76,6 +76,28 @@ def test_pairs_across_a_track_teach_what_changes_over_time():
     assert found[1] > found[0] + 0.15, found
 
 
+def test_what_a_descriptor_takes_for_the_same_is_learnt_as_one():
+    """Each thing is two tracks, one lit red and one blue: the tracks alone cannot know of it."""
+    pictures = things(count=6, each=8)
+    late = np.arange(48) % 8 >= 4
+    tints = np.where(late[:, None], [1.0, 0.3, 0.1], [0.1, 0.3, 1.0])[:, :, None, None]
+    thing = pictures.track
+    pictures = replace(
+        pictures,
+        pixels=(pictures.pixels * tints).astype(np.uint8),
+        track=thing + 6 * late,
+        video=pictures.video + 2 * late,
+    )
+    looks = np.eye(6, dtype=np.float32)[thing]
+    found = []
+    for descriptor in (None, looks):
+        recipe = Recipe(width=4, batch=16, settings=Settings(epochs=16, rate=1e-2))
+        learnt = learn(pictures, recipe, descriptor=descriptor, view=lambda x, _: x)
+        points = learnt.vectors(pictures)
+        found.append(purity(points, thing, pictures.track, 3).mean())
+    assert found[1] > found[0] + 0.3, found
+
+
 def test_rotation_learns_which_way_up():
     slope = np.broadcast_to(np.arange(16) * 15, (48, 3, 16, 16)).swapaxes(2, 3)
     noise = np.random.default_rng(0).integers(0, 15, slope.shape)
