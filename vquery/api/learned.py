@@ -46,10 +46,12 @@ class Learned:
 
         No label is needed: two pictures of one track show the same, two tracks in one frame do
         not (SimCLR, T. Chen et al. 2020), and pictures of different tracks that are each other's
-        nearest neighbours in the descriptor of indexing may be taken for the same. The vectors are a space of their own, which takes part
-        in a propagation that names it: ``db.propagate("name", spaces=["learned"])``. Called again,
-        it takes up what was interrupted, or embeds only what is new, boxes drawn by hand among it;
-        ``db.undo_run`` does not concern it, since no label changes.
+        nearest neighbours in the descriptor of indexing may be taken for the same.
+
+        The vectors are a space of their own, which takes part in a propagation that names it:
+        ``db.propagate("name", spaces=["learned"])``. Called again, it takes up what was
+        interrupted, or embeds only what is new, boxes drawn by hand among it; ``db.undo_run`` does
+        not concern it, since no label changes.
 
         Parameters
         ----------
