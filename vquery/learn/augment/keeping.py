@@ -24,6 +24,7 @@ from vquery.learn.augment.shape import Crop, Flip, Rotate
 from vquery.learn.augment.tone import Colour
 from vquery.learn.core.values import share, whole
 from vquery.metrics.bootstrap import interval_of_sums, sums_by
+from vquery.supervise.calm import calm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -114,18 +115,19 @@ def is_label_preserving(
         raise LearnError(f"{tf.name} changes pictures, but x holds embeddings: give the pictures")
     asked = Asked(items, embed or (_same if items.x.ndim == 2 else looks), draws, seed)
     still, shaken = asked.plain(), asked.under(tf, 0)
-    axes = main_axes(np.concatenate([still, *shaken]))
-    guesses, moved = Guesses(still @ axes, items), shaken @ axes
-    others = _beside(tf, items.x.ndim) if beside is None else dict(beside)
-    found = _Found(
-        guesses.under(moved),
-        guesses.again(draws, seed),
-        guesses.learnt(moved),
-        {
-            name: guesses.under(asked.under(one, number) @ axes)
-            for number, (name, one) in enumerate(others.items(), 1)
-        },
-    )
+    with calm(shaken.size):
+        axes = main_axes(np.concatenate([still, *shaken]))
+        guesses, moved = Guesses(still @ axes, items), shaken @ axes
+        others = _beside(tf, items.x.ndim) if beside is None else dict(beside)
+        found = _Found(
+            guesses.under(moved),
+            guesses.again(draws, seed),
+            guesses.learnt(moved),
+            {
+                name: guesses.under(asked.under(one, number) @ axes)
+                for number, (name, one) in enumerate(others.items(), 1)
+            },
+        )
     name = str(getattr(tf, "name", None) or getattr(tf, "__name__", "the transformation"))
     plain = guesses.plain
     classes = (None, *range(len(items.classes)))
