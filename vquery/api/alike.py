@@ -94,9 +94,7 @@ def alike(snapshot: Snapshot, rows: pa.Table, likes: Ints, unlikes: Ints, judged
     for start in range(0, len(left), BLOCK):
         block = left[start : start + BLOCK]
         seen, there = vectors.of(ids[block])
-        scores = head.scores(seen)
-        yes = head.classes_.index(True)
-        lead[block[there]] = scores[:, yes] - scores[:, 1 - yes]
+        lead[block[there]] = _lead(head, seen)
     none = np.isnan(lead)
     over = int(done[unit].sum())
     found = pa.array(lead[unit], pa.float32(), from_pandas=True)
@@ -111,6 +109,21 @@ def _learnt(good: Floats, bad: Floats, around: Floats) -> FewShot:
     known = np.vstack([good, bad, around[:OTHERS]])
     said = np.arange(len(known)) < len(good)
     return FewShot("ridge").fit(known, said.tolist(), background=around)
+
+
+def _lead(head: FewShot, rows: Floats) -> Floats:
+    """Return the score of the examples less that of all else, as `FewShot.scores` has them.
+
+    Vectors of a hundred thousand rows are read once and copied never, which it would do thrice.
+    """
+    yes = head.classes_.index(True)
+    weights = head.weights_[:, yes] - head.weights_[:, 1 - yes]
+    found = rows @ np.stack([weights, head.centre_], axis=1).astype(np.float32)
+    square = np.einsum("ij,ij->i", rows, rows) - 2 * found[:, 1] + head.centre_ @ head.centre_
+    length = np.sqrt(np.maximum(square, 0))
+    above = found[:, 0] - head.centre_ @ weights
+    offset = head.offset_[yes] - head.offset_[1 - yes]
+    return np.asarray(above / np.where(length > 0, length, 1) + offset, np.float32)
 
 
 def _drawn(ids: Ints, most: int) -> Ints:

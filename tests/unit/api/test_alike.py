@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from vquery.api.alike import alike
+from vquery.api.alike import _lead, _learnt, alike
 from vquery.api.vectors import Vectors
 from vquery.errors import LabelError
 
@@ -90,6 +90,14 @@ def test_a_counterexample_does_not_bring_forward_what_is_like_neither():
     lead = found.lead.to_numpy(zero_copy_only=False)
     first = np.argsort(-lead)[:40]
     assert np.isin(who[first], [1, 2]).mean() > 0.9
+
+
+@pytest.mark.parametrize("bad", [0, 4])
+def test_leads_are_the_scores_of_the_head(world, bad):
+    x = world[0].vectors
+    head = _learnt(x[:3], x[3 : 3 + bad], x)
+    scores, yes = head.scores(x), head.classes_.index(True)
+    assert np.allclose(_lead(head, x), scores[:, yes] - scores[:, 1 - yes], atol=1e-4)
 
 
 def test_tracks_stand_together_and_come_last_once_judged(world):
