@@ -301,8 +301,8 @@ class Supervised:
         n
             How many, at least 1; there are fewer where no more tracks are worth it.
         strategy
-            "coverage": what most detections are far from labels of, parts of the graph without any
-            label among them; "margin": where the two most probable labels are closest; "density":
+            "coverage": what speaks for most detections that no label speaks for yet, parts of the
+            graph without any label among them; "margin": where the two most probable labels are closest; "density":
             the same, where many look alike; "disagreement": where this solution and other sources
             (saved relations with ``detection_id`` and ``vote``) contradict each other; "mixed":
             coverage, times how unsure the labels are; "fewshot": what `few_shot` of the labels so
