@@ -302,11 +302,12 @@ class Supervised:
             How many, at least 1; there are fewer where no more tracks are worth it.
         strategy
             "coverage": what speaks for most detections that no label speaks for yet, parts of the
-            graph without any label among them; "margin": where the two most probable labels are closest; "density":
-            the same, where many look alike; "disagreement": where this solution and other sources
-            (saved relations with ``detection_id`` and ``vote``) contradict each other; "mixed":
-            coverage, times how unsure the labels are; "fewshot": what `few_shot` of the labels so
-            far is least sure of, and finds most alike, in turn (needs PyTorch, and no graph).
+            graph without any label among them; "margin": where the two most probable labels are
+            closest; "density": the same, where many look alike; "disagreement": where this solution
+            and other sources (saved relations with ``detection_id`` and ``vote``) contradict each
+            other; "mixed": coverage, times how unsure the labels are; "fewshot": what `few_shot` of
+            the labels so far is least sure of, and finds most alike, in turn (needs PyTorch, and no
+            graph).
         concept
             What is to be labelled; it need not have labels yet.
         over

@@ -93,7 +93,7 @@ def ask(data: Faces, side: np.ndarray, way: str, draw: int) -> np.ndarray:
 
 
 def curve(data: Faces, way: str, draw: int) -> tuple[list[float], int, int]:
-    """Balanced accuracy after each number of labels; people among the labels of the second; labels."""
+    """Balanced accuracy after each number of labels; people in the second; labels."""
     side = data.half(draw)
     asked = ask(data, side, way, draw)
     truth, found = data.who[~side], []
