@@ -6,7 +6,8 @@ is taken again), serves it in a process of its own and prints the table of ``mil
 The collection is drawn with ``numpy.random.default_rng(0)``: a million faces in videos of equal
 length, each track 50 faces of 40 ms without a gap, every moment seen by a few tracks at once; one
 caption every three seconds. 100,000 faces have a human label of ten names, given in 100 actions;
-all others have a propagated one, of which a tenth is below the threshold. Nothing has pictures.
+all others have a propagated one, of which a tenth is below the threshold. Each face has a vector of
+768 numbers, those of a track around one point; the vectors take 3 GB. Nothing has pictures.
 
 Each figure is the median, largest or first time of whole requests over one connection on the same
 machine, as a client sees them; beside it the processor time that the server spent meanwhile, its
@@ -42,6 +43,7 @@ from vquery.store.register import NewVideo
 DETECTIONS, LABELS, ACTIONS = 1_000_000, 100_000, 100
 TRACK, FRAME_US, AT_ONCE = 50, 40_000, 4
 NAMES = [f"person {number}" for number in range(10)]
+DIMENSIONS = 768
 ROUNDS = 20
 
 
@@ -61,6 +63,7 @@ def made(path: Path, videos: int) -> Path:
                 every.append(rows.select(["detection_id", "video"]))
                 parts += [writer.write("detections", rows)]
                 parts += [writer.write("cues", cues(name, ids[name], each))]
+                parts += [writer.write("embedding.face", vectors(rng, rows))]
             parts.append(writer.write("soft_labels", soft(rng, pa.concat_tables(every))))
             writer.commit(parts)
         labelled = rng.choice(pa.concat_tables(every)["detection_id"].to_numpy(), LABELS, False)
@@ -89,6 +92,18 @@ def faces(rng: np.random.Generator, video: str, number: int, n: int) -> pa.Table
         "track": base + track,
     }
     return pa.table(columns).sort_by([("start_us", "ascending"), ("detection_id", "ascending")])
+
+
+def vectors(rng: np.random.Generator, rows: pa.Table) -> pa.Table:
+    """Draw the vectors of faces, around one point for each track."""
+    rows = rows.select(["detection_id", "video"]).sort_by("detection_id")
+    ids = rows["detection_id"].to_numpy()
+    tracks = rng.normal(size=(len(ids) // TRACK + 1, DIMENSIONS)).astype(np.float32)
+    found = tracks[np.arange(len(ids)) // TRACK]
+    found += 0.3 * rng.standard_normal(found.shape, dtype=np.float32)
+    found /= np.linalg.norm(found, axis=1, keepdims=True)
+    flat = pa.FixedSizeListArray.from_arrays(found.ravel(), DIMENSIONS)
+    return pa.table({"item_id": ids, "video": rows["video"], "vector": flat})
 
 
 def cues(video: str, number: int, n: int) -> pa.Table:
@@ -248,6 +263,33 @@ def measure(page: Page, pid: int, videos: int) -> None:
     groups = f"/api/results/{result['id']}/groups"
     for by in ("video", "track", "label"):
         times(f"groups by {by}", lambda _, b=by: page.get(groups, by=b), 10)
+
+    alone = page.run(f"faces.drop('track').limit({LABELS})")
+    for text, asked, concept in (
+        ("20,000 tracks, by one row chosen", result, "role"),
+        ("100,000 faces without tracks, by 100,000 labels", alone, "name"),
+        ("20,000 tracks, nearly all judged, by 100,000 labels", result, "name"),
+    ):
+        path = f"/api/results/{asked['id']}"
+        order: dict[str, Any] = {"sort": "row"}
+
+        def like(_: int, p: str = path, o: Any = order, c: str = concept, a: Any = asked) -> Any:
+            body: dict[str, Any] = {"concept": c}
+            if c == "role":  # of which nothing is labelled
+                body["selection"] = {"result": a["id"], "ranges": [[0, 1]]}
+            o["sort"] = page.post(f"{p}/alike", body)["sort"]
+
+        times(f"more like these: {text}", like)
+        times(
+            "page of 200, anywhere, by likeness",
+            lambda _, p=path, o=order, a=asked: page.get(
+                f"{p}/rows",
+                offset=rng.integers(a["total"] - 200),
+                limit=200,
+                sort=o["sort"],
+                descending=1,
+            ),
+        )
 
     def video() -> str:
         return f"{rng.integers(videos):03d}.mp4"
