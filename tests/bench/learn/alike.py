@@ -3,7 +3,7 @@
 As in the workbench: three examples of a class order all others, a screen of 24 is judged by the
 truth (right ones become examples, wrong ones counterexamples), and the rest is ordered anew, four
 screens in all; each class in turn, the same examples for every way. A figure is the share of right
-ones among those that could be. The way used was chosen on the digits alone. WORK holds an index of
+ones among those that could be. The way used was chosen by these figures. WORK holds an index of
 ``DATA/videos``, made where it is not there.
 """  # noqa: E501 - a command is not cut
 
