@@ -14,19 +14,12 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from vquery.learn.pretext.network import Feed
+from vquery.learn.pretext.task import PretextTask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     import numpy.typing as npt
-
-    from vquery.learn.core.networks import Architecture
-    from vquery.learn.core.pictures import Pictures
-    from vquery.learn.pretext.network import Pretext
-    from vquery.learn.pretext.pairs import Known
-    from vquery.learn.pretext.probe import Probe
-    from vquery.learn.pretext.views import View
 
     Ints = npt.NDArray[np.int64]
 
@@ -79,33 +72,19 @@ def nt_xent(
     return functional.cross_entropy(likes.masked_fill(~counted, -torch.inf), partner)
 
 
-class Contrast:
-    """SimCLR as a task for `vquery.learn.core.training.train`."""
+class Contrast(PretextTask):
+    """SimCLR; ``across``, ``nearest`` and ``temperature`` are those of a `Recipe`."""
 
     def __init__(
         self,
-        network: Pretext,
-        architecture: Architecture,
-        pictures: Pictures,
-        known: Known,
-        *,
-        rows: Ints,
-        view: View,
-        probe: Probe | None = None,
-        batch: int = 256,
+        *args: Any,
         across: float = ACROSS,
         nearest: float = NEAREST,
         temperature: float = TEMPERATURE,
-        told: Mapping[str, Any] | None = None,
+        **options: Any,
     ) -> None:
-        self.network: torch.nn.Module = network
-        self.architecture, self._made = architecture, network
-        self._feed, self._probe, self._view = Feed(pictures), probe, view
-        self._rows, self._known = rows, known.take(rows)
-        self._shown = self._known.count()
-        self._batch = min(batch, self._shown)
+        super().__init__(*args, **options)
         self._across, self._nearest, self._temperature = across, nearest, temperature
-        self._told = dict(told or {})
 
     @property
     def steps(self) -> int:
@@ -115,8 +94,7 @@ class Contrast:
     def identity(self) -> Mapping[str, Any]:
         """Say what is learnt from."""
         return {
-            **self._told,
-            "batch": self._batch,
+            **super().identity(),
             "across": self._across,
             "nearest": self._nearest,
             "alike": 0 if self._known.alike is None else self._known.alike.nnz,
@@ -137,16 +115,8 @@ class Contrast:
 
     def loss(self, batch: Pairs) -> torch.Tensor:
         """Compute NT-Xent between two views of each pair."""
-        device = self._made.centre.device
         generator = torch.Generator().manual_seed(batch.seed)
-        sides = [
-            self._view(self._feed(rows, device), generator) for rows in (batch.rows, batch.partners)
-        ]
-        found = self._made.answer(torch.cat(sides))
-        one, other = found.chunk(2)
-        different = torch.from_numpy(batch.different).to(device)
+        sides = [self.views(rows, generator) for rows in (batch.rows, batch.partners)]
+        one, other = self._made.answer(torch.cat(sides)).chunk(2)
+        different = torch.from_numpy(batch.different).to(self.device)
         return nt_xent(one, other, different, temperature=self._temperature)
-
-    def probe(self) -> Mapping[str, float]:
-        """Retrieve held-out tracks."""
-        return {} if self._probe is None else self._probe(self._made)

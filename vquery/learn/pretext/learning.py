@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from vquery.learn.core.networks import Architecture
     from vquery.learn.core.pictures import Pictures
-    from vquery.learn.core.training import History
+    from vquery.learn.core.training import History, Task
     from vquery.learn.pretext.network import Pretext
     from vquery.learn.pretext.probe import Asked
     from vquery.learn.pretext.views import View
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float32]
 
 Method = Literal["simclr", "rotation"]
+TASKS: dict[Method, type[Contrast | Rotation]] = {"simclr": Contrast, "rotation": Rotation}
 FEWEST = 8
 """Pictures below which there is nothing to learn from."""
 CENTRED_ON = 20_000
@@ -161,23 +162,25 @@ def learn(
     outputs, hidden = (PROJECTED, HIDDEN) if recipe.method == "simclr" else (WAYS, 0)
     architecture = network.described(inner, dimension, outputs, hidden)
     made = network.made(backbone, architecture)
-    common: dict[str, Any] = {
+    options: dict[str, Any] = {
         "rows": rows,
         "view": view or views.standard(),
         "probe": Probe(pictures, known, questions, labels),
-        "batch": recipe.batch,
         "told": {"method": recipe.method, **_facts(pictures), **(told or {})},
+        **_options(recipe),
     }
+    task: Task[Any] = TASKS[recipe.method](made, architecture, pictures, known, **options)
     how: dict[str, Any] = {"device": device, "folder": folder, "fresh": fresh, "progress": progress}
-    if recipe.method == "simclr":
-        own = ("across", "nearest", "temperature")
-        common |= {name: getattr(recipe, name) for name in own}
-        history = train(Contrast(made, architecture, pictures, known, **common), settings, **how)
-    else:
-        history = train(Rotation(made, architecture, pictures, known, **common), settings, **how)
+    history = train(task, settings, **how)
     chosen = np.random.default_rng(settings.seed).permutation(rows)[:CENTRED_ON]
     network.set_centre(made, pictures, np.sort(chosen))
     return Learnt(made, architecture, history, questions)
+
+
+def _options(recipe: Recipe) -> dict[str, Any]:
+    if recipe.method == "rotation":  # each picture is shown four times, in pairs twice
+        return {"batch": recipe.batch // 2}
+    return {name: getattr(recipe, name) for name in ("batch", "across", "nearest", "temperature")}
 
 
 def _facts(pictures: Pictures) -> dict[str, Any]:
