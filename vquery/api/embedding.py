@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from vquery.api.embedding_model import SPACE, Model
 from vquery.api.learning import room
+from vquery.api.learnt.trained import LEFT_OUT, folder_of
 from vquery.api.relations import FACE
 from vquery.errors import LearnError
 from vquery.learn.core.values import share, whole
@@ -233,6 +234,7 @@ class Embedded:
 
 def embed(store: Store, asked: Asked, say: Say) -> Embedded:
     """Learn an embedding and embed what has no vector of it yet; see `Collection.embed`."""
+    _refuse_end_model(folder_of(store.path, asked.name))
     with store.snapshot() as snapshot:
         _check_space(snapshot, asked)
         model = Model(store, snapshot, asked, _items(snapshot, asked), say)
@@ -268,6 +270,12 @@ def _check_space(snapshot: Snapshot, asked: Asked) -> None:
         raise LearnError(
             f"embed(name={asked.name!r}): this space holds vectors of {of}; choose another name"
         )
+
+
+def _refuse_end_model(folder: Path) -> None:
+    """Refuse the folder of an end model; `Collection.train` refuses that of an embedding."""
+    if (folder / LEFT_OUT).exists():
+        raise LearnError(f"{folder}: holds an end model, which would be lost; give another name=")
 
 
 def over_of(snapshot: Snapshot, name: str) -> str | None:

@@ -140,6 +140,15 @@ def test_who_is_none_of_them_is_not_unsure(world):
     assert (told["labelled"], told["none_of_them"], told["unsure"]) == (0, 0, 18)
 
 
+def test_an_end_model_is_not_overwritten(cast):
+    db, _ = cast
+    kept = {path: path.read_bytes() for path in db.train("name").folder.rglob("*.*")}
+    for options in ({}, {"fresh": True}, {"train": False}, {"weights": "own.safetensors"}):
+        with pytest.raises(LearnError, match="holds an end model, .*; give another name="):
+            db.embed(name="name", **options)
+    assert {path: path.read_bytes() for path in kept} == kept
+
+
 def test_a_learned_embedding_is_not_overwritten(cast):
     db, _ = cast
     folder = db._store.path / "models" / "own"
