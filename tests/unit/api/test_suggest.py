@@ -69,6 +69,22 @@ def test_the_best_label_so_far_is_shown(people):
     assert {row["reason"] for row in rows} == {"uncertain"}
 
 
+def test_what_is_far_from_all_names_does_not_count_as_sure(people):
+    db, found = people
+    db.label(found["a.mp4"]["Ann"][:1], "name", "Ann")
+    who = person_of(found)
+    plain, mixed = (ranked(db.suggest(9, strategy=one)) for one in ("coverage", "mixed"))
+    assert [row["detection_id"] for row in mixed] == [row["detection_id"] for row in plain]
+    for one, other in zip(mixed, plain, strict=True):
+        share = one["suggestion"] / other["suggestion"]
+        if who[one["detection_id"]] == "Ann":  # sure of it: she looks like the labelled one
+            assert one["best"] == "Ann"
+            assert share < 0.5
+        else:
+            assert one["best"] is None
+            assert share == pytest.approx(1)
+
+
 def test_it_is_a_relation_of_detections(people):
     db, _ = people
     found = db.suggest(2)
