@@ -21,7 +21,7 @@ from vquery.expr.units import Frames
 from vquery.plan.sql import GROUP, POSITION, Statement, quoted, udf_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import duckdb
 
@@ -149,15 +149,26 @@ class Session:
 
     def hashes(self, column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
         """Hash of each value of a column, uint64; equal values have equal ones."""
-        numbers = pa.array(np.arange(len(column), dtype=np.int64))
-        given = pa.table({POSITION: numbers, "value": column})
-        # what is null and what is empty have one hash of their own: their texts differ
-        seen = "value, value IS NULL"
-        if pa.types.is_nested(column.type):
-            seen += ", CAST(value AS VARCHAR)"
-        text = f"SELECT hash({seen}) AS hashed, {quoted(POSITION)} FROM {INPUT}"
-        result = _in_order(self._run(text, [], given))
-        return np.asarray(result["hashed"].to_numpy(), dtype=np.uint64)
+        return self.hashes_of([column])[0]
+
+    def hashes_of(self, columns: Sequence[pa.ChunkedArray]) -> list[np.ndarray[Any, Any]]:
+        """Hashes of columns of one length, as `hashes`, by one statement."""
+        rows = len(columns[0]) if columns else 0
+        if not rows:
+            return [np.empty(0, np.uint64) for _ in columns]
+        chosen, given = [], {POSITION: pa.array(np.arange(rows, dtype=np.int64))}
+        for number, column in enumerate(columns):
+            name = quoted(f"value {number}")
+            # what is null and what is empty have one hash of their own: their texts differ
+            text = f", CAST({name} AS VARCHAR)" if pa.types.is_nested(column.type) else ""
+            chosen.append(f"hash({name}, {name} IS NULL{text})")
+            given[f"value {number}"] = column
+        text = f"SELECT {', '.join(chosen)}, {quoted(POSITION)} FROM {INPUT}"
+        result = _in_order(self._run(text, [], pa.table(given)))
+        return [
+            np.asarray(result.column(number).to_numpy(), dtype=np.uint64)
+            for number in range(len(columns))
+        ]
 
     def positions(self, text: str, given: pa.Table) -> np.ndarray[Any, Any]:
         """Run a statement that chooses row numbers."""

@@ -146,7 +146,7 @@ def content(frame: Any) -> bytes | None:
         return None
     session = Session()
     try:
-        hashes = [session.hashes(column).tobytes() for column in table.columns]
+        hashes = [one.tobytes() for one in session.hashes_of(table.columns)]
     finally:
         session.close()
     about = (tuple(table.column_names), str(table.schema.types), f"{type(frame)}")
