@@ -158,11 +158,12 @@ class Pipeline:
         Videos that people labelled are split: on some of them values are tried, each time without
         the labels of a part, by the method and budget of the section ``search``; on the others
         what was found is judged, beside random search and the values as they are written.
+        Corrections in force take no part: they were found with all labels in sight.
 
         Raises
         ------
         PipelineError
-            If nothing is left open, or too few videos are labelled.
+            If nothing is left open, ``fuse.corrections`` is, or too few videos are labelled.
         """
         from vquery.pipeline import tuning
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vquery.api.correcting import TABLE as CORRECTIONS
 from vquery.api.propagation import keeping
 from vquery.pipeline import running
 from vquery.pipeline.making import concept_of, steps_of
@@ -159,7 +160,8 @@ def hide(store: Store, concept: str, shown: Sequence[str], made: Collection[str]
     """Take away what people said of a concept but in some videos, and all that was made of it.
 
     Labels that were propagated, fused or predicted are of all videos, and so would show what is
-    hidden: none are left of the concept, nor of ``made``.
+    hidden: none are left of the concept, nor of ``made``. Corrections, such as those of
+    `vquery.consistent`, were found with all labels in sight: none are left in force.
     """
     known = labels_in(store, concept, None)
     kept = labels_in(store, concept, shown)
@@ -199,7 +201,7 @@ def _drop_made(store: Store, concepts: set[str]) -> None:
             for name, rows in tables.items()
         }
         parts = [writer.write(name, rows) for name, rows in left.items() if rows.num_rows]
-        writer.commit(parts, units=[], replace=dict.fromkeys(names))
+        writer.commit(parts, units=[], replace=dict.fromkeys((*names, CORRECTIONS)))
 
 
 def labels_in(store: Store, concept: str, videos: Sequence[str] | None) -> Truth:

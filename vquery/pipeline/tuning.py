@@ -173,13 +173,19 @@ def searched_concept(pipeline: Pipeline) -> str:
     Raises
     ------
     PipelineError
-        If nothing is open, or there are several tasks and none is named.
+        If nothing is open, corrections are, or there are several tasks and none is named.
     """
     if not pipeline.open:
         raise PipelineError(
             f"{pipeline.where}: nothing is left open to search, such as "
             "threshold = {range = [0.2, 0.8]}"
         )
+    for key, one in pipeline.open.items():
+        if _of_corrections(key, one):
+            raise PipelineError(
+                f"{pipeline.where}: {key} cannot be searched: corrections were found with all "
+                "labels in sight, so that no trial may see them; write true or false"
+            )
     tasks = pipeline.settings.get("tasks", {})
     name = pipeline.settings.get("search", {}).get("task")
     if name is None:
@@ -190,6 +196,12 @@ def searched_concept(pipeline: Pipeline) -> str:
             )
         (name,) = tasks
     return concept_of(name, tasks[name])
+
+
+def _of_corrections(key: str, one: Open) -> bool:
+    if key.endswith(".fuse"):
+        return len({choice.get("corrections", True) for choice in one.choices}) > 1
+    return key.endswith(".fuse.corrections")
 
 
 def space_print(pipeline: Pipeline) -> str:

@@ -27,7 +27,7 @@ budget = 2
 @pytest.fixture
 def ready(place):
     place.seeds(place.truth())
-    place.file = place.write(OPEN)
+    place.write(OPEN)
     return place
 
 
@@ -102,6 +102,37 @@ def test_nothing_that_was_made_of_hidden_labels_is_left_to_be_judged(ready):
     assert ready.db._store.rejected("name").num_rows == 1
 
 
+def test_corrections_that_were_made_of_hidden_labels_are_not_seen(place):
+    place.db.label([place.first[video, "ann"] for video in ("a.mp4", "b.mp4")], "name", "ann")
+
+    def labelling(guess):
+        task = {"functions": {"guess": guess}, "classes": ["ann", "bob"], "propagate": False}
+        return vq.Pipeline("world.vq", folder=place.folder, tasks={"name": task})
+
+    labelling(lambda row: "bob" if row.start_us < 6e6 else "ann").run()
+    place.db.correct(place.db.check([vq.consistent("name", within="track")]))
+    fixed = place.db.corrections()["item"].to_pylist()
+    assert {place.video[one] for one in fixed} == {"a.mp4", "b.mp4"}
+    made = labelling(lambda row: None)
+    made.run()
+    assert labelled(place.db) > set(fixed)
+    trials = Trials(made, "name", "accuracy", lambda _: None)
+    try:
+        trials.hidden({}, ["b.mp4"], ["a.mp4"])
+        (copied,) = trials._copies.values()
+        with vq.open(copied) as other:
+            assert not other.corrections().num_rows
+            assert {place.video[one] for one in labelled(other)} == {"b.mp4"}
+    finally:
+        trials.close()
+    assert place.db.corrections().num_rows == len(fixed)
+
+
+def labelled(db) -> set[int]:
+    rows = db.fused("name").filter(row.label.not_null()).collect()
+    return set(rows["detection_id"].to_pylist())
+
+
 def test_spans_are_judged_by_the_time_that_is_right(place):
     def early(row):
         return "early" if row.start_us < 4e6 else "late"
@@ -147,6 +178,14 @@ def test_copies_of_a_search_that_was_killed_are_removed(ready):
     [
         ("[tasks.name]\n", "nothing is left open to search"),
         (OPEN + "[tasks.other]\n", "search.task must say by which task values are judged"),
+        (
+            '[tasks.name]\nfunctions = ["words"]\nfuse.corrections.choices = [true, false]\n',
+            r"tasks\.name\.fuse\.corrections cannot be searched",
+        ),
+        (
+            '[tasks.name]\nfunctions = ["words"]\nfuse.choices = [{corrections = false}, {}]\n',
+            r"tasks\.name\.fuse cannot be searched: corrections were found with all labels",
+        ),
     ],
 )
 def test_what_cannot_be_searched(ready, text, told):
