@@ -30,6 +30,7 @@ SOURCE = Table(
         "folder": PATH,
         "every": SECONDS,
         "faces": Text(("auto", "yunet", "haar", "none")),
+        "ensemble": Flag(),
         "models": PATH,
         "embedding": PATH,
         "images": Either((Number(0, above=True), Text()), "a rate such as 1 or '30000/1001'"),
@@ -133,7 +134,7 @@ TRAIN = Table(
     },
     search=True,
 )
-PREDICT = Table({"threshold": SHARE}, search=True)
+PREDICT = Table({"threshold": SHARE, "by": Text(("track", "detection"))}, search=True)
 TASK = Table(
     {
         "concept": Identifier(),
