@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
+import shutil
 from pathlib import Path
 
 import pytest
+
+import vquery as vq
 
 
 def _made():
@@ -22,20 +26,38 @@ WORDS = {0.0: "good", 3.0: "evening", 6.0: "and", 9.0: "bye"}
 VIDEOS = ("a.mp4", "b.mp4", "c.mp4", "d.mp4")
 
 
+COLLECTION = "world.vq"
+
+
 class Place:
     """Four videos of Ann, Bob and a stranger; who each face is; where the pipeline file lies."""
 
     def __init__(self, folder: Path) -> None:
+        """Make the collection in a folder, and close it."""
         self.folder = folder
-        world = _made().World(folder / "world.vq")
+        self.file = folder / "vquery.toml"
+        world = _made().World(folder / COLLECTION)
         self.db, self.who, self.video = world.db, {}, {}
         self.first: dict[tuple[str, str], int] = {}
-        for at, video in enumerate(VIDEOS):
-            tracks = [("ann", 0.0), ("bob", 3.0), ("ann", 6.0), ("bob", 9.0), (f"who{at}", 12.0)]
-            for person, ids in world.add(video, tracks, WORDS).items():
-                self.first[video, person] = ids[0]
-                for one in ids:
-                    self.who[one], self.video[one] = person, video
+        with world.db:
+            for at, video in enumerate(VIDEOS):
+                people = [("ann", 0.0), ("bob", 3.0), ("ann", 6.0), ("bob", 9.0)]
+                people.append((f"who{at}", 12.0))
+                for person, ids in world.add(video, people, WORDS).items():
+                    self.first[video, person] = ids[0]
+                    for one in ids:
+                        self.who[one], self.video[one] = person, video
+
+    def copied(self, folder: Path) -> Place:
+        """Give a copy in another folder, with its collection open."""
+        # without the marks of those who read the original, which nobody would take off the copy
+        shutil.copytree(
+            self.folder, folder, ignore=shutil.ignore_patterns("leases"), dirs_exist_ok=True
+        )
+        made = copy.copy(self)
+        made.folder, made.file = folder, folder / self.file.name
+        made.db = vq.open(folder / COLLECTION)
+        return made
 
     def seeds(self, rows: dict[int, str | None], name: str = "seeds.csv") -> Path:
         """Write a file of labels."""
@@ -55,12 +77,19 @@ class Place:
     def write(self, text: str, name: str = "vquery.toml") -> Path:
         """Write a pipeline file."""
         path = self.folder / name
-        path.write_text(f'collection = "world.vq"\n{text}')
+        path.write_text(f'collection = "{COLLECTION}"\n{text}')
         return path
 
 
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """Make the collection once; tests take a copy of it by `place`."""
+    return Place(tmp_path_factory.mktemp("made"))
+
+
 @pytest.fixture
-def place(tmp_path: Path):
-    made = Place(tmp_path)
-    with made.db:
-        yield made
+def place(made: Place, tmp_path: Path):
+    """Give a copy of the collection, to be changed at will."""
+    copied = made.copied(tmp_path)
+    with copied.db:
+        yield copied

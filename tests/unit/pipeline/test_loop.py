@@ -26,12 +26,29 @@ rounds = 3
 """
 
 
-@pytest.fixture
-def ready(place):
+def prepare(place):
     place.seeds(place.truth(("a.mp4", "b.mp4")), "oracle.csv")
     place.seeds(place.truth(("c.mp4", "d.mp4")), "test.csv")
-    place.file = place.write(TEXT)
+    place.write(TEXT)
     return place
+
+
+@pytest.fixture
+def ready(place):
+    return prepare(place)
+
+
+@pytest.fixture(scope="module")
+def straight(made, tmp_path_factory):
+    """Tell what a loop gives that nothing interrupts."""
+    place = prepare(made.copied(tmp_path_factory.mktemp("straight") / "place"))
+    with place.db:
+        return outcome(place, loop(place).run())
+
+
+def outcome(place, done):
+    rounds = [(one.labels, one.answered, one.agreed, one.accuracy) for one in done.rounds]
+    return rounds, labelled(place), len(place.db._store.events())
 
 
 def loop(ready, **options) -> Loop:
@@ -79,7 +96,7 @@ class Stop(Exception):  # noqa: N818
 
 
 @pytest.mark.parametrize("where", ["_from_file", "_follow", "_round"])
-def test_interrupted_anywhere_it_ends_as_if_it_was_not(ready, monkeypatch, where):
+def test_interrupted_anywhere_it_ends_as_if_it_was_not(ready, straight, monkeypatch, where):
     calls, at = 0, 2
     real = getattr(Loop, where)
 
@@ -95,22 +112,7 @@ def test_interrupted_anywhere_it_ends_as_if_it_was_not(ready, monkeypatch, where
         loop(ready).run()
     monkeypatch.setattr(Loop, where, real)
     done = loop(ready).run()
-    first = [(one.labels, one.answered, one.agreed, one.accuracy) for one in done.rounds]
-    said, events = labelled(ready), len(ready.db._store.events())
-    straight = type(ready)(_fresh(ready))
-    straight.seeds(straight.truth(("a.mp4", "b.mp4")), "oracle.csv")
-    straight.seeds(straight.truth(("c.mp4", "d.mp4")), "test.csv")
-    straight.file = straight.write(TEXT)
-    other = loop(straight).run()
-    assert first == [(one.labels, one.answered, one.agreed, one.accuracy) for one in other.rounds]
-    assert said == labelled(straight)
-    assert events == len(straight.db._store.events())
-
-
-def _fresh(ready):
-    folder = ready.folder / "straight"
-    folder.mkdir()
-    return folder
+    assert outcome(ready, done) == straight
 
 
 def test_it_goes_on_with_more_rounds_and_not_in_another_way(ready):

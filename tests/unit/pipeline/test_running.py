@@ -54,12 +54,32 @@ format = "csv"
 """
 
 
-@pytest.fixture
-def ready(place):
+def prepare(place):
     (place.folder / "functions.py").write_text(FUNCTIONS)
     place.seeds({place.first["a.mp4", name]: name for name in ("ann", "bob")})
-    place.file = place.write(FILE)
+    place.write(FILE)
     return place
+
+
+@pytest.fixture
+def ready(place):
+    return prepare(place)
+
+
+@pytest.fixture(scope="module")
+def run_once(made, tmp_path_factory):
+    """Run the file once; tests take a copy of what came out by `done`."""
+    place = prepare(made.copied(tmp_path_factory.mktemp("run") / "place"))
+    with place.db:
+        assert vq.Pipeline.load(place.file).run().ran == STEPS
+    return place
+
+
+@pytest.fixture
+def done(run_once, tmp_path):
+    place = run_once.copied(tmp_path)
+    with place.db:
+        yield place
 
 
 def statuses(file) -> dict[str, str]:
@@ -105,12 +125,11 @@ def test_all_of_it_once_and_then_nothing(ready):
     assert "nothing was due" in str(again)
 
 
-def test_explaining_writes_nothing(ready):
-    vq.Pipeline.load(ready.file).run()
-    ready.file.write_text(ready.file.read_text().replace("0.5", "0.6"))
-    before = files_of(ready.folder)
-    assert due(ready.file)
-    assert files_of(ready.folder) == before
+def test_explaining_writes_nothing(done):
+    done.file.write_text(done.file.read_text().replace("0.5", "0.6"))
+    before = files_of(done.folder)
+    assert due(done.file)
+    assert files_of(done.folder) == before
 
 
 def test_a_collection_that_is_not_there_is_not_made_by_explaining(tmp_path):
@@ -119,13 +138,12 @@ def test_a_collection_that_is_not_there_is_not_made_by_explaining(tmp_path):
     assert not (tmp_path / "new.vq").exists()
 
 
-def test_a_setting(ready):
-    vq.Pipeline.load(ready.file).run()
-    ready.file.write_text(ready.file.read_text().replace("0.5", "0.6"))
-    assert due(ready.file) == {"propagate name"}
-    assert why(ready.file, "propagate name") == "threshold: 0.5 → 0.6"
-    assert statuses(ready.file)["fuse part"] == MAY_RUN  # a function reads faces, with names
-    assert vq.Pipeline.load(ready.file).run().ran == ["propagate name"]  # no name changed
+def test_a_setting(done):
+    done.file.write_text(done.file.read_text().replace("0.5", "0.6"))
+    assert due(done.file) == {"propagate name"}
+    assert why(done.file, "propagate name") == "threshold: 0.5 → 0.6"
+    assert statuses(done.file)["fuse part"] == MAY_RUN  # a function reads faces, with names
+    assert vq.Pipeline.load(done.file).run().ran == ["propagate name"]  # no name changed
 
 
 @pytest.mark.parametrize(
@@ -138,40 +156,37 @@ def test_a_setting(ready):
         ("import re\n", "import re\n# only words\n", set()),
     ],
 )
-def test_code(ready, old, new, what):
-    vq.Pipeline.load(ready.file).run()
-    path = ready.folder / "functions.py"
+def test_code(done, old, new, what):
+    path = done.folder / "functions.py"
     path.write_text(path.read_text().replace(old, new))
-    assert due(ready.file) == what
-    ran = vq.Pipeline.load(ready.file).run().ran
+    assert due(done.file) == what
+    ran = vq.Pipeline.load(done.file).run().ran
     assert ran[:1] == sorted(what)
     assert set(ran) <= {"fuse part", "export training"}
-    assert vq.Pipeline.load(ready.file).run().ran == []
+    assert vq.Pipeline.load(done.file).run().ran == []
 
 
-def test_what_people_say(ready):
-    vq.Pipeline.load(ready.file).run()
-    ready.db.label([ready.first["b.mp4", "who1"]], "name", "cleo")
-    assert due(ready.file) == {"relation sure", "propagate name", "fuse part"}
-    assert why(ready.file, "propagate name") == "labels of 'name' changed"
-    vq.Pipeline.load(ready.file).run()
+def test_what_people_say(done):
+    done.db.label([done.first["b.mp4", "who1"]], "name", "cleo")
+    assert due(done.file) == {"relation sure", "propagate name", "fuse part"}
+    assert why(done.file, "propagate name") == "labels of 'name' changed"
+    vq.Pipeline.load(done.file).run()
     span = pa.table({"video": ["b.mp4"], "start": [0.0], "end": [2.0]})
-    ready.db.label(span, "part", "late")
-    assert due(ready.file) == {"relation sure", "fuse part", "export training"}
+    done.db.label(span, "part", "late")
+    assert due(done.file) == {"relation sure", "fuse part", "export training"}
 
 
-def test_a_run_that_was_undone_or_replaced(ready):
-    vq.Pipeline.load(ready.file).run()
-    state = json.loads((ready.folder / "world.vq" / "pipeline" / "state.json").read_text())
+def test_a_run_that_was_undone_or_replaced(done):
+    state = json.loads((done.folder / "world.vq" / "pipeline" / "state.json").read_text())
     run = state["steps"]["propagate name"]["outcome"]["run"]
-    ready.db.propagate("name", threshold=0.9)
-    assert f"took the place of run {run}" in why(ready.file, "propagate name")
-    ready.db.undo_run()
-    assert due(ready.file) == set()
-    ready.db.undo_run(run)
-    assert f"run {run} was undone" in why(ready.file, "propagate name")
-    assert "propagate name" in vq.Pipeline.load(ready.file).run().ran
-    assert ready.db.propagation("name").run_id > run
+    done.db.propagate("name", threshold=0.9)
+    assert f"took the place of run {run}" in why(done.file, "propagate name")
+    done.db.undo_run()
+    assert due(done.file) == set()
+    done.db.undo_run(run)
+    assert f"run {run} was undone" in why(done.file, "propagate name")
+    assert "propagate name" in vq.Pipeline.load(done.file).run().ran
+    assert done.db.propagation("name").run_id > run
 
 
 def test_a_fusion_follows_its_propagation_though_that_gave_the_same(ready):
@@ -186,35 +201,32 @@ def test_a_fusion_follows_its_propagation_though_that_gave_the_same(ready):
     assert set(ready.db.fused("who").collect()["source"].to_pylist()) == {"human", "fused"}
 
 
-def test_a_file_of_labels_is_the_last_word_only_where_it_changes(ready):
-    vq.Pipeline.load(ready.file).run()
-    ann, bob = (ready.first["a.mp4", name] for name in ("ann", "bob"))
-    ready.db.label([ann], "name", "corrected")
-    other = ready.first["b.mp4", "bob"]
-    ready.seeds({ann: "ann", bob: "robert", other: "robert"})
-    assert why(ready.file, "label name") == "file seeds.csv changed"
-    report = vq.Pipeline.load(ready.file).run()
+def test_a_file_of_labels_is_the_last_word_only_where_it_changes(done):
+    ann, bob = (done.first["a.mp4", name] for name in ("ann", "bob"))
+    done.db.label([ann], "name", "corrected")
+    other = done.first["b.mp4", "bob"]
+    done.seeds({ann: "ann", bob: "robert", other: "robert"})
+    assert why(done.file, "label name") == "file seeds.csv changed"
+    report = vq.Pipeline.load(done.file).run()
     assert report.told["label name"] == "2 of 3 labels were new"
-    said = ready.db.labels("name")
+    said = done.db.labels("name")
     found = dict(zip(said["detection_id"].to_pylist(), said["label"].to_pylist(), strict=True))
     assert found == {ann: "corrected", bob: "robert", other: "robert"}
-    ready.seeds({ann: "ann"})
-    report = vq.Pipeline.load(ready.file).run()
+    done.seeds({ann: "ann"})
+    report = vq.Pipeline.load(done.file).run()
     assert "2 are no longer in the file" in report.told["label name"]
 
 
-def test_a_file_that_is_touched_but_the_same_changes_nothing(ready):
-    vq.Pipeline.load(ready.file).run()
-    os.utime(ready.folder / "seeds.csv", (1, 1))
-    assert due(ready.file) == set()
+def test_a_file_that_is_touched_but_the_same_changes_nothing(done):
+    os.utime(done.folder / "seeds.csv", (1, 1))
+    assert due(done.file) == set()
 
 
-def test_what_is_gone_is_made_again(ready):
-    vq.Pipeline.load(ready.file).run()
-    shutil.rmtree(ready.folder / "training")
-    ready.db._store.drop("sure")
-    assert {"relation sure", "export training"} <= due(ready.file)
-    assert vq.Pipeline.load(ready.file).run().ran == ["relation sure", "export training"]
+def test_what_is_gone_is_made_again(done):
+    shutil.rmtree(done.folder / "training")
+    done.db._store.drop("sure")
+    assert {"relation sure", "export training"} <= due(done.file)
+    assert vq.Pipeline.load(done.file).run().ran == ["relation sure", "export training"]
 
 
 def test_an_export_of_others_is_not_overwritten(ready):
@@ -316,16 +328,15 @@ def test_files_that_contradict_each_other(ready):
     assert len(ready.db.labels()) == 0
 
 
-def test_a_file_that_vanished_is_told(ready):
-    vq.Pipeline.load(ready.file).run()
-    (ready.folder / "seeds.csv").unlink()
-    assert why(ready.file, "label name") == "file seeds.csv is not there"
+def test_a_file_that_vanished_is_told(done):
+    (done.folder / "seeds.csv").unlink()
+    assert why(done.file, "label name") == "file seeds.csv is not there"
     with pytest.raises(IngestError, match=r"seeds\.csv: no such file") as caught:
-        vq.Pipeline.load(ready.file).run()
+        vq.Pipeline.load(done.file).run()
     assert "in the step 'label name'" in caught.value.__notes__[0]
-    (ready.folder / "functions.py").unlink()
+    (done.folder / "functions.py").unlink()
     with pytest.raises(QueryError, match=r"functions\.py: cannot be run"):
-        vq.Pipeline.load(ready.file).explain()
+        vq.Pipeline.load(done.file).explain()
 
 
 def test_any_error_of_a_step_names_it(ready, monkeypatch):
@@ -375,21 +386,19 @@ def test_one_at_a_time(ready):
     "text",
     ["{", "[]", '{"format": 1}', '{"format": 1, "steps": {"a": 1}, "tuned": {}, "files": {}}'],
 )
-def test_a_damaged_state_only_costs_time(ready, text):
-    vq.Pipeline.load(ready.file).run()
-    (ready.folder / "world.vq" / "pipeline" / "state.json").write_text(text)
-    assert vq.Pipeline.load(ready.file).run().ran == STEPS
+def test_a_damaged_state_only_costs_time(done, text):
+    (done.folder / "world.vq" / "pipeline" / "state.json").write_text(text)
+    assert vq.Pipeline.load(done.file).run().ran == STEPS
 
 
-def test_an_export_that_got_files_of_others_is_kept(ready):
-    vq.Pipeline.load(ready.file).run()
-    (ready.folder / "training" / "notes.txt").write_text("precious")
-    ready.file.write_text(ready.file.read_text().replace('"csv"', '"vtt"'))
+def test_an_export_that_got_files_of_others_is_kept(done):
+    (done.folder / "training" / "notes.txt").write_text("precious")
+    done.file.write_text(done.file.read_text().replace('"csv"', '"vtt"'))
     with pytest.raises(PipelineError, match="or was changed since; move it away"):
-        vq.Pipeline.load(ready.file).run()
-    assert (ready.folder / "training" / "notes.txt").read_text() == "precious"
-    (ready.folder / "training" / "notes.txt").unlink()
-    assert vq.Pipeline.load(ready.file).run().ran == ["export training"]
+        vq.Pipeline.load(done.file).run()
+    assert (done.folder / "training" / "notes.txt").read_text() == "precious"
+    (done.folder / "training" / "notes.txt").unlink()
+    assert vq.Pipeline.load(done.file).run().ran == ["export training"]
 
 
 def test_a_check_tells_what_is_missed_until_it_is_not(ready):
@@ -481,6 +490,7 @@ propagate = true
 spaces = ["face"]
 [tasks.name.predict]
 threshold = 0.6
+by = "detection"
 """
     file = place.write(text)
     report = vq.Pipeline.load(file).run()
@@ -488,6 +498,10 @@ threshold = 0.6
     assert vq.Pipeline.load(file).run().ran == []
     file.write_text(file.read_text().replace("0.6", "0.7"))
     assert vq.Pipeline.load(file).run().ran == ["predict name"]
+    assert _predicted_by(place) == "detection"
+    file.write_text(file.read_text().replace('by = "detection"\n', ""))
+    assert vq.Pipeline.load(file).run().ran == ["predict name"]
+    assert _predicted_by(place) == "track"
     shutil.rmtree(place.folder / "world.vq" / "models" / "name")
     assert "there is no model 'name' any more" in str(vq.Pipeline.load(file).explain())
     place.db.propagate("name")
@@ -495,23 +509,28 @@ threshold = 0.6
     assert ran == ["propagate name", "train name", "predict name"]
 
 
-def test_an_embedding_is_learnt_and_takes_part(sample, tmp_path):
+def _predicted_by(place):
+    runs = place.db._store.snapshot().runs().to_pylist()
+    last = [run for run in runs if run["command"] == "predict"][-1]
+    return json.loads(last["arguments"])["by"]
+
+
+def test_an_embedding_is_learnt_and_takes_part(path):
     pytest.importorskip("torch").set_num_threads(1)
 
     def made(**options):
         embedding = {"width": 4, "side": 16, "epochs": 1, "batch": 8, **options}
         return vq.Pipeline(
-            "new.vq",
-            folder=tmp_path,
-            sources=[{"folder": str(sample), "workers": 1}],
+            path.name,
+            folder=path.parent,
             embeddings={"learned": embedding},
             tasks={"name": {"propagate": {"spaces": ["face", "learned"]}}},
         )
 
     report = made().run()
-    assert report.ran == [f"index {sample}", "embed learned"]
+    assert report.ran == ["embed learned"]
     assert report.outcomes["embed learned"]["vectors"] > 0
-    with vq.open(tmp_path / "new.vq") as db:
+    with vq.open(path) as db:
         db.label(db.faces.collect()["detection_id"].to_pylist()[:1], "name", "ann")
     assert made().run().ran == ["propagate name"]
     again = made(epochs=2)
