@@ -77,7 +77,7 @@ def vote_boxes(
     suppress
         From which a worse box gives way without a vote; at most ``iou``.
     agree
-        Boxes for which fewer different looks voted are left out.
+        Boxes for which fewer different looks voted are left out, and no other gives way to them.
 
     Raises
     ------
@@ -104,16 +104,20 @@ def vote_boxes(
             continue
         shared = overlap(box[at], box)
         mine = np.flatnonzero(free & (shared >= iou))
+        if len(np.unique(view[mine])) < agree:
+            continue  # no other gives way to it, and it may vote for one
         free &= shared < suppress
-        if len(np.unique(view[mine])) >= agree:
-            kept.append(at)
-            voters.append(mine)
+        kept.append(at)
+        voters.append(mine)
+    best = np.array([score[one].max() for one in voters], np.float64)
+    order = np.argsort(-best, kind="stable").tolist()
+    voters = [voters[at] for at in order]
     merged = [np.average(box[one], axis=0, weights=score[one]) for one in voters]
     return Voted(
         np.array(merged, np.float64).reshape(-1, 4),
-        score[kept],
+        best[order],
         np.array([len(np.unique(view[one])) for one in voters], np.int64),
-        np.array(kept, np.int64),
+        np.array(kept, np.int64)[order],
         tuple(voters),
     )
 

@@ -79,6 +79,24 @@ class TestVotes:
         assert found.kept.tolist() == [2]
         assert found.voters[0].tolist() == [2, 3]
 
+    def test_a_box_that_is_left_out_takes_no_other_with_it(self) -> None:
+        boxes = [[0, 0, 10, 10], [4.5, 0, 14.5, 10], [4.5, 0, 14.5, 10]]
+        assert 0.3 < overlap(boxes[0], [boxes[1]])[0] < 0.5
+        found = vote_boxes(boxes, [0.9, 0.8, 0.7], [0, 1, 2], agree=2)
+        assert found.kept.tolist() == [1]
+        assert found.voters[0].tolist() == [1, 2]
+
+    def test_a_box_that_is_left_out_votes_for_one_between_it_and_others(self) -> None:
+        """Only the middle one of three shares half of each; its score is that of the best."""
+        boxes = [[0, 0, 10, 10], [50, 0, 60, 10], [2.5, 0, 12.5, 10], [5, 0, 15, 10]]
+        boxes += [boxes[1]] * 2
+        assert overlap(boxes[0], boxes)[[2, 3]].round(2).tolist() == [0.6, 0.33]
+        views = [0, 0, 1, 2, 1, 2]
+        found = vote_boxes(boxes, [0.9, 0.8, 0.7, 0.6, 0.5, 0.5], views, agree=3)
+        assert found.kept.tolist() == [2, 1]
+        assert found.scores.tolist() == [0.9, 0.8]
+        assert [one.tolist() for one in found.voters] == [[0, 2, 3], [1, 4, 5]]
+
     def test_the_order_of_boxes_does_not_matter(self) -> None:
         rng = np.random.default_rng(0)
         low = rng.random((30, 2)) * 20
