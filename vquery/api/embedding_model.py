@@ -257,10 +257,10 @@ class Model:
             return self.asked.view
         return room("pretext.views").standard(flip=self.asked.kind != "frame")
 
-    def _load(self, ids: Ints) -> Any:
+    def _load(self, ids: Ints, *, empty: bool = False) -> Any:
         self.say(f"reading {len(ids):,} pictures")
-        load = room("core.pictures").load
-        return load(self._snapshot, self.asked.kind, ids, side=self._side, progress=self.say)
+        kind, how = self.asked.kind, {"side": self._side, "progress": self.say, "empty": empty}
+        return room("core.pictures").load(self._snapshot, kind, ids, **how)
 
     def _labels(self) -> list[str | None] | None:
         """Look up the human labels of the pictures, where a concept is named."""
@@ -322,11 +322,10 @@ class Model:
         """Embed items: rows of an embedding table, without those whose picture cannot be read."""
         networks, pictures = room("pretext.network"), self._pictures
         if pictures is None or not np.isin(ids, pictures.ids).any():
-            try:
-                pictures = self._load(ids)
-            except LearnError:  # none of them can be read, which is counted
-                return pa.table({"item_id": pa.array([], pa.int64())})
+            pictures = self._load(ids, empty=True)
         at = np.flatnonzero(np.isin(pictures.ids, ids))
+        if not len(at):
+            return pa.table({"item_id": pa.array([], pa.int64())})
         vectors = networks.vectors(self.network, pictures, at)
         size = vectors.shape[1]
         columns = [

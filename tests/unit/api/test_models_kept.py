@@ -144,7 +144,7 @@ def test_an_end_model_is_not_overwritten(cast):
     db, _ = cast
     kept = {path: path.read_bytes() for path in db.train("name").folder.rglob("*.*")}
     for options in ({}, {"fresh": True}, {"train": False}, {"weights": "own.safetensors"}):
-        with pytest.raises(LearnError, match="holds an end model, .*; give another name="):
+        with pytest.raises(LearnError, match=r"holds an end model, .*; give another name="):
             db.embed(name="name", **options)
     assert {path: path.read_bytes() for path in kept} == kept
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import vquery as vq
+from vquery.api.learnt import items as seeing
 from vquery.errors import LabelError, LearnError, MissingDependencyError, QueryError
 from vquery.supervise.votes.matrix import LabelMatrix
 
@@ -167,7 +168,7 @@ def test_a_killed_training_goes_on(cast):
     assert half.version == whole.version
 
 
-def test_spans_are_seen_by_their_frames(world):
+def test_spans_are_seen_by_their_frames(world, monkeypatch):
     """Seconds of four videos, half of them bright; frames every half second have a vector."""
     rng = np.random.default_rng(0)
     spans, labels = [], []
@@ -218,6 +219,9 @@ def test_spans_are_seen_by_their_frames(world):
     right = [kept[v, int(s * 1e6)] == w for v, s, w in zip(video, start, words, strict=True)]
     assert np.mean(right) > 0.95
     assert set(said.table["source"].to_pylist()) == {"human", "predicted"}
+    monkeypatch.setattr(seeing, "BLOCK", 7)
+    blocks = db.predict("light", over=table, keep=False)
+    np.testing.assert_allclose(blocks.probability, said.probability, atol=1e-6)
     assert db.undo_run().did == "predicted"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,12 +14,13 @@ from vquery.api.embedding import COMMAND as EMBED
 from vquery.api.fusion import items as described
 from vquery.api.relations import FACE
 from vquery.api.tables import PUBLIC_DETECTION
+from vquery.api.vectors import Vectors
 from vquery.engine.bring import any_table
 from vquery.errors import LearnError
 from vquery.schema import IDS_PER_VIDEO
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import numpy.typing as npt
 
@@ -33,6 +35,10 @@ EMBEDDING = "embedding."
 BUILT_IN = {described.DETECTIONS: ("face", "face_wide"), described.SPANS: ("frame",)}
 MOST_FRAMES = 16
 """Frames of a span that its vector is the mean of, spread evenly over it."""
+BLOCK = 20_480
+"""Items that are in memory at once where a model speaks of many."""
+PICTURE_BYTES = 1 << 27
+"""Bytes of their pictures, at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,13 +114,42 @@ def seen(snapshot: Snapshot, items: Items, spaces: Sequence[str] | None, side: i
     LearnError
         If a space is unknown, or no item has what is asked for.
     """
-    found = _pictures(snapshot, items, side) if side is not None else _vectors(
-        snapshot, items, spaces
-    )  # fmt: skip
+    found = _looking(snapshot, items.kind, spaces, side)(items)
     if not found.there.any():
-        what = "picture" if side is not None else f"vector in {', '.join(found.spaces)}"
-        raise LearnError(f"none of {items.n:,} {items.kind} has a {what}: index their videos")
+        raise _nothing(items, found.spaces, side)
     return found
+
+
+def in_blocks(
+    snapshot: Snapshot, items: Items, spaces: Sequence[str] | None, side: int | None
+) -> Iterator[tuple[slice, Seen]]:
+    """Read what `seen` does a block after the other, so that many items take little memory.
+
+    Yields
+    ------
+    (slice, Seen)
+        Which items, and what is seen of them; of some blocks maybe nothing.
+
+    Raises
+    ------
+    LearnError
+        As `seen`, after the last block.
+    """
+    look = _looking(snapshot, items.kind, spaces, side)
+    size = BLOCK if side is None else min(max(PICTURE_BYTES // (3 * side * side), 1), BLOCK)
+    some, none = False, np.empty(0, np.int64)
+    for start in range(0, items.n, size):
+        part = described.Items(items.kind, items.table.slice(start, size), none, none)
+        found = look(part)
+        some = some or bool(found.there.any())
+        yield slice(start, start + size), found
+    if not some:
+        raise _nothing(items, found.spaces if items.n else (), side)
+
+
+def _nothing(items: Items, spaces: Sequence[str], side: int | None) -> LearnError:
+    what = "picture" if side is not None else f"vector in {', '.join(spaces)}"
+    return LearnError(f"none of {items.n:,} {items.kind} has a {what}: index their videos")
 
 
 def made_by(store: Store, spaces: Sequence[str]) -> dict[str, str]:
@@ -127,11 +162,28 @@ def made_by(store: Store, spaces: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _vectors(snapshot: Snapshot, items: Items, spaces: Sequence[str] | None) -> Seen:
+def _looking(
+    snapshot: Snapshot, kind: str, spaces: Sequence[str] | None, side: int | None
+) -> Callable[[Items], Seen]:
+    """Open what is to be read, which takes little; what comes back reads it for some items."""
+    if side is not None:
+        return partial(_pictures, snapshot, side=side)
+    chosen = _chosen(snapshot, kind, spaces)
+    tables = [EMBEDDING + name for name in chosen]
+    if kind == described.DETECTIONS:
+        return partial(_by_id, Vectors(snapshot, tables), chosen)
+    opened = [
+        (snapshot.read(name, columns=["item_id"])["item_id"].to_numpy(), Vectors(snapshot, [name]))
+        for name in tables
+    ]
+    return partial(_over_time, snapshot, opened, chosen)
+
+
+def _chosen(snapshot: Snapshot, kind: str, spaces: Sequence[str] | None) -> tuple[str, ...]:
     known = [
         name.removeprefix(EMBEDDING) for name in snapshot.tables() if name.startswith(EMBEDDING)
     ]
-    usual = [name for name in BUILT_IN[items.kind] if name in known]
+    usual = [name for name in BUILT_IN[kind] if name in known]
     if isinstance(spaces, str):
         raise LearnError(f"spaces= must be a list of names, got {spaces!r}: write [{spaces!r}]")
     chosen = tuple(usual if spaces is None else spaces)
@@ -145,49 +197,44 @@ def _vectors(snapshot: Snapshot, items: Items, spaces: Sequence[str] | None) -> 
             )
             + f"; there are: {', '.join(known) or 'none, index videos first'}"
         )
-    parts, there = [], np.ones(items.n, bool)
-    for name in chosen:
-        ids, matrix = snapshot.vectors(EMBEDDING + name)
-        vectors, found = (
-            _by_id(ids, matrix, items.numbers)
-            if items.kind == described.DETECTIONS
-            else _over_time(snapshot, ids, matrix, items)
-        )
-        _refuse_infinite(vectors, items, name)
-        parts.append(vectors)
-        there &= found
-    return Seen(np.concatenate(parts, axis=1)[there], there, chosen)
+    return chosen
 
 
-def _refuse_infinite(vectors: npt.NDArray[Any], items: Items, space: str) -> None:
-    bad = np.flatnonzero(~np.isfinite(vectors).all(1))
-    if len(bad):
-        one = items.kind.removesuffix("s")
-        raise LearnError(
-            f"the vector of {one} {items.numbers[bad[0]]} in {space!r} is not finite ({len(bad):,} "
-            f"of {items.n:,} are not): embed or index its video again"
-        )
-
-
-def _by_id(ids: Ints, matrix: npt.NDArray[Any], wanted: Ints) -> tuple[npt.NDArray[Any], Members]:
-    vectors = np.zeros((len(wanted), matrix.shape[1]), np.float32)
-    place = np.minimum(np.searchsorted(ids, wanted), max(len(ids) - 1, 0))
-    found = ids[place] == wanted if len(ids) else np.zeros(len(wanted), bool)
-    vectors[found] = matrix[place[found]]
-    return vectors, found
+def _by_id(vectors: Vectors, spaces: tuple[str, ...], items: Items) -> Seen:
+    x, at = vectors.of(items.numbers)
+    there = np.zeros(items.n, bool)
+    there[at] = True
+    return _finite(Seen(x, there, spaces), items)
 
 
 def _over_time(
-    snapshot: Snapshot, ids: Ints, matrix: npt.NDArray[Any], items: Items
-) -> tuple[npt.NDArray[Any], Members]:
+    snapshot: Snapshot,
+    opened: Sequence[tuple[Ints, Vectors]],
+    spaces: tuple[str, ...],
+    items: Items,
+) -> Seen:
     """Mean of the vectors of the frames of each span, brought to unit length again."""
-    vectors = np.zeros((items.n, matrix.shape[1]), np.float32)
-    found = np.zeros(items.n, bool)
-    for item, rows in _frames_inside(snapshot, ids, items):
-        mean = matrix[rows].mean(0)
-        length = float(np.linalg.norm(mean))
-        vectors[item], found[item] = mean / (length or 1.0), True
-    return vectors, found
+    parts, there = [], np.ones(items.n, bool)
+    for ids, vectors in opened:
+        means = np.zeros((items.n, vectors.dimensions), np.float32)
+        found = np.zeros(items.n, bool)
+        for item, rows in _frames_inside(snapshot, ids, items):
+            mean = vectors.of(ids[rows])[0].mean(0)
+            means[item], found[item] = mean / (float(np.linalg.norm(mean)) or 1.0), True
+        parts.append(means)
+        there &= found
+    return _finite(Seen(np.concatenate(parts, axis=1)[there], there, spaces), items)
+
+
+def _finite(found: Seen, items: Items) -> Seen:
+    bad = np.flatnonzero(~np.isfinite(found.x).all(1))
+    if len(bad):
+        one, spaces = items.kind.removesuffix("s"), ", ".join(map(repr, found.spaces))
+        raise LearnError(
+            f"the vector of {one} {items.numbers[found.there][bad[0]]} in {spaces} is not finite: "
+            "embed or index its video again"
+        )
+    return found
 
 
 def _frames_inside(snapshot: Snapshot, ids: Ints, items: Items) -> list[tuple[int, Ints]]:
@@ -221,7 +268,7 @@ def _frames_inside(snapshot: Snapshot, ids: Ints, items: Items) -> list[tuple[in
     return out
 
 
-def _pictures(snapshot: Snapshot, items: Items, side: int) -> Seen:
+def _pictures(snapshot: Snapshot, items: Items, *, side: int) -> Seen:
     from vquery.api.learning import room
 
     load = room("core.pictures").load
@@ -234,7 +281,6 @@ def _pictures(snapshot: Snapshot, items: Items, side: int) -> Seen:
         for item, rows in _frames_inside(snapshot, ids, items):
             wanted[item] = ids[rows[len(rows) // 2]]
     kind = "detection" if items.kind == described.DETECTIONS else "frame"
-    pictures = load(snapshot, kind, wanted[wanted >= 0], side=side)
-    place = np.minimum(np.searchsorted(pictures.ids, wanted), len(pictures.ids) - 1)
-    there = pictures.ids[place] == wanted
-    return Seen(pictures.pixels[place[there]], there)
+    pictures = load(snapshot, kind, wanted[wanted >= 0], side=side, empty=True)
+    there = np.isin(wanted, pictures.ids)
+    return Seen(pictures.pixels[np.searchsorted(pictures.ids, wanted[there])], there)

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from vquery import schema
 from vquery.api.fusion import items as described
 from vquery.api.labelling import check_concept
-from vquery.api.learnt.items import Seen, detections, ids_like, items_of, made_by, seen
+from vquery.api.learnt.items import detections, ids_like, in_blocks, items_of, made_by
 from vquery.api.learnt.trained import Trained, shown
 from vquery.api.propagation import keeping
 from vquery.api.tables import HUMAN, PREDICTED
@@ -23,7 +23,7 @@ from vquery.supervise.soft import lead
 from vquery.view.page import fragment, heading, table_html
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from vquery.api.fusion.items import Items
     from vquery.engine.intervals import Intervals
@@ -91,6 +91,8 @@ class Predicted:
         told = np.empty(len(self._labels), object)
         told[:] = self._labels
         best[said] = told[self._human.codes[said]]
+        odds = _odds(chance)
+        del chance  # as large as all of the rest
         sure, margin = np.where(said, 1.0, sure), np.where(said, 1.0, margin)
         label, unsure = best.copy(), reached & ~said & (sure < self._threshold)
         label[unsure] = None
@@ -104,7 +106,7 @@ class Predicted:
             "reached": pa.array(reached | said),
             "calibrated": pa.repeat(pa.scalar(self.calibrated), n),
             "source": pa.array(np.where(said, HUMAN, PREDICTED), pa.string()),
-            "why": self._why(chance, reached),
+            "why": self._why(odds, reached),
             "run_id": pa.repeat(pa.scalar(self.run_id, pa.int64()), n),
             "video": items.table["video"],
         }
@@ -114,19 +116,15 @@ class Predicted:
         columns["detection_id"] = items.table["detection_id"]
         return schema.conform(pa.table(columns), schema.SOFT_LABEL, what="predicted")
 
-    def _why(self, chance: Floats, reached: Any) -> pa.Array:
+    def _why(self, odds: Floats, reached: Any) -> pa.Array:
         """Name the model, its version, and the log-odds of its best class over the next one."""
-        clipped = np.clip(np.sort(chance, axis=1), TINY, 1 - TINY)
-        second = clipped[:, -2] if chance.shape[1] > 1 else TINY
-        odds = np.round(np.log(clipped[:, -1]) - np.log(second), 2)
         source = {"source": f"model {self.model}", "version": self.version}
-        return pa.array(
-            [
-                json.dumps([{**source, "weight": float(one)}]) if there else "[]"
-                for one, there in zip(odds, reached, strict=True)
-            ],
-            pa.string(),
-        )
+        some, at = np.unique(np.where(reached, odds, np.nan), return_inverse=True)
+        texts = [
+            "[]" if np.isnan(one) else json.dumps([{**source, "weight": float(one)}])
+            for one in some
+        ]
+        return pa.array(texts, pa.string()).take(pa.array(at))
 
     def summary(self) -> dict[str, Any]:
         """Count labels, as plain values."""
@@ -190,6 +188,14 @@ class Predicted:
         return fragment(heading(title), table_html(["label", "items"], rows))
 
 
+def _odds(chance: Floats) -> Floats:
+    """Log-odds of the best class over the next one, to two places."""
+    if chance.shape[1] < 2:
+        chance = np.c_[np.full(len(chance), TINY), chance]
+    top = np.clip(np.partition(chance, -2, axis=1)[:, -2:], TINY, 1 - TINY)
+    return np.round(np.log(top[:, 1]) - np.log(top[:, 0]), 2)
+
+
 def predict(
     store: Store,
     name: str,
@@ -209,7 +215,7 @@ def predict(
     check_concept(concept)
     with store.snapshot() as snapshot:
         items = _items(snapshot, over, found, concept)
-        chance = _chances(snapshot, items, found)
+        chance = _said(snapshot, items, found)
         if by == TRACK and items.kind == described.DETECTIONS:
             chance = of_tracks(chance, items.table["track"])
         said = described.labels_in(
@@ -286,8 +292,9 @@ def of_tracks(chance: Floats, track: pa.ChunkedArray) -> Floats:
     known = track.is_valid().to_numpy(zero_copy_only=False) & np.isfinite(chance).all(1)
     rows, out = np.flatnonzero(known), chance.copy()
     _, code = np.unique(pc.fill_null(track, -1).to_numpy()[rows], return_inverse=True)
-    sums = np.stack([np.bincount(code, column) for column in chance[rows].T], axis=1)
-    out[rows] = (sums / np.bincount(code)[:, None])[code]
+    count = np.bincount(code)
+    for column in out.T:  # one after the other: many items take little more memory
+        column[rows] = (np.bincount(code, column[rows]) / count)[code]
     return out
 
 
@@ -309,12 +316,26 @@ def _items(snapshot: Snapshot, over: Any, found: Trained, concept: str) -> Items
     return items_of(spans.select(names), snapshot)
 
 
-def _chances(snapshot: Snapshot, items: Items, found: Trained) -> Floats:
-    chance = np.full((items.n, len(found.told["classes"])), np.nan)
-    if items.n:
-        view = seen(snapshot, items, found.told["spaces"] or None, found.told["side"])
-        chance[view.there] = found.model.predict_proba(view.x)
+def _chances(
+    snapshot: Snapshot,
+    items: Items,
+    spaces: Sequence[str] | None,
+    side: int | None,
+    asked: Callable[[Any], Floats],
+    classes: Sequence[Any],
+) -> Floats:
+    """Ask about all items, a block at a time: (n, k), NaN where nothing is seen."""
+    chance = np.full((items.n, len(classes)), np.nan)
+    for here, view in in_blocks(snapshot, items, spaces, side):
+        if view.there.any():
+            chance[here][view.there] = asked(view.x)
     return chance
+
+
+def _said(snapshot: Snapshot, items: Items, found: Trained) -> Floats:
+    told = found.told
+    spaces, side = told["spaces"] or None, told["side"]
+    return _chances(snapshot, items, spaces, side, found.model.predict_proba, told["classes"])
 
 
 def classified(
@@ -327,35 +348,30 @@ def classified(
 ) -> Intervals:
     """Ask a model, or an ONNX file, for votes; see `Collection.classified`."""
     _check(threshold)
+    classes: Sequence[Any]
     with store.snapshot() as snapshot:
         if str(model).endswith(ONNX):
             from vquery.media.networks import OnnxClassifier
 
             network = OnnxClassifier(Path(model), **options)
             asked = ids_like(snapshot) if over is None else over
-            items = items_of(asked, snapshot)
-            view = seen(snapshot, items, spaces, network.side)
-            classes, chance = network.classes_, network.predict_proba(view.x)
+            items, classes = items_of(asked, snapshot), network.classes_
+            chance = _chances(snapshot, items, spaces, network.side, network.predict_proba, classes)
         else:
             if options or spaces is not None:
                 odd = ", ".join([*options, *(["spaces"] if spaces is not None else [])])
                 raise LearnError(f"{odd}: are for files .onnx; the model {model!r} has its own")
             found = _usable(store, str(model))
-            items = _items(snapshot, over, found, found.concept)
-            view = seen(snapshot, items, found.told["spaces"] or None, found.told["side"])
-            classes, chance = tuple(found.told["classes"]), found.model.predict_proba(view.x)
-    return _votes(items, view, classes, chance, threshold, Path(str(model)).stem)
+            items, classes = _items(snapshot, over, found, found.concept), found.told["classes"]
+            chance = _said(snapshot, items, found)
+    return _votes(items, classes, chance, threshold, Path(str(model)).stem)
 
 
 def _votes(
-    items: Items,
-    view: Seen,
-    classes: Sequence[Any],
-    chance: Floats,
-    threshold: float,
-    name: str,
+    items: Items, classes: Sequence[Any], chance: Floats, threshold: float, name: str
 ) -> Intervals:
-    rows = items.table.take(pa.array(np.flatnonzero(view.there)))
+    there = np.flatnonzero(np.isfinite(chance).all(1))
+    rows, chance = items.table.take(pa.array(there)), chance[there]
     best, sure = chance.argmax(1), chance.max(1, initial=0.0)
     votes = [None if classes[at] is None else str(classes[at]) for at in best]
     rows = rows.append_column("vote", pa.array(votes, pa.string()))

@@ -110,6 +110,7 @@ def load(
     *,
     side: int = SIDE,
     progress: Callable[[str], None] | None = None,
+    empty: bool = False,
 ) -> Pictures:
     """Read the pictures of detections or frames of a collection.
 
@@ -122,11 +123,13 @@ def load(
     side
         Pixels of the square that each is brought to: crops with a repeated border; frames, which
         have one shape in a video, are stretched.
+    empty
+        Whether none may have a picture.
 
     Raises
     ------
     LearnError
-        If none has a picture.
+        If none has a picture, unless ``empty``; or if the collection has none of the kind.
     """
     rows, at = _pictured(snapshot, kind)
     asked = rows.num_rows
@@ -136,6 +139,9 @@ def load(
         at = at[np.isin(rows["item_id"].to_numpy()[at], wanted)]
     pixels, good = _decode(rows["jpeg"], at, side, progress, stretch=kind == "frame")
     if not len(good):
+        none = np.zeros(0, np.int64)
+        if empty:
+            return Pictures(pixels, none, none, none, none, without=asked)
         raise LearnError(f"none of {asked:,} {kind}s has a picture that can be read")
     kept = rows.select(["item_id", "video"]).take(pa.array(good))
     facts = _facts(snapshot, kind, kept)

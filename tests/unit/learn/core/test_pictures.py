@@ -57,6 +57,8 @@ def test_some_items_alone_and_those_without_a_picture_are_counted(snapshot):
     assert (some.pixels == every.take([1, 3]).pixels).all()
     with pytest.raises(LearnError, match="none of 1 detections has a picture"):
         load(snapshot, "detection", [5])
+    none = load(snapshot, "detection", [5], side=16, empty=True)
+    assert (none.pixels.shape, none.without) == ((0, 3, 16, 16), 1)
 
 
 def test_large_collections_of_pictures_are_mapped(snapshot, monkeypatch):
