@@ -141,7 +141,9 @@ class Model:
         )
         self.network = learnt.network
         history = learnt.history
-        held = "held out, by which the epoch was chosen"
+        held = "held out, by others of which the epoch was chosen"
+        if not learnt.questions.half:
+            held = "held out, by which the epoch was chosen"
         self.told = {
             "over": asked.over,
             "side": asked.side,

@@ -93,7 +93,7 @@ class Learnt:
     history
         What happened in training.
     questions
-        What the probe asked.
+        What tells how good it is.
     """
 
     network: Pretext
@@ -153,8 +153,8 @@ def learn(
         )
     settings = recipe.settings
     known = Known.of(pictures, descriptor if recipe.method == "simclr" else None)
-    questions = asked(known, settings.seed)
-    rows = np.setdiff1d(np.arange(len(pictures)), questions.held_out)
+    choosing, telling = asked(known, settings.seed).halves
+    rows = np.setdiff1d(np.arange(len(pictures)), choosing.held_out)
     seed_torch(settings.seed, 0)
     small = {"width": recipe.width, "blocks": [*recipe.blocks]}
     backbone, inner = start or backbones.start(None, None, small)
@@ -165,7 +165,7 @@ def learn(
     options: dict[str, Any] = {
         "rows": rows,
         "view": view or views.standard(),
-        "probe": Probe(pictures, known, questions, labels),
+        "probe": Probe(pictures, known, choosing, labels),
         "told": {"method": recipe.method, **_facts(pictures), **(told or {})},
         **_options(recipe),
     }
@@ -174,7 +174,7 @@ def learn(
     history = train(task, settings, **how)
     chosen = np.random.default_rng(settings.seed).permutation(rows)[:CENTRED_ON]
     network.set_centre(made, pictures, np.sort(chosen))
-    return Learnt(made, architecture, history, questions)
+    return Learnt(made, architecture, history, telling)
 
 
 def _options(recipe: Recipe) -> dict[str, Any]:

@@ -6,7 +6,7 @@ another video. Neighbouring frames are nearly the same picture, and would be fou
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 HELD_OUT = 0.1
 ENOUGH_TRACKS = 50
 """With fewer tracks none is held out: each is worth more to learn from than to ask."""
+HALVED = 20
+"""Tracks that ask, from which one half chooses the epoch and the other tells how good it is."""
 QUERIES, CANDIDATES = 1000, 4000
 """Pictures that a probe asks with, and among which it looks, at most."""
 SOFT = 0.1
@@ -51,6 +53,10 @@ class Asked:
         Pairs of one thing, and those far enough apart to count.
     held_out : int64
         Rows of held-out things; empty where none is.
+    thing : int64 (q,)
+        What each query shows.
+    half
+        Whether these are half of what was held out.
     """
 
     queries: Ints
@@ -58,6 +64,25 @@ class Asked:
     right: npt.NDArray[np.bool_]
     allowed: npt.NDArray[np.bool_]
     held_out: Ints
+    thing: Ints
+    half: bool = False
+
+    @property
+    def halves(self) -> tuple[Asked, Asked]:
+        """What is to choose the epoch, and what tells how good it is.
+
+        Different tracks, since the best of many epochs seems better than it is; where too few are
+        held out to choose well by half of them, all of them do both.
+        """
+        things = np.unique(self.thing)
+        if not len(self.held_out) or len(things) < HALVED:
+            return self, self
+        return self._of(things[::2]), self._of(things[1::2])
+
+    def _of(self, things: Ints) -> Asked:
+        mine = np.isin(self.thing, things)
+        names = ("queries", "right", "allowed", "thing")
+        return replace(self, half=True, **{name: getattr(self, name)[mine] for name in names})
 
     @property
     def any(self) -> bool:
@@ -89,7 +114,8 @@ def asked(known: Known, seed: int = 0, *, hold_out: bool = True) -> Asked:
     apart = np.abs(known.start_us[queries][:, None] - known.start_us[candidates][None, :])
     allowed = ~(video & (apart < NEAR_S * US_PER_S))
     able = (right & allowed).any(1) & (~right & allowed).any(1)
-    return Asked(queries[able], candidates, right[able], allowed[able], held)
+    queries = queries[able]
+    return Asked(queries, candidates, right[able], allowed[able], held, known.thing[queries])
 
 
 def _long(known: Known) -> Ints:

@@ -16,7 +16,7 @@ from vquery.learn.core.training import CHECKPOINT, Settings
 from vquery.learn.pretext.contrast import nt_xent
 from vquery.learn.pretext.learning import Recipe, learn
 from vquery.learn.pretext.pairs import Known
-from vquery.learn.pretext.probe import asked, purity, retrieval
+from vquery.learn.pretext.probe import Probe, asked, purity, retrieval
 from vquery.learn.pretext.rotation import turned
 
 TINY = Recipe(width=4, batch=16, settings=Settings(epochs=2, rate=3e-3))
@@ -167,6 +167,30 @@ def test_held_out_tracks_are_not_learnt_from_and_choose_the_epoch():
     assert not any(pictures.tensor([row])[0].numpy().tobytes() in shown for row in held.tolist())
     measures = [row["measure"] for row in learnt.history.rows]
     assert learnt.history.best == 1 + int(np.argmax(measures))
+
+
+def test_of_many_held_out_tracks_others_choose_the_epoch_than_tell_how_good_it_is(monkeypatch):
+    pictures = things(count=60, each=3, videos=4)
+    every = asked(Known.of(pictures))
+    assert every.halves == (every, every)
+    monkeypatch.setattr("vquery.learn.pretext.probe.HALVED", 6)
+    choosing, telling = every.halves
+    assert (len(np.unique(choosing.thing)), len(np.unique(telling.thing))) == (3, 3)
+    assert not np.isin(telling.thing, choosing.thing).any()
+    assert set(every.queries) == {*choosing.queries, *telling.queries}
+    for half in (choosing, telling):
+        at = np.searchsorted(every.queries, half.queries)
+        assert (every.queries[at] == half.queries).all()
+        assert (every.right[at] == half.right).all()
+        assert (every.allowed[at] == half.allowed).all()
+    probed = []
+    monkeypatch.setattr(
+        "vquery.learn.pretext.learning.Probe", lambda *a: probed.append(a[2]) or Probe(*a)
+    )
+    learnt = learn(pictures, replace(TINY, batch=64))
+    assert probed[0].queries.tolist() == choosing.queries.tolist()
+    assert learnt.questions.queries.tolist() == telling.queries.tolist()
+    assert learnt.questions.held_out.tolist() == every.held_out.tolist()
 
 
 def test_few_tracks_are_all_learnt_from_and_the_last_epoch_is_kept(pictures):
