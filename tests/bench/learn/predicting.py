@@ -57,8 +57,8 @@ def made(path: Path) -> None:
                 for label, code in (("a", 0), ("b", 1)):
                     labels[label] += ids[some[kind[some] == code]].tolist()
             writer.commit(parts)
-        for label, ids in labels.items():
-            db.label(ids, "name", label, by="bench")
+        for label, some_ids in labels.items():
+            db.label(some_ids, "name", label, by="bench")
         over = [*labels["a"], *labels["b"]]
         db.train("name", "vectors", over=over, penalty=1.0)
         db.train("name", "pictures", over=over, kind="network", width=4, blocks=(1,), epochs=1)
