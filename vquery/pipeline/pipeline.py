@@ -13,7 +13,6 @@ from vquery.pipeline.kinds import Open, read
 from vquery.pipeline.making import steps_of
 from vquery.pipeline.state import State, locked
 from vquery.pipeline.world import World
-from vquery.supervise.slices import slice as named_slice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -204,7 +203,7 @@ def _toml(file: Path) -> dict[str, Any]:
 
 
 class _Slices(dict[str, Any]):
-    """Slices by name, each made when it is asked for."""
+    """What slices are made of, by name, each queried when it is asked for."""
 
     def __init__(self, world: World, texts: Mapping[str, str]) -> None:
         super().__init__()
@@ -212,8 +211,7 @@ class _Slices(dict[str, Any]):
 
     def __missing__(self, name: str) -> Any:
         world = self._world
-        found = world.db.query(self.texts[name], concepts=world.files)
-        self[name] = named_slice(name, found)
+        self[name] = world.db.query(self.texts[name], concepts=world.files)
         return self[name]
 
 

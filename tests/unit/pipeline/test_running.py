@@ -486,8 +486,12 @@ def test_training_and_predicting(place):
 name = "seeds.csv"
 [tasks.name]
 propagate = true
+[slices]
+early = "faces.filter(start < 5)"
 [tasks.name.train]
 spaces = ["face"]
+slices = ["early"]
+slices_as = "weights"
 [tasks.name.predict]
 threshold = 0.6
 by = "detection"
