@@ -1,4 +1,6 @@
-"""Every example is run by some test: those of real clips in `learning/test_names.py`."""
+"""Every example is run by some test: those of real clips in `learning/test_names.py`, the label
+functions with `examples/vquery.toml` in `unit/pipeline/test_example.py`.
+"""
 
 from __future__ import annotations
 
@@ -8,5 +10,5 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 def test_every_example_has_a_test() -> None:
-    tested = {"real_clips", "torch_dataset"}
+    tested = {"label_functions", "real_clips", "torch_dataset"}
     assert {path.stem for path in EXAMPLES.glob("*.py")} == tested
