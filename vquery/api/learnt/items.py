@@ -148,7 +148,8 @@ def in_blocks(
 
 
 def _nothing(items: Items, spaces: Sequence[str], side: int | None) -> LearnError:
-    what = "picture" if side is not None else f"vector in {', '.join(spaces)}"
+    where = f" in {', '.join(spaces)}" if spaces else ""
+    what = "picture" if side is not None else f"vector{where}"
     return LearnError(f"none of {items.n:,} {items.kind} has a {what}: index their videos")
 
 
