@@ -352,7 +352,7 @@ def test_demo_in_json_says_nothing_else(tmp_path, monkeypatch):
     import vquery.api.demo as api
 
     def small(output: Path, **options: object) -> object:
-        return run_demo(output, videos=2, seconds=12.0, **options)
+        return run_demo(output, videos=1, seconds=8.0, **options)
 
     run_demo = api.run_demo
     monkeypatch.setattr(api, "run_demo", small)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from vquery.cli import main
 from vquery_newsroom import render
 
 README = Path(__file__).parents[1] / "README.md"
@@ -27,22 +26,19 @@ def blocks() -> list[tuple[str, str]]:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as the README assumes it: FOLDER with videos, and seeds.csv."""
     place = tmp_path_factory.mktemp("readme")
-    newsroom = render(place / "newsroom", videos=2, seconds=12.0, workers=1)
+    newsroom = render(place / "newsroom", videos=2, seconds=8.0, workers=1)
     newsroom.videos_dir.rename(place / "FOLDER")
     newsroom.seeds.rename(place / "seeds.csv")
     return place
 
 
-def run_shell(body: str, place: Path) -> None:
+def run_shell(body: str) -> None:
     """Run the vquery lines of a shell block; `make` and `pip` are what the tests run under."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     for line in body.splitlines():
         command = shlex.split(line, comments=True)
         if command and command[0] == "vquery":
-            done = subprocess.run(
-                command, cwd=place, env=os.environ | {"PATH": path}, capture_output=True, text=True
-            )
-            assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+            done = CliRunner().invoke(main, command[1:])
+            assert done.exit_code == 0, f"{line}\n{done.output}\n{done.exception!r}"
 
 
 def test_every_block_runs(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,7 +50,7 @@ def test_every_block_runs(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         if kind == "python":
             exec(compile(body, str(README), "exec"), names)
         elif kind == "sh":
-            run_shell(body, place)
+            run_shell(body)
         elif kind == "toml":
             (place / "vquery.toml").write_text(body, "utf-8")
         else:
