@@ -6,14 +6,28 @@ import http.client
 import json
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 from urllib.parse import quote, urlencode
 
 import pytest
 
 pytest.importorskip("starlette", reason="the workbench needs the extra 'serve'")
 pytest.importorskip("uvicorn", reason="the workbench needs the extra 'serve'")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def processes() -> Iterator[None]:
+    """Start the process that queries run in when the first one comes, and no second one.
+
+    Most tests run none or one, and a start costs a second; modules about processes take this back.
+    """
+    from vquery.web import workers
+
+    with mock.patch.multiple(workers, READY=0, MOST=1):
+        yield
 
 
 class Answer(NamedTuple):

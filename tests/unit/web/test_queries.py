@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -45,6 +46,13 @@ def first_ten(faces):
     print("what a function prints goes elsewhere")
     return faces.limit(10)
 """
+
+
+@pytest.fixture(scope="module", autouse=True)
+def processes():
+    """As many as there may be for people, though none waits ready."""
+    with mock.patch.object(workers, "READY", 0):
+        yield
 
 
 @pytest.fixture

@@ -5,8 +5,15 @@ from __future__ import annotations
 import errno
 import os
 
+import pytest
+
 from vquery.web import workers
 from vquery.web.workers import MOST, Workers, explained
+
+
+@pytest.fixture(scope="module", autouse=True)
+def processes():
+    """As many as there may be for people."""
 
 
 class Child:
