@@ -1,12 +1,12 @@
 # Two commands do everything: `make demo` and `make test`. `make check` adds format, lint, types,
-# import layers and a smoke test of the built wheel.
+# import layers and a smoke test of the built wheel; `make thorough` tests properties on far more.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 DEMO   ?= $(or $(TMPDIR),/tmp)/vquery-demo
 
-.PHONY: demo test check fix bench compare clean size
+.PHONY: demo test thorough check fix bench compare clean size
 
 demo: $(STAMP)
 	$(BIN)/vquery demo --output $(DEMO)
@@ -14,7 +14,12 @@ demo: $(STAMP)
 # A file of tests stays on one core, so that what its tests share is made once; the cores are taken, so
 # that more threads of BLAS would only wait for each other.
 test: $(STAMP)
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto \
+		--maxprocesses 4 --dist loadfile
+
+# The same with twelve times as many drawn examples, and new ones each time.
+thorough: export HYPOTHESIS_PROFILE = thorough
+thorough: test
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

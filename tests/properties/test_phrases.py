@@ -57,7 +57,7 @@ WORDINGS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=150)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(
     cues(),
     WORDINGS,

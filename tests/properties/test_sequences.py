@@ -69,7 +69,7 @@ SETTINGS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(tables(7), patterns().filter(possible), SETTINGS, st.sampled_from([(), ("track",)]))
 def test_sequences_of_values(rows, text, given_settings, by):
     if given_settings.get("min_gap", 0) > given_settings.get("max_gap", 9):
@@ -93,7 +93,7 @@ def test_rows_that_carry_several_symbols(rows, text, given_settings):
 
 
 @pytest.mark.parametrize("every", [False, True])
-@settings(max_examples=200)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(data=st.data())
 def test_the_compiled_kernel_gives_what_its_reference_gives(every, data):
     pattern = read_sequence(data.draw(patterns().filter(possible)))
