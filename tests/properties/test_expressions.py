@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import pyarrow as pa
-from hypothesis import given, note, settings
+from hypothesis import given, note
 from hypothesis import strategies as st
 
 import vquery as vq
@@ -17,7 +17,6 @@ from vquery.engine.intervals import Intervals
 from vquery.engine.sources import from_arrow
 from vquery.expr.expression import Expression
 
-FEW = settings(max_examples=60, deadline=None)
 TEXTS = st.none() | st.sampled_from(
     ["", " ", "Ann", "ann B.", "it's 12", "3.5", "-7", "true", "Ünï çødé", "a%b_c", "x\ty\n", "(a)"]
 )
@@ -120,14 +119,12 @@ def assert_value(value: Any, wanted: Any, name: str) -> None:
         assert value == wanted, name
 
 
-@FEW
 @given(rows(), texts, numbers)
 def test_values(table: Intervals, text: Expression, number: Expression) -> None:
     assert_agree(table.mutate(made=text, words=text.words(), size=text.length()))
     assert_agree(table.mutate(made=number))
 
 
-@FEW
 @given(rows(), conditions, conditions)
 def test_conditions(table: Intervals, one: Expression, other: Expression) -> None:
     assert_agree(table.mutate(made=one))
@@ -151,7 +148,6 @@ AGGREGATES = st.one_of(
 BY = st.sampled_from([(), ("track",), ("name", "track"), ("start_us",)])
 
 
-@FEW
 @given(rows(), AGGREGATES, AGGREGATES, BY)
 def test_aggregates(table: Intervals, one: Expression, other: Expression, by: Any) -> None:
     assert_agree(table.group_by(*by).agg(one=one, other=other))
@@ -175,7 +171,6 @@ WINDOWS = st.one_of(
 ORDERS = st.sampled_from([(), ("score",), (row.number.desc(), "name"), (row.end.desc(),)])
 
 
-@FEW
 @given(rows(10), WINDOWS, WINDOWS, BY, ORDERS)
 def test_windows(table: Intervals, one: Expression, other: Expression, by: Any, order: Any) -> None:
     partitions = table.partition_by(*by, order=order)
@@ -184,7 +179,6 @@ def test_windows(table: Intervals, one: Expression, other: Expression, by: Any, 
     assert_agree(table.sort("name").partition_by(*by, order=order).filter(other.not_null()))
 
 
-@FEW
 @given(rows(10), AGGREGATES, st.sampled_from([0, 0.5, 1, 2.5]), BY)
 def test_windows_of_time(table: Intervals, made: Expression, reach: float, by: Any) -> None:
     assert_agree(table.partition_by(*by).mutate(made=vq.rolling(made, seconds=reach)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pyarrow as pa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import vquery as vq
@@ -38,7 +38,6 @@ PREDICATES = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(rows(), FRAMES, FRAMES)
 def test_rows(table, one, other):
     assert_agree(table.filter((row.duration >= one) | (row.start < other)))
@@ -47,7 +46,6 @@ def test_rows(table, one, other):
     assert_agree(table.partition_by("name").filter(row.start - vq.lag(row.start) <= one))
 
 
-@settings(max_examples=80, deadline=None)
 @given(rows(6), PREDICATES)
 def test_pairs(table, predicate):
     assert_agree(table.join(table.filter(row.score > 0.3), predicate=predicate))

@@ -13,7 +13,7 @@ from vquery.expr import aggregates as agg
 from vquery.expr import boxes, merge, time
 from vquery.expr.placeholders import row
 
-ROWS = 100_000
+ROWS = 30_000
 TICK = 500_000
 
 
