@@ -12,7 +12,7 @@ demo: $(STAMP)
 	$(BIN)/vquery demo --output $(DEMO)
 
 # A file of tests stays on one core, so that what its tests share is made once; the cores are taken, so
-# that more threads of BLAS would only wait for each other.
+# that more threads of BLAS and PyTorch would only wait for each other, at full load.
 test: $(STAMP)
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto \
 		--maxprocesses 4 --dist loadfile

@@ -15,12 +15,12 @@ pytestmark = [pytest.mark.data, pytest.mark.slow]
 
 
 def test_screenshots_find_their_like_in_other_segments(data):
-    """Half a minute of learning tells screenshots better than gradients and colours do."""
+    """A few seconds of learning tell screenshots better than gradients and colours do."""
     television = sets.television(data)
     settings = Settings(epochs=8, rate=RATE)
     learnt = learn(
         television.pictures,
-        Recipe(width=16, batch=128, settings=settings),
+        Recipe(width=8, batch=128, settings=settings),
         view=television.view,
         device="cpu",
     )
