@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -138,13 +139,14 @@ class Served(NamedTuple):
 
 @contextmanager
 def serving(path: Path, who: str = "tester") -> Iterator[Served]:
-    """Serve a collection for the length of a ``with`` block."""
+    """Serve a collection for the length of a ``with`` block, with one process for its queries."""
+    from vquery.web import workers
     from vquery.web.serving import Server
     from vquery.web.state import Workbench
 
     workbench = Workbench(path, who=who)
     server = Server(workbench)
-    with server.in_thread():
+    with mock.patch.multiple(workers, READY=1, MOST=1), server.in_thread():
         yield Served(workbench, server.entrance)
     workbench.close()
 
