@@ -56,7 +56,7 @@ def faces(data, real_clips, tmp_path_factory):
             found[space] = vectors[order]
         clips = np.array(rows["video"].to_pylist())
         videos = snapshot.videos()["video"].to_pylist()
-    assert len(videos) == 25 + 7
+    assert len(videos) == 23 + 7
     names = np.unique(clips).tolist()
     return {name: {c: found[c][clips == name] for c in COLUMNS} for name in names}
 
@@ -247,6 +247,6 @@ def test_real_clips_find_where_one_gives_way_to_the_other(real_clips):
     # Lacamoire leaves the picture before the cut at frame 82 (2.736 s), where Miranda comes.
     assert [change["video"] for change in changes] == ["short_hamilton_clip.mp4"]
     assert changes[0]["start_us"] < 2_735_000 < changes[0]["end_us"]
-    assert videos == 25
+    assert videos == 23
     assert set(named["video"].to_pylist()) == {"short_hamilton_clip.mp4"}
     assert (real_clips / "training" / "manifest.json").is_file()
