@@ -121,7 +121,12 @@ class Asked:
         kept = {
             name: whole(name, self.recipe[name], low) for name, low in (("width", 1), ("batch", 2))
         }
-        shares = {name: share(name, self.recipe[name]) for name in ("across", "nearest")}
+        nearest = self.recipe["nearest"]
+        usual = 0.0 if self.kind == "frame" else 0.5
+        shares = {
+            "across": share("across", self.recipe["across"]),
+            "nearest": usual if nearest is None else share("nearest", nearest),
+        }
         object.__setattr__(self, "recipe", {**kept, **shares})
         object.__setattr__(self, "side", whole("side", self.side, 16))
         if self.view is not None and not callable(self.view):

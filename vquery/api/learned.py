@@ -34,7 +34,7 @@ class Learned:
         rate: float = 2e-3,
         batch: int = 256,
         across: float = 0.7,
-        nearest: float = 0.5,
+        nearest: float | None = None,
         width: int = 16,
         side: int = 48,
         seed: int = 0,
@@ -82,8 +82,9 @@ class Learned:
         rate, batch, across
             Highest learning rate; pairs of a step; share of pairs that are two pictures of a track.
         nearest
-            Share of pairs that the descriptor of indexing takes for the same: 0 where it is wrong
-            about what matters.
+            Share of pairs that the descriptor of indexing takes for the same, by default half; 0 of
+            frames, whose neighbours share a layout, which is not always what is asked of them. Even
+            with 0 they are not driven apart.
         width, side
             Channels of the first stage (vectors have 8 times as many numbers), pixels of a side.
         seed

@@ -22,16 +22,20 @@ from tests.bench.learn import sets
 from tests.bench.learn.sets import APART_S, Set
 from vquery.graph.items import knn_graph
 from vquery.learn.core.training import Settings
+from vquery.learn.pretext.contrast import NEAREST
 from vquery.learn.pretext.learning import Method, Recipe, learn
 from vquery.learn.pretext.probe import purity
 
 COUNTS = (1, 2, 5)
 DRAWS = 20
 SAMPLES = 2000
-BUILT, LEARNED, ALONE, BOTH, ROTATION = "built-in", "learned", "tracks only", "both", "rotation"
+BUILT, BOTH, ROTATION = "built-in", "both", "rotation"
+LEARNED, APART, ALONE = "learned", "not drawn together", "tracks only"
+HELPED = {LEARNED: NEAREST, APART: 0.0, ALONE: None}
+"""Share of pairs that the descriptor takes for the same; None: it is not asked at all."""
 PLANS = {
     # name → (epochs of SimCLR, of rotation, which shows twice as many pictures in each; batch)
-    "screenshots": (80, 40, 128),
+    "screenshots": (12, 12, 128),
     "five signers": (40, 15, 256),
     "digits": (60, 20, 256),
 }
@@ -39,26 +43,28 @@ SEEDS = 3
 RATE = 2e-3
 
 
-def vectors(data: Set, method: Method, seed: int, work: Path, *, helped: bool = True) -> np.ndarray:
-    """Learn; ``helped`` by the descriptor, which says what of different tracks may be the same."""
+def vectors(
+    data: Set, method: Method, seed: int, work: Path, nearest: float | None = None
+) -> np.ndarray:
+    """Learn; with ``nearest`` the descriptor says what of different tracks may be the same."""
     simclr, rotation, batch = PLANS[data.name]
     epochs = simclr if method == "simclr" else rotation
     settings = Settings(epochs=epochs, rate=RATE, seed=seed)
-    recipe = Recipe(method=method, width=16, batch=batch, settings=settings)
-    how = method if helped else f"{method}-alone"
-    place = work / f"{data.name.replace(' ', '-')}-{how}-{seed}"
+    shares = {} if nearest is None else {"nearest": nearest}
+    recipe = Recipe(method=method, width=16, batch=batch, settings=settings, **shares)
+    how = "-".join([method, str(seed), *([] if nearest is None else [f"nearest{nearest:g}"])])
     spent, started = time.process_time(), time.monotonic()
     learnt = learn(
         data.pictures,
         recipe,
-        descriptor=data.built if helped else None,
+        descriptor=None if nearest is None else data.built,
         view=data.view,
         device="cpu",
-        folder=place,
+        folder=work / f"{data.name.replace(' ', '-')}-{how}",
     )
     cpu, wall = time.process_time() - spent, time.monotonic() - started
     print(
-        f"  {data.name}, {how}, seed {seed}: {cpu:.0f} s of CPU, {wall:.0f} s by the clock, "
+        f"  {data.name}, {how}: {cpu:.0f} s of CPU, {wall:.0f} s by the clock, "
         f"loss {learnt.history.rows[-1]['loss']:.3f}, taken up after {learnt.history.resumed}",
         flush=True,
     )
@@ -67,12 +73,15 @@ def vectors(data: Set, method: Method, seed: int, work: Path, *, helped: bool = 
 
 def spaces(data: Set, seeds: int, work: Path) -> dict[str, list[np.ndarray]]:
     """Vectors by kind, a list of one for each seed."""
-    learned = [vectors(data, "simclr", seed, work) for seed in range(seeds)]
+    ways = HELPED if data.name == "screenshots" else {LEARNED: NEAREST, ALONE: None}
+    learned = {
+        name: [vectors(data, "simclr", seed, work, nearest) for seed in range(seeds)]
+        for name, nearest in ways.items()
+    }
     return {
         BUILT: [data.built],
-        LEARNED: learned,
-        ALONE: [vectors(data, "simclr", seed, work, helped=False) for seed in range(seeds)],
-        BOTH: [data.joined(one) for one in learned],
+        **learned,
+        BOTH: [data.joined(one) for one in learned[LEARNED]],
         ROTATION: [vectors(data, "rotation", 0, work)],
     }
 
