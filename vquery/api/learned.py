@@ -76,7 +76,8 @@ class Learned:
             neighbours agree. They decide nothing.
         epochs, minutes
             It ends after so many rounds (at most 32 pictures of a track in each), or once the time
-            is over; given more time, the same call goes on.
+            is over; given more time, the same call goes on. With few tracks longer is not always
+            better: each becomes an island (``tests/bench/learn/embeddings.md``).
         patience
             Stop after so many epochs that are no better at finding held-out tracks.
         rate, batch, across
