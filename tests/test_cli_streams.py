@@ -107,9 +107,12 @@ def test_a_terminal_shows_rows_as_a_table(path):
 
 
 def test_ctrl_c_ends_quietly_and_the_same_command_completes(long_films, tmp_path):
-    db = tmp_path / "x.vq"
-    command = ("index", long_films, "--collection", db, "--workers", "1")  # time to press it
-    code, shown = on_terminal(*command, interrupt_at=b"frames/s")
+    for attempt in range(5):  # it may be done before it is pressed
+        db = tmp_path / f"{attempt}.vq"
+        command = ("index", long_films, "--collection", db, "--workers", "1")
+        code, shown = on_terminal(*command, interrupt_at=b"frames/s")
+        if code != 0:
+            break
     assert code == 130
     assert "interrupted" in shown
     assert "Traceback" not in shown
