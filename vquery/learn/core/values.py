@@ -23,11 +23,20 @@ def whole(name: str, value: object, low: int) -> int:
     Traceback (most recent call last):
     vquery.errors.LearnError: epochs must be a whole number, got 2.5
     """
-    if isinstance(value, bool) or not isinstance(value, Integral):
+    if not is_whole(value):
         raise LearnError(f"{name} must be a whole number, got {value!r}")
     if value < low:
         raise LearnError(f"{name} must be at least {low}, got {value!r}")
     return int(value)
+
+
+def is_whole(value: object) -> TypeGuard[int]:
+    """Tell whether a value is a whole number, of Python or numpy.
+
+    >>> is_whole(2), is_whole(2.0), is_whole(True)
+    (True, False, False)
+    """
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def positive(name: str, value: object) -> float:

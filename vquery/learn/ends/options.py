@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
 from vquery.errors import LearnError
 from vquery.learn.core.networks import BLOCKS
+from vquery.learn.core.values import is_number, is_whole, positive
 
 if TYPE_CHECKING:
     from vquery.learn.ends.targets import Balance
@@ -48,42 +47,25 @@ class Options:
         if self.slices_as not in (HEADS, WEIGHTS):
             raise LearnError(f"slices_as= must be 'heads' or 'weights', got {self.slices_as!r}")
         if self.patience is not None:
-            whole("patience", self.patience, 1)
+            _whole("patience", self.patience, 1)
         for name, low in (("folds", 2), ("batch", 2), ("epochs", 1), ("width", 1), ("seed", 0)):
-            whole(name, getattr(self, name), low)
+            _whole(name, getattr(self, name), low)
         for name in ("hidden", "blocks"):
             given = getattr(self, name)
             if not isinstance(given, tuple | list) or not given:
                 raise LearnError(f"{name}= must be one or more whole numbers, got {given!r}")
             for one in given:
-                whole(name, one, 1)
+                _whole(name, one, 1)
         for name in ("rate", "slice_weight", "penalty", "minutes"):
             value = getattr(self, name)
             if not (value is None and name in ("penalty", "minutes")):
-                above(name, value)
-        if not (isinstance(self.decay, int | float) and 0 <= self.decay < np.inf):
+                positive(f"{name}=", value)
+        if not (is_number(self.decay) and self.decay >= 0):
             raise LearnError(f"decay= must be at least 0, got {self.decay!r}")
-        if not (isinstance(self.dropout, int | float) and 0 <= self.dropout < 1):
+        if not (is_number(self.dropout) and 0 <= self.dropout < 1):
             raise LearnError(f"dropout= is a share from 0 to below 1, got {self.dropout!r}")
 
 
-def whole(name: str, value: object, low: int) -> None:
-    """Refuse what is no whole number from ``low`` on.
-
-    >>> whole("epochs", 1.5, 1)
-    Traceback (most recent call last):
-    vquery.errors.LearnError: epochs= must be a whole number of at least 1, got 1.5
-    """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low:
+def _whole(name: str, value: object, low: int) -> None:
+    if not (is_whole(value) and value >= low):
         raise LearnError(f"{name}= must be a whole number of at least {low}, got {value!r}")
-
-
-def above(name: str, value: object) -> None:
-    """Refuse what is no finite number above 0.
-
-    >>> above("rate", float("nan"))
-    Traceback (most recent call last):
-    vquery.errors.LearnError: rate= must be above 0, got nan
-    """
-    if not (isinstance(value, int | float) and 0 < value < np.inf):
-        raise LearnError(f"{name}= must be above 0, got {value!r}")
