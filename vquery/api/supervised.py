@@ -306,8 +306,7 @@ class Supervised:
             closest; "density": the same, where many look alike; "disagreement": where this solution
             and other sources (saved relations with ``detection_id`` and ``vote``) contradict each
             other; "mixed": coverage, times how unsure the labels are; "fewshot": what `few_shot` of
-            the labels so far is least sure of, and finds most alike, in turn (needs PyTorch, and no
-            graph).
+            the labels so far is least sure of, and finds most alike, in turn (needs no graph).
         concept
             What is to be labelled; it need not have labels yet.
         over
