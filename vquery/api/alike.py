@@ -114,7 +114,8 @@ def _learnt(good: Floats, bad: Floats, around: Floats) -> FewShot:
 def _lead(head: FewShot, rows: Floats) -> Floats:
     """Return the score of the examples less that of all else, as `FewShot.scores` has them.
 
-    Vectors of a hundred thousand rows are read once and copied never, which it would do thrice.
+    Vectors of a hundred thousand rows are read once and copied never, which takes a sixth of its
+    time; the expanded square is exact enough since they are of unit length.
     """
     yes = head.classes_.index(True)
     weights = head.weights_[:, yes] - head.weights_[:, 1 - yes]
