@@ -35,6 +35,8 @@ def on_terminal(*arguments: object, interrupt_at: bytes | None = None) -> tuple[
         **dict.fromkeys(("stdin", "stdout", "stderr"), its_side),
         env=os.environ | {"COLUMNS": "120", "TERM": "xterm"},
         start_new_session=True,
+        # a shell lets a program hear Ctrl-C also where the tests themselves run deaf in background
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     os.close(its_side)
     shown = b""
