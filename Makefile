@@ -12,10 +12,11 @@ demo: $(STAMP)
 	$(BIN)/vquery demo --output $(DEMO)
 
 # A file of tests stays on one core, so that what its tests share is made once; the cores are taken, so
-# that more threads of BLAS and PyTorch would only wait for each other, at full load.
+# that more threads of BLAS and PyTorch would only wait for each other, at full load. Files go in their
+# own order: files of few tests, put last otherwise, are the long ones, and the last core would wait.
 test: $(STAMP)
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto \
-		--maxprocesses 4 --dist loadfile
+		--maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # The same with twelve times as many drawn examples, and new ones each time.
 thorough: export HYPOTHESIS_PROFILE = thorough
