@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -56,12 +55,28 @@ def test_few_shot_heads_learn_where_pytorch_is_not():
     assert "torch" not in loaded(code)
 
 
+SPENT = """
+import resource, subprocess, sys
+line = [sys.executable, "-m", "vquery.cli", "--help"]
+subprocess.run(line, stdout=subprocess.DEVNULL, check=True)
+spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(spent.ru_utime + spent.ru_stime)
+"""
+
+
 def test_help_takes_less_than_half_a_second():
-    best = 9.0
-    for _ in range(5):  # of several, since other processes may be at work
-        began = time.perf_counter()
-        subprocess.run(
-            [sys.executable, "-m", "vquery.cli", "--help"], capture_output=True, check=True
-        )
-        best = min(best, time.perf_counter() - began)
+    """Of the processor: how long people wait depends on what else the machine does, too."""
+    best = min(
+        float(subprocess.run([sys.executable, "-c", SPENT], capture_output=True, check=True).stdout)
+        for _ in range(5)
+    )
     assert best < 0.5, f"{best:.2f} s"
+
+
+def test_help_loads_few_modules():
+    """Whatever they are, also such as are not among the heavy ones: it takes 126 as it is."""
+    code = "from vquery.cli import main; main(['--help'], standalone_mode=False)"
+    code = f"import sys; {code}; print(len(sys.modules))"
+    line = [sys.executable, "-c", code]
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    assert int(done.stdout.split()[-1]) < 250
