@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import threading
 import time
 
 import pyarrow as pa
@@ -39,7 +40,7 @@ def screen(monkeypatch):
 
 def waited_for(terminal, text):
     """Whether a text comes to the terminal in the end; drawing takes a thread its time."""
-    for _ in range(200):
+    for _ in range(600):
         if text in terminal.getvalue():
             return True
         time.sleep(0.05)
@@ -47,26 +48,44 @@ def waited_for(terminal, text):
 
 
 def slow(seconds):
+    return asking(lambda: time.sleep(seconds))
+
+
+def asking(wait):
+    """Make a query that asks a function, which waits for something."""
+
     def function(left, right):
         del right
-        time.sleep(seconds)
+        wait()
         return pa.array([True] * left.num_rows)
 
     rows = from_arrow(pa.table({"video": ["a", "b"], "start": [0, 0], "end": [1, 1]}))
     return rows.join(rows, time_overlaps & vq.udf(function, reads=["start_us"]))
 
 
+def until_told(terminal):
+    """Make a query that goes on until its progress is there to see, however long that takes."""
+    return asking(lambda: waited_for(terminal, "query"))
+
+
 def test_a_long_query_on_a_terminal(screen):
     terminal = screen()
-    assert slow(1).collect(on_error="skip").num_rows == 2
+    assert until_told(terminal).collect(on_error="skip").num_rows == 2
     assert "query" in terminal.getvalue()
 
 
-def test_short_queries_show_nothing(screen):
+def test_short_queries_show_nothing(screen, monkeypatch):
+    """Short is what ends before the patience does: an endless one, as any query may take long."""
+    monkeypatch.setattr(progress, "PATIENCE", threading.TIMEOUT_MAX)
+    drawn = []
+    monkeypatch.setattr(progress._Bar, "show", drawn.append)
+    before = set(threading.enumerate())
     terminal = screen()
     slow(0).collect()
-    time.sleep(0.1)
-    assert terminal.getvalue() == ""
+    for timer in set(threading.enumerate()) - before:
+        timer.join(30)  # it was told to end: nothing is drawn afterwards, either
+        assert not timer.is_alive()
+    assert (terminal.getvalue(), drawn) == ("", [])
 
 
 def test_not_where_it_is_not_wanted(screen):
