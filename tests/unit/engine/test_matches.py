@@ -100,10 +100,10 @@ def test_a_long_video_is_searched_by_time(number):
     wanted = pattern("a", "b", "c").where(
         before("a", "b", max_gap=8), before("b", "c", max_gap=8), lambda a: a.name == "a"
     )
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert from_arrow(table).group_by().match(wanted).count() == number // 2 - 1
-    # all pairs of 100,000 rows would take hours
-    assert time.perf_counter() - begun < 60
+    # all pairs of 100,000 rows would take hours, of the processor, whatever else is at work
+    assert time.process_time() - begun < 60
 
 
 def test_a_long_video_is_searched_by_equal_columns():
