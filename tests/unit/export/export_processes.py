@@ -19,7 +19,7 @@ def hold(target: Path, ready: str) -> None:
     with new_folder(target) as folder:
         write_bytes(folder / "images" / "half.jpg", b"half")
         Path(ready).touch()
-        time.sleep(60)
+        time.sleep(600)
 
 
 def write(target: Path) -> None:

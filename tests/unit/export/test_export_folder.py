@@ -20,7 +20,7 @@ def run(job, target):
         [sys.executable, str(SCRIPT), job, str(target)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 
@@ -37,7 +37,7 @@ def holder(tmp_path):
         time.sleep(0.01)
     yield process
     process.kill()
-    process.wait(10)
+    process.wait(60)
 
 
 def export(target, step):
@@ -98,7 +98,7 @@ def test_parents_that_others_use_by_then_stay(tmp_path):
 
 def test_a_killed_export_leaves_a_hidden_folder_that_the_next_one_clears(tmp_path, holder):
     holder.kill()
-    holder.wait(10)
+    holder.wait(60)
     assert names(tmp_path) == [".out.part", "ready"]
     with new_folder(tmp_path / "out") as folder:
         assert names(folder) == []

@@ -100,12 +100,12 @@ def jobs(tmp_path_factory):
     yield Jobs(server, tmp_path_factory.mktemp("jobs"))
     server.stdin.close()
     server.stdout.close()
-    server.wait(10)
+    server.wait(60)
 
 
 @pytest.fixture
 def wait_for():
-    def wait(path, limit_s=30):
+    def wait(path, limit_s=60):
         end = time.monotonic() + limit_s
         while not path.exists():
             assert time.monotonic() < end, f"{path} never came"

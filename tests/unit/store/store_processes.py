@@ -120,8 +120,11 @@ def write(root: str, wait_s: float) -> str:
         return "got it"
 
 
-def watch(root: str, ready: str, stop: str) -> str:
-    """Read one snapshot again and again, and fresh ones beside it; every one must be whole."""
+def watch(root: str, ready: str, changed: str, stop: str) -> str:
+    """Read one snapshot again and again, and fresh ones beside it; every one must be whole.
+
+    A file says when the first one is there, another when a fresh one was of another generation.
+    """
     store = Store.open(root)
     with store.snapshot() as mine:
         first = mine.contents()
@@ -133,6 +136,8 @@ def watch(root: str, ready: str, stop: str) -> str:
                 return "the snapshot changed"
             with store.snapshot() as fresh:
                 generations.add(fresh.generation)
+                if len(generations) > 1:
+                    Path(changed).touch()
                 counts = {n: fresh.read(n).num_rows for n in ("detections", "embedding.face")}
                 if len(set(counts.values())) != 1:
                     return f"half a commit: {counts}"
@@ -144,7 +149,7 @@ def watch(root: str, ready: str, stop: str) -> str:
 def lease(root: str, ready: str) -> str:
     snapshot = Store.open(root).snapshot()
     Path(ready).touch()
-    time.sleep(60)
+    time.sleep(600)
     return str(snapshot.generation)
 
 
@@ -267,7 +272,7 @@ JOBS = {
 }
 
 
-def _wait_for(path: str, limit_s: float = 30) -> None:
+def _wait_for(path: str, limit_s: float = 300) -> None:
     end = time.monotonic() + limit_s
     while not Path(path).exists():
         if time.monotonic() > end:
