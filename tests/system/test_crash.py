@@ -38,7 +38,7 @@ def wait_for_writer(collection: Path, process: subprocess.Popen[str]) -> None:
 
 
 def finish(process: subprocess.Popen[str]) -> None:
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=300)
     assert process.returncode == BROKEN, said
     assert said == ""
 
@@ -100,7 +100,8 @@ def test_killed_while_it_starts_or_makes_the_collection(command: Command, tmp_pa
     process = start(command(collection))
     while process.poll() is None and not collection.exists():
         time.sleep(0.001)
-    os.killpg(process.pid, signal.SIGKILL)
+    if process.poll() is None:  # it may be done by now, where this one got no turn for long
+        os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     finish(start(command(collection)))
     assert len(contents(collection)["videos"]) == 7

@@ -74,7 +74,7 @@ def test_two_processes_read_while_a_third_indexes(
     ]
     indexing = subprocess.run(command(collection), capture_output=True, text=True, check=False)
     stop.touch()
-    told = [reader.communicate(timeout=60) for reader in readers]
+    told = [reader.communicate(timeout=300) for reader in readers]
     assert indexing.returncode == 1, indexing.stderr  # one file of the folder is broken
     for reader, (said, wrong) in zip(readers, told, strict=True):
         assert reader.returncode == 0, wrong

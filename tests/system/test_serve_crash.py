@@ -61,7 +61,7 @@ class Process:
         """End the process and wait for it."""
         self.process.send_signal(how)
         try:
-            return self.process.wait(30)
+            return self.process.wait(120)
         finally:
             assert self.process.stdout is not None
             self.process.stdout.close()
