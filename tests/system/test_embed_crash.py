@@ -26,24 +26,40 @@ torch = pytest.importorskip("torch")
 MOMENTS = ("epoch 2 of", "embedding, 0 of")
 """What it says when it is killed: while it learns, and when it has learnt."""
 TINY = {"epochs": 4, "width": 4, "side": 16, "batch": 16}
+COMMAND = ("-m", "vquery.cli")
+WAITING = """
+import time
+from vquery.api import console
+from vquery.cli import main
+say = console.say
+def said(text):
+    say(text)
+    if "{moment}" in text:
+        time.sleep(600)
+console.say = said
+main()
+"""
+"""The command, which waits to be killed where it says something: it would be done before."""
 
 
-def command(collection: Path) -> list[str]:
+def command(collection: Path, way: tuple[str, str]) -> list[str]:
     options = [word for name, value in TINY.items() for word in (f"--{name}", str(value))]
-    return [sys.executable, "-u", "-m", "vquery.cli", "embed", str(collection), "--train", *options]
+    return [sys.executable, "-u", *way, "embed", str(collection), "--train", *options]
 
 
-def start(collection: Path, errors: int = subprocess.PIPE) -> subprocess.Popen[str]:
+def start(
+    collection: Path, errors: int = subprocess.PIPE, way: tuple[str, str] = COMMAND
+) -> subprocess.Popen[str]:
     env = {**os.environ, "OMP_NUM_THREADS": "1"}  # the last bits depend on how many there are
     return subprocess.Popen(
-        command(collection), stdout=subprocess.PIPE, stderr=errors, text=True, env=env
+        command(collection, way), stdout=subprocess.PIPE, stderr=errors, text=True, env=env
     )
 
 
 def kill_at(moment: str, collection: Path) -> None:
     """Run it on a terminal, where it says what it does, and end it for good at that."""
     terminal, end = pty.openpty()
-    process = start(collection, end)
+    process = start(collection, end, ("-c", WAITING.format(moment=moment)))
     os.close(end)
     said = b""
     with suppress(OSError):  # of a terminal whose other end is closed
@@ -84,7 +100,7 @@ def test_killed_in_the_middle_and_run_again_gives_the_same_vectors(
     with Store.open(broken).snapshot() as snapshot:
         assert "embedding.learned" not in snapshot.tables()
     process = start(broken)
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=300)
     assert process.returncode == 0, said
     assert losses(broken) == losses(whole)
     assert len(losses(whole)) == TINY["epochs"]

@@ -27,6 +27,20 @@ from vquery.learn.core.training import CHECKPOINT  # noqa: E402
 EPOCHS, DIMENSIONS, FACES = 60, 6, 8
 BEGUN = "fold-2"
 """The part in which it is killed, of three folds and the model itself."""
+COMMAND = ("-m", "vquery.cli")
+WAITING = f"""
+import time
+from vquery.cli import main
+from vquery.learn.core import checkpoints
+save, left = checkpoints.save, iter(range(20))
+def saved(path, *what):
+    save(path, *what)
+    if path.parent.name == "{BEGUN}" and next(left, None) is None:
+        time.sleep(600)
+checkpoints.save = saved
+main()
+"""
+"""The command, which waits to be killed at an epoch of that part: it would be done before."""
 
 
 def collection(path: Path) -> Path:
@@ -57,9 +71,9 @@ def collection(path: Path) -> Path:
     return path
 
 
-def start(path: Path) -> subprocess.Popen[str]:
-    line = [sys.executable, "-m", "vquery.cli", "train", str(path), "--kind", "mlp", "--device",
-            "cpu", "--epochs", str(EPOCHS), "--seed", "3"]  # fmt: skip
+def start(path: Path, way: tuple[str, str] = COMMAND) -> subprocess.Popen[str]:
+    line = [sys.executable, *way, "train", str(path), "--kind", "mlp", "--device", "cpu",
+            "--epochs", str(EPOCHS), "--seed", "3"]  # fmt: skip
     one = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     return subprocess.Popen(
         line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **one}
@@ -69,7 +83,7 @@ def start(path: Path) -> subprocess.Popen[str]:
 def test_killed_while_it_trains_it_ends_with_the_same_model(tmp_path: Path) -> None:
     half = collection(tmp_path / "half.vq")
     parts = half / "models" / "name" / "parts"
-    killed = start(half)
+    killed = start(half, ("-c", WAITING))
     while killed.poll() is None and not (parts / BEGUN / CHECKPOINT).exists():
         time.sleep(0.001)
     os.kill(killed.pid, signal.SIGKILL)
@@ -80,7 +94,7 @@ def test_killed_while_it_trains_it_ends_with_the_same_model(tmp_path: Path) -> N
     done = load(parts / "fold-1" / CHECKPOINT).told["history"]["rows"]
     assert done
     again = start(half)
-    _, said = again.communicate(timeout=120)
+    _, said = again.communicate(timeout=300)
     assert again.returncode == 0, said
     assert not parts.exists()
 
