@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -20,8 +21,6 @@ from vquery.web.wire import Refused
 from vquery.web.workers import Workers, explained
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from starlette.requests import Request
     from starlette.responses import Response
 
@@ -81,6 +80,7 @@ class Queries:
                 cut = {"kept": said["rows"], "of": said["of"]}
             with pa.memory_map(str(out)) as file:
                 table = pa.ipc.open_file(file).read_all()
+            Path(str(out)).unlink(missing_ok=True)  # mapped; who hears of the end finds it gone
             job.end("done", self._workbench.results.add(table, text, cut=cut).to_dict())
         except (VQueryError, OSError, pa.ArrowException) as problem:
             job.end("failed", error=str(problem))
