@@ -30,6 +30,10 @@ def processes() -> Iterator[None]:
         yield
 
 
+PATIENCE_S = 90.0
+"""Seconds that something may take that takes one, where other tests run beside it."""
+
+
 class Answer(NamedTuple):
     status: int
     headers: dict[str, str]
@@ -101,22 +105,23 @@ class Client:
 
     def run(self, text: str) -> dict[str, Any]:
         """Run a query to its end and return its result."""
-        query = self.post("/api/queries", {"text": text})["query"]
-        for _ in range(12):
-            said = self.get(f"/api/queries/{query}", wait_s=5)
-            if said["state"] != "running":
-                break
+        said = self.ended("queries", self.post("/api/queries", {"text": text})["query"])
         assert said["state"] == "done", said
         return dict(said["result"])
 
-    def job(self, name: str, *, seconds: float = 60) -> dict[str, Any]:
+    def job(self, name: str, *, seconds: float = PATIENCE_S) -> dict[str, Any]:
         """Wait for a job and return what it gave."""
+        said = self.ended("jobs", name, seconds=seconds)
+        assert said["state"] == "done", said
+        return dict(said["result"])
+
+    def ended(self, kind: str, name: str, *, seconds: float = PATIENCE_S) -> dict[str, Any]:
+        """Wait for a job or a query and return what is said of it, however it ended."""
         until = time.monotonic() + seconds
         while True:
-            said = self.get(f"/api/jobs/{name}", wait_s=5)
+            said = self.get(f"/api/{kind}/{name}", wait_s=5)
             if said["state"] != "running" or time.monotonic() > until:
-                assert said["state"] == "done", said
-                return dict(said["result"])
+                return dict(said)
 
 
 def address(path: str, query: dict[str, Any]) -> str:

@@ -73,7 +73,7 @@ def test_what_cannot_be_written_says_why(page):
         ({"concept": "mood"}, "nothing has a label of 'mood'"),
         ({"split": [0.5, 0.1]}, "split"),
     ):
-        said = page.get(f"/api/jobs/{export(page, **change)}", wait_s=10)
+        said = page.ended("jobs", export(page, **change))
         assert said["state"] == "failed"
         assert says in said["error"]
     assert page.get("/api/exports") == {"exports": []}

@@ -66,7 +66,7 @@ def test_only_a_threshold_that_can_be_and_labels_that_there_are(page):
         ({"concept": "mood"}, "no human label of 'mood'"),
     ):
         job = page.post("/api/propagations", given)["job"]
-        said = page.get(f"/api/jobs/{job}", wait_s=10)
+        said = page.ended("jobs", job)
         assert said["state"] == "failed"
         assert says in said["error"]
     page.post("/api/propagations", {"concept": 3}, status=400)
