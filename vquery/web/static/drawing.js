@@ -318,7 +318,7 @@ export class Drawing {
 
   /** Place a point where the crosshair is, or try again what the server did not take. */
   enter() {
-    if (this.saving) return;
+    if (this.unsaved && this.saving) return; // it is under way; what else is saved hinders no point
     if (this.unsaved) return this.save(this.unsaved);
     if (!this.active) return;
     if (!this.cross) return this.steer({ x: 0, y: 0 });
