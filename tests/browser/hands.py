@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from tests.browser.conftest import Bench, Served
 
 SIDES = ("x1", "y1", "x2", "y2")
+TURNS = 600
+"""Looks at something that comes, twenty a second: half a minute."""
+SAVING = "document.querySelector('.drawing-bar .drawing-hint')?.textContent === 'Saving …'"
 
 
 class Picture(NamedTuple):
@@ -91,9 +94,9 @@ def from_source(served: Served, source: str) -> list[dict[str, Any]]:
 
 
 def wait_for(bench: Bench, served: Served, count: int) -> list[dict[str, Any]]:
-    """Wait until so many boxes are kept."""
-    for _ in range(200):
-        if len(drawn(served)) == count:
+    """Wait until so many boxes are kept, and the page has heard of it."""
+    for _ in range(TURNS):
+        if len(drawn(served)) == count and not bench.page.evaluate(SAVING):
             break
         bench.page.wait_for_timeout(50)
     found = drawn(served)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -77,13 +78,19 @@ def test_boxes_that_cannot_be_read_are_told_once_and_read_later(bench: Bench) ->
     bench.query("faces.filter(video == 'b.webm')", 120)
     bench.page.focus("#cells")
     bench.says("The boxes over the picture cannot be read: No boxes now.")
+    begun = time.monotonic()
     bench.press("l")
     bench.page.wait_for_timeout(500)
-    assert len(asked) <= 4  # asked again after a while only, though every frame would show them
+    # asked again after three seconds only, though every frame would show them
+    assert len(asked) <= 4 + 2 * ((time.monotonic() - begun) // 3)
     bench.press("k")
     bench.page.unroute("**/api/overlay**")
     bench.page.wait_for_timeout(3000)
-    bench.press(",")
+    for key in ",." * 20:  # those three seconds of the page may take longer
+        bench.press(key)
+        bench.page.wait_for_timeout(500)
+        if boxes(bench):
+            break
     bench.wait(".boxes-layer .box")
     told = [each for each in bench.problems if "500" in each]
     assert len(told) == len(asked)  # the browser's own words for what was refused above

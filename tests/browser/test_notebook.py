@@ -60,7 +60,7 @@ class Notebook:
         widget._handle_custom_msg(message, [])
         if message["kind"] != "ask" or self.busy:
             return None
-        said, (content,) = answers.get(timeout=30)
+        said, (content,) = answers.get(timeout=60)
         return {"said": said, "content": base64.b64encode(content).decode()}
 
     def _saved(self, name: str, text: str) -> None:
@@ -75,7 +75,7 @@ class Notebook:
 
     def until(self, holds: Callable[[], bool]) -> None:
         """Let the page work until something holds."""
-        for _ in range(400):
+        for _ in range(1200):
             if holds():
                 return
             self.page.wait_for_timeout(25)

@@ -88,8 +88,7 @@ def test_the_help_says_what_the_mouse_does_and_can_be_read_by_keys(bench: Bench)
         assert words in said
     before = page.evaluate("document.activeElement.scrollTop")
     bench.press("PageDown")
-    page.wait_for_timeout(400)
-    assert page.evaluate("document.activeElement.scrollTop") > before
+    until(bench, f"document.activeElement.scrollTop > {before}")
     bench.press("Escape")
     assert page.evaluate("document.activeElement.id") == "cells"
 
@@ -255,7 +254,7 @@ def test_a_million_rows_are_reached_from_end_to_end(
 
 def until(bench: Bench, condition: str) -> None:
     """Wait until something holds on the page, which forbids what playwright waits by."""
-    for _ in range(200):
+    for _ in range(600):
         if bench.page.evaluate(condition):
             return
         bench.page.wait_for_timeout(50)

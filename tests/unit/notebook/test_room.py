@@ -37,7 +37,7 @@ class Page:
         result = more.pop("result", None)
         told = {"kind": "ask", "id": name, "method": method, "path": path, "body": text} | more
         self.hear(told, result)
-        said, content = self.answers.get(timeout=30)
+        said, content = self.answers.get(timeout=60)
         assert said["kind"] == "answer"
         assert said["id"] == name
         plain = said["type"] == "application/json"
@@ -105,7 +105,7 @@ def test_what_is_no_request_is_refused_with_a_sentence(
     page: Page, message: dict[str, Any], said: str
 ) -> None:
     page.hear({"id": "x", **message})
-    answered, content = page.answers.get(timeout=30)
+    answered, content = page.answers.get(timeout=60)
     assert 400 <= answered["status"] < 500
     assert said in json.loads(content)["error"]
 
@@ -147,7 +147,7 @@ def test_what_nobody_waits_for_is_given_up(page: Page) -> None:
 
 def _all_ended(page: Page) -> None:
     """Wait for every request: they run beside each other, in no order of their own."""
-    for _ in range(500):
+    for _ in range(3000):
         if not page.room._asked:  # an answer is told before its request counts as ended
             break
         time.sleep(0.01)
