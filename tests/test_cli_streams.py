@@ -18,7 +18,7 @@ from vquery.store import Store
 
 VQUERY = [sys.executable, "-m", "vquery.cli"]
 CONTROL = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
-SECONDS = 60
+SECONDS = 300
 
 
 def run(*arguments: object, **given: object) -> subprocess.CompletedProcess[str]:

@@ -57,7 +57,7 @@ assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 """
     environment = os.environ | {"VQUERY_THREADS": "2", "PYTHONPATH": os.pathsep.join(sys.path)}
     subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program], env=environment, check=True, timeout=60
+        [sys.executable, "-W", "ignore", "-c", program], env=environment, check=True, timeout=300
     )
 
 
@@ -67,7 +67,7 @@ def python(program: str, **environment: str) -> str:
         [sys.executable, "-c", program],
         env=os.environ | path | environment,
         check=True,
-        timeout=120,
+        timeout=300,
         capture_output=True,
         text=True,
     ).stdout

@@ -58,7 +58,7 @@ def test_queries_print_what_they_find(path, request, monkeypatch, capsys):
 
 def test_a_missing_folder_is_asked_for():
     script = str(QUERIES / "q05_commercials.py")
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=300)
     assert done.returncode == 1
     assert "usage: python" in done.stderr
     assert "DATA" in done.stderr
