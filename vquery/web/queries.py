@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -21,6 +20,8 @@ from vquery.web.wire import Refused
 from vquery.web.workers import Workers, explained
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from starlette.requests import Request
     from starlette.responses import Response
 
@@ -74,13 +75,14 @@ class Queries:
             place: dict[str, int] = {n: said[n] for n in ("line", "column") if n in said}
             job.end("failed", error=said["error"], place=place)
             return
+        assert out is not None  # only an explanation has no rows
         try:
             cut = None
             if said["of"] > said["rows"]:
                 cut = {"kept": said["rows"], "of": said["of"]}
             with pa.memory_map(str(out)) as file:
                 table = pa.ipc.open_file(file).read_all()
-            Path(str(out)).unlink(missing_ok=True)  # mapped; who hears of the end finds it gone
+            out.unlink(missing_ok=True)  # mapped; who hears of the end finds it gone
             job.end("done", self._workbench.results.add(table, text, cut=cut).to_dict())
         except (VQueryError, OSError, pa.ArrowException) as problem:
             job.end("failed", error=str(problem))
