@@ -62,7 +62,8 @@ def fair(given: Targets, fold: Ints, *, stops: bool) -> Floats:
     """Return weights, 0 for items whose class no model that left them out can know.
 
     They say nothing of how sure the model of all may be, nor of penalties: where each person is in
-    one video only, what is said of a video that was left out is always wrong.
+    one video only, what is said of a video that was left out is always wrong. Where one class alone
+    remains all weights are 0: to say that class always would be right, and the surer the better.
 
     Parameters
     ----------
@@ -73,6 +74,8 @@ def fair(given: Targets, fold: Ints, *, stops: bool) -> Floats:
     for one in range(number):
         rows = (fold != one) & (fold != (stop_of(one, number) if stops else -1))
         weight[(fold == one) & ~taught(given, rows)] = 0.0
+    if len(np.unique(given.soft.argmax(1)[weight > 0])) < 2:
+        weight[:] = 0.0
     return weight
 
 

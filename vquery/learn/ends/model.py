@@ -321,6 +321,9 @@ class EndModel:
             notes.append(
                 f"{lost:,} items are in the only fold of their class: left out, they "
                 "cannot be told, and calibrate nothing"
+                if weight.any()
+                else "fewer than two classes are in several folds: left-out items tell nothing of "
+                "the model, and calibrate nothing"
             )
         if trusted is not None:
             sure = weight * flags("trusted", trusted, given.n)

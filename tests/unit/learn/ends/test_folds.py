@@ -9,6 +9,7 @@ from vquery.errors import LearnError
 from vquery.learn.augment import Flip
 from vquery.learn.ends import EndModel
 from vquery.learn.ends.folds import enough, left_out, temperature
+from vquery.supervise.linear import PLAIN_PENALTY
 from vquery.supervise.soft import softmax
 
 
@@ -79,7 +80,7 @@ def test_classes_that_are_in_one_group_each_do_not_make_it_unsure(kind):
     model = EndModel(kind, **options).fit(x, y, groups=y)
     assert not model.calibrated_
     assert model.predict_proba(x)[np.arange(90), y].min() > 0.5
-    assert any("90 items are in the only fold of their class" in one for one in model.notes_)
+    assert any("fewer than two classes are in several folds" in one for one in model.notes_)
 
 
 def test_classes_that_several_groups_teach_calibrate():
@@ -90,3 +91,18 @@ def test_classes_that_several_groups_teach_calibrate():
     assert model.calibrated_
     assert any("30 items are in the only fold" in one for one in model.notes_)
     assert model.predict_proba(x)[np.arange(90), y].min() > 0.5
+
+
+@pytest.mark.parametrize("kind", ["linear", "mlp"])
+def test_what_is_left_of_one_class_alone_calibrates_nothing(kind):
+    """Whoever always says that class is right about all of it, and need not be sure of anything."""
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], [90, 10])
+    x = np.c_[y, np.zeros(100)] + rng.normal(0, 1, (100, 2))
+    options = {} if kind == "linear" else {"epochs": 5, "hidden": (8,)}
+    model = EndModel(kind, **options).fit(x, y, groups=np.where(y == 1, 100, np.arange(100) % 6))
+    assert (model.calibrated_, model.temperature_) == (False, 1.0)
+    assert any("fewer than two classes are in several folds" in one for one in model.notes_)
+    if kind == "linear":
+        assert model.penalty_ == PLAIN_PENALTY
+        assert model.curves_ == []  # nothing was chosen
