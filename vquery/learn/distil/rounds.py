@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 TRIES = 20
 """Ways to cut groups into parts that are looked at."""
 UNMEASURED = (
-    "too few labels, or groups of them, to leave any out, so that nothing tells whether it helps: "
-    "one round is done, and what is said of left-out items is said by the teacher"
+    "too few labels, or groups of them, to leave out any of two classes, so that nothing tells "
+    "whether it helps: one round is done, and what is said of left-out items is said by the teacher"
 )
 
 
@@ -246,7 +246,8 @@ def _left_out(material: Material, wanted: int) -> list[NDArray[np.bool_]]:
     """Return the items of each part of groups that can be left out: what is left can be learnt.
 
     Of several ways to cut, drawn from a fixed seed, the first of which all parts can be left out,
-    or most of them: groups of one class must not come to lie in one part.
+    or most of them: groups of one class must not come to lie in one part. None where all that can
+    be left out is of one class: whoever always says that class would be right.
     """
     rows = np.flatnonzero(material.weight > 0)
     names, code = np.unique(material.group[rows], return_inverse=True)
@@ -264,7 +265,8 @@ def _left_out(material: Material, wanted: int) -> list[NDArray[np.bool_]]:
         best = max(best, good, key=len)
         if len(good) == number:
             break
-    return best
+    held = rows[np.any([one[rows] for one in best], axis=0)] if best else rows[:0]
+    return best if len(np.unique(material.soft[held].argmax(1))) > 1 else []
 
 
 def _measured(

@@ -311,6 +311,17 @@ class TestRounds:
         assert np.isfinite(found.held_out[:10]).all()
         assert found.rounds[1]["pseudo"] == len(found.chosen)
 
+    def test_what_is_left_out_of_one_class_alone_measures_nothing(self) -> None:
+        """Whoever always says that class is right about all of it."""
+        x, code, _ = two_moons(90, 0)
+        weight = (np.arange(90) < 40).astype(float)
+        found = distil(
+            x, np.eye(2)[code], weight, groups=np.where(code == 1, 100, np.arange(90) % 5)
+        )
+        assert any("nothing tells whether it helps" in note for note in found.notes)
+        assert len(found.rounds) == 2
+        assert found.model.temperature_ == 1.0
+
     def test_pictures_are_distilled_too(self) -> None:
         rng = np.random.default_rng(0)
         code = np.arange(40) % 2
