@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import threading
@@ -55,7 +56,7 @@ class Server:
             timeout_keep_alive=30,
             timeout_graceful_shutdown=GRACE_S,
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Closing(config)
 
     def once(self) -> str:
         """Return an address that opens the page once, soon: see `vquery.web.entry.Entry.code`."""
@@ -80,6 +81,21 @@ class Server:
         finally:
             self.stop()
             thread.join(WAIT_S)
+
+
+class _Closing(uvicorn.Server):
+    """Leaves no connection open when it ends, also none that came while it was ending.
+
+    A browser opens some ahead of time; to one that nobody reads any more it would send what it asks
+    of the next server at the same address.
+    """
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End as any server, then close what is left."""
+        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)  # connections are closed in the next turn of the loop
 
 
 def _bound(host: str, port: int) -> socket.socket:

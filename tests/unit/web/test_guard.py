@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import socket
@@ -206,6 +207,26 @@ def test_the_address_given_to_a_browser_opens_the_page_once(path):
         where = once.removeprefix(server.address.rstrip("/"))
         asked = [client.ask("GET", where, headers={"X-VQuery-Token": None}) for _ in range(2)]
     assert [answer.status for answer in asked] == [303, 403]
+
+
+def test_a_server_that_ended_leaves_no_connection_open(path, monkeypatch):
+    """A browser would ask there for what the next server at this address has to say."""
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    from vquery.web.serving import Server
+    from vquery.web.state import Workbench
+
+    # as one that comes after those there were have been told to end
+    monkeypatch.setattr(H11Protocol, "shutdown", lambda _: None)
+    server = Server(Workbench(path))
+    with server.in_thread():
+        client = Client(server.port, server.entrance.partition("token=")[2])
+        assert client.ask("GET", "/api/collection").status == 200
+        kept = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+        assert client.ask("GET", "/api/collection").status == 200  # so the first was accepted
+    with kept, contextlib.suppress(ConnectionResetError):
+        kept.settimeout(5)
+        assert kept.recv(1) == b""
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "OPTIONS", "TRACE"])
