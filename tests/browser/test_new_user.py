@@ -73,8 +73,7 @@ def test_the_readme_leads_to_a_hundred_confirmed_labels(
     bench.wait(".inspected-label:has-text('Bernie')")
 
     bench.press("Control+a", "y")  # 3. the rest is right
-    bench.wait("#cells .cell:not(.is-proposed)")
-    bench.wait("#status .is-done")
+    bench.wait("#cell-0.is-confirmed")
     first = until(bench, lambda: confirmed(served, "Bernie"), lambda count: count > before)
     said = bench.wait(f"#labels .chip:has-text('Bernie') small:text-is('{first}')")
     assert said.is_visible()
@@ -83,7 +82,7 @@ def test_the_readme_leads_to_a_hundred_confirmed_labels(
     bench.says("undone")
     assert confirmed(served) == before
     bench.press("Shift+z")
-    # its first cell may have been labelled by the demo, so that it tells nothing
+    bench.wait("#cell-0.is-confirmed")  # it may be so already, by the demo, so that it tells no end
     assert until(bench, lambda: confirmed(served, "Bernie"), lambda count: count == first) == first
 
     others = page.locator("#labels .chip-text").all_inner_texts()

@@ -9,6 +9,7 @@ those of `tests.bench.learn.loop`.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,16 @@ from vquery.graph.items import ItemGraph
 
 DRAWS, BATCH = 60, 4
 COUNTS = (4, 8, 12, 20, 40)
+
+
+def first(asked: np.ndarray, order: np.ndarray, alike: Callable[[int], np.ndarray]) -> np.ndarray:
+    """For each that was asked take the first in order that is like it and not taken yet."""
+    free, found = np.ones(len(order), bool), []
+    for at in asked:
+        place = int(np.flatnonzero(alike(at) & free)[0])
+        free[place] = False
+        found.append(order[place])
+    return np.array(found)
 
 
 @dataclass(frozen=True)
@@ -53,7 +64,7 @@ class Pool:
     def moved(self, asked: np.ndarray, pool: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Take another picture of the same segment, none twice."""
         order = rng.permutation(pool)
-        return self._first(asked, order, lambda at: self.segment[order] == self.segment[at])
+        return first(asked, order, lambda at: self.segment[order] == self.segment[at])
 
     def interior(self, asked: np.ndarray, pool: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Take the picture of the same segment and class with least links to the other."""
@@ -62,15 +73,7 @@ class Pool:
         kind = np.array(
             [f"{one} {what}" for one, what in zip(self.segment, self.said, strict=True)]
         )
-        return self._first(asked, order, lambda at: kind[order] == kind[at])
-
-    def _first(self, asked: np.ndarray, order: np.ndarray, alike) -> np.ndarray:
-        free, found = np.ones(len(order), bool), []
-        for at in asked:
-            place = int(np.flatnonzero(alike(at) & free)[0])
-            free[place] = False
-            found.append(order[place])
-        return np.array(found)
+        return first(asked, order, lambda at: kind[order] == kind[at])
 
     def accuracy(self, seeds: np.ndarray, test: np.ndarray) -> float:
         """Balanced accuracy; what is not reached is wrong."""
